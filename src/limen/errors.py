@@ -1,0 +1,63 @@
+"""The exception tree, and the parts that every message is made of.
+
+A message says what was found (value, where), the rule it breaks, and what to do. Labels and
+items are called by name; at most five examples are given, and a total.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class LimenError(Exception):
+    """Base of every error that limen raises on purpose."""
+
+
+class InputError(LimenError, ValueError):
+    """The data or the arguments break a rule; the message says which and what to do."""
+
+
+class FileError(LimenError):
+    """A file could not be read or written; what stood there before is untouched."""
+
+
+class UnsupportedError(LimenError):
+    """The method asked for cannot serve this objective or this kind of input."""
+
+
+class MergeError(LimenError):
+    """Two summaries cannot be added exactly."""
+
+
+class MissingDependencyError(LimenError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+class LimenWarning(UserWarning):
+    """Something the caller should know about a result that is valid all the same."""
+
+
+def examples(names: Iterable[object], *, most: int = 5) -> str:
+    """Return up to ``most`` names in quotes, and how many there are when some are left out.
+
+    Examples
+    --------
+    >>> examples(["Speech", "Dog"])
+    "'Speech', 'Dog'"
+    >>> examples("abcdefg", most=2)
+    "'a', 'b' and 5 more"
+    """
+    names = [str(name) for name in names]
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def count(number: int, noun: str) -> str:
+    """Return ``number`` with its noun in the singular or plural.
+
+    Examples
+    --------
+    >>> count(1, "label"), count(20371, "item")
+    ('1 label', '20 371 items')
+    """
+    return f"{number:,}".replace(",", " ") + f" {noun}" + ("" if number == 1 else "s")

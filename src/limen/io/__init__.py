@@ -1,0 +1,1 @@
+"""Ways in: arrays, frames and files."""
