@@ -1,0 +1,76 @@
+"""Decision thresholds for multi-label classifiers.
+
+>>> import limen
+>>> t = limen.tune([[0], [1], [0], [1]], [[0.1], [0.8], [0.3], [0.6]])
+>>> t.decide([[0.7], [0.2]])[:, 0]
+array([ True, False])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from limen import metrics, solvers
+    from limen.comparison import Comparison, compare
+    from limen.curves import Curves
+    from limen.errors import InputError, LimenError, LimenWarning
+    from limen.evaluation import Evaluation, evaluate
+    from limen.thresholds import Thresholds
+    from limen.tuning import Frontier, frontier, tune
+
+_HOME = {
+    "Comparison": "comparison",
+    "Curves": "curves",
+    "Evaluation": "evaluation",
+    "Frontier": "tuning",
+    "InputError": "errors",
+    "LimenError": "errors",
+    "LimenWarning": "errors",
+    "Thresholds": "thresholds",
+    "compare": "comparison",
+    "evaluate": "evaluation",
+    "frontier": "tuning",
+    "metrics": "",
+    "solvers": "",
+    "tune": "tuning",
+}
+
+__all__ = [
+    "Comparison",
+    "Curves",
+    "Evaluation",
+    "Frontier",
+    "InputError",
+    "LimenError",
+    "LimenWarning",
+    "Thresholds",
+    "compare",
+    "evaluate",
+    "frontier",
+    "metrics",
+    "solvers",
+    "tune",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("limen")
+    if name not in _HOME:
+        raise AttributeError(f"module 'limen' has no attribute {name!r}")
+    home = _HOME[name]
+    found = (
+        getattr(importlib.import_module(f"limen.{home}"), name)
+        if home
+        else importlib.import_module(f"limen.{name}")
+    )
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

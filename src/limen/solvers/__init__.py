@@ -1,1 +1,119 @@
+"""The ways to choose thresholds, and the table that says which is used when.
 
+==================  =======================================================  ===================
+structure           examples                                                 ``"exact"`` uses
+==================  =======================================================  ===================
+separable           macro or weighted averages of any metric                 `Enumeration`
+linear-ratio        micro F-beta, Jaccard, kappa, accuracy, costs, ...       `Dinkelbach`
+quasi-convex        micro MCC, Fowlkes-Mallows                               `FrontierWalk`
+counts              micro G-mean (bounded, not always proven best)           `FrontierWalk`
+==================  =======================================================  ===================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from limen import objectives
+from limen.errors import InputError
+from limen.metrics import Metric
+from limen.solvers.base import Problem, Solution, Solver, check_fit
+from limen.solvers.exact import Dinkelbach, Enumeration
+from limen.solvers.frontier import FrontierWalk
+from limen.solvers.numerical import Numerical
+from limen.solvers.random_search import RandomSearch
+from limen.solvers.rules import Fixed, MCut, PCut, Shared, TopK
+from limen.solvers.surrogate import SurrogateGradient
+
+__all__ = [
+    "EXACT",
+    "METHODS",
+    "Dinkelbach",
+    "Enumeration",
+    "Fixed",
+    "FrontierWalk",
+    "MCut",
+    "Numerical",
+    "PCut",
+    "Problem",
+    "RandomSearch",
+    "Shared",
+    "Solution",
+    "Solver",
+    "SurrogateGradient",
+    "TopK",
+    "check_fit",
+    "choose",
+]
+
+EXACT: dict[str, Callable[..., Solver]] = {
+    "separable": Enumeration,
+    "linear-ratio": Dinkelbach,
+    "quasi-convex": FrontierWalk,
+    "counts": FrontierWalk,
+}
+
+METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
+    "auto": (None, "exact, with thresholds halfway between scores"),
+    "exact": (None, "the exact joint optimum, by the solver that the objective allows"),
+    "sgl": (SurrogateGradient, "SGL-Thresh: surrogate gradients, as published"),
+    "numerical": (Numerical, "forward differences and Adam (Kong et al.)"),
+    "random-search": (RandomSearch, "the paper's heuristic search"),
+    "shared": (Shared, "the best single threshold for all labels"),
+    "fixed": (Fixed, "a given threshold: fixed:0.5"),
+    "top-k": (TopK, "the k best labels of each item: top-k:3, or top-k to choose k"),
+    "pcut": (PCut, "as many items as the label has positives"),
+    "mcut": (MCut, "labels above the largest gap of each item"),
+}
+"""Each method's solver (None: chosen by the objective) and what it does."""
+
+_PARAMETER: dict[str, Callable[[str], Any]] = {"fixed": float, "top-k": int}
+
+
+def choose(
+    metric: str | dict[str, Any] | Metric = "f1",
+    average: str = "micro",
+    method: str | Solver = "auto",
+) -> Solver:
+    """Return the solver that `limen.tune` would use.
+
+    Parameters
+    ----------
+    metric, average
+        As in `limen.tune`.
+    method : str or Solver
+        A name of `METHODS`, with a parameter after a colon where it takes one; a solver is
+        returned as it is.
+
+    Raises
+    ------
+    InputError
+        If the method, or its parameter, is unknown.
+
+    Examples
+    --------
+    >>> choose("f1", "micro").name, choose("f1", "macro").name, choose("mcc", "micro").name
+    ('dinkelbach', 'enumeration', 'frontier')
+    >>> choose(method="fixed:0.5")
+    Fixed(threshold=0.5)
+    """
+    if not isinstance(method, str):
+        if isinstance(method, Solver):
+            return method
+        raise InputError(
+            f"method is a {type(method).__name__}. Use a name ({', '.join(METHODS)}) or a solver object."
+        )
+    name, colon, text = method.partition(":")
+    if name not in METHODS or (colon and name not in _PARAMETER):
+        raise InputError(f"method={method!r} is unknown. The methods are: {', '.join(METHODS)}.")
+    maker = METHODS[name][0]
+    if maker is None:
+        return EXACT[objectives.objective(metric, average).structure]()
+    if not colon:
+        return maker()
+    try:
+        parameter = _PARAMETER[name](text)
+    except ValueError as error:
+        raise InputError(f"method={method!r}: {text!r} is not a number. Write it like {name}:3.") from error
+    return maker(parameter)

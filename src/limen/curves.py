@@ -1,0 +1,374 @@
+"""Curves: the counts at every candidate cut of every label, all that a metric of counts needs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.errors import InputError, MergeError, examples
+from limen.io.arrays import Entries, Rows, Source, as_chunk_source, as_source, working_dtype
+
+Placement = Literal["midpoint", "score"]
+
+
+def at_or_above(y_score: NDArray[Any], threshold: Any) -> NDArray[np.bool_]:
+    """Return the decisions (n_items, n_labels): a label is given when its score is >= its threshold.
+
+    This is limen's one tie rule; +inf gives a label never.
+    """
+    return np.asarray(np.greater_equal(y_score, threshold))
+
+
+def halfway(kept: Any, below: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the midpoint of the lowest kept scores and the highest scores below, in ``dtype``.
+
+    Where there is nothing below, or rounding leaves no value between, the kept score itself; it
+    cuts the same.
+    """
+    kept, below = np.asarray(kept, dtype), np.asarray(below, dtype)
+    usable = np.isfinite(kept) & np.isfinite(below)
+    middle = np.where(usable, kept, 0) / 2 + np.where(usable, below, 0) / 2
+    return np.where(usable & (middle > below) & (middle <= kept), middle, kept).astype(dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Distinct cuts of each label, falling, each label's first being +inf ("never").
+
+    Attributes
+    ----------
+    labels : tuple of n_labels str
+    dtype : dtype of the scores
+    offsets : int64 (n_labels + 1,)
+        The cuts of label ``k`` lie at ``offsets[k]:offsets[k + 1]``.
+    cuts : float32 or float64 (n_candidates,)
+    """
+
+    labels: tuple[str, ...]
+    dtype: np.dtype[Any]
+    offsets: NDArray[np.int64]
+    cuts: NDArray[Any]
+
+    @classmethod
+    def from_source(cls, source: Source) -> Candidates:
+        """Return the distinct scores of the positive items of each label: one pass over the data."""
+        label, scores = [], []
+        for block in source.blocks():
+            columns, values = _positive_scores(block)
+            label.append(columns)
+            scores.append(values)
+        return cls._distinct(source.labels, source.dtype, np.concatenate(label), np.concatenate(scores))
+
+    @classmethod
+    def shared(cls, labels: tuple[str, ...], dtype: np.dtype[Any], cuts: NDArray[Any]) -> Candidates:
+        """Return the same cuts for every label."""
+        label = np.repeat(np.arange(len(labels)), len(cuts))
+        return cls._distinct(labels, dtype, label, np.tile(cuts, len(labels)))
+
+    @classmethod
+    def _distinct(
+        cls,
+        labels: tuple[str, ...],
+        dtype: np.dtype[Any],
+        label: NDArray[np.int64],
+        scores: NDArray[Any],
+    ) -> Candidates:
+        n_labels = len(labels)
+        label = np.concatenate([np.arange(n_labels), label])
+        scores = np.concatenate([np.full(n_labels, np.inf), scores]).astype(working_dtype(dtype))
+        order = np.lexsort((-scores, label))
+        label, scores = label[order], scores[order]
+        new = np.ones(len(label), bool)
+        new[1:] = (label[1:] != label[:-1]) | (scores[1:] != scores[:-1])
+        offsets = np.zeros(n_labels + 1, np.int64)
+        np.cumsum(np.bincount(label[new], minlength=n_labels), out=offsets[1:])
+        return cls(labels, dtype, offsets, scores[new])
+
+    def __or__(self, other: Candidates) -> Candidates:
+        """Return the union, label by label."""
+        if self.labels != other.labels or self.dtype != other.dtype:
+            raise MergeError(
+                f"these candidates are of different problems: {len(self.labels)} labels of {self.dtype} scores "
+                f"against {len(other.labels)} of {other.dtype}. Labels, their order and the dtype must agree."
+            )
+        label = [np.repeat(np.arange(len(c.labels)), np.diff(c.offsets)) for c in (self, other)]
+        return self._distinct(
+            self.labels, self.dtype, np.concatenate(label), np.concatenate([self.cuts, other.cuts])
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether labels, dtype and all cuts are the same."""
+        if not isinstance(other, Candidates):
+            return NotImplemented
+        return (
+            self.labels == other.labels
+            and self.dtype == other.dtype
+            and np.array_equal(self.offsets, other.offsets)
+            and np.array_equal(self.cuts, other.cuts)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Counts at each candidate cut, one curve a label: a summary that replaces the scores.
+
+    For a metric that never falls when a false positive is dropped, the best cut of a label keeps
+    exactly the items down to one of its positive items, so the distinct positive scores and
+    "never" are all the candidates there are. Arrays by candidate are stored end to end: those of
+    label ``k`` lie at ``offsets[k]:offsets[k + 1]``, by falling cut, "never" (+inf) first.
+
+    Attributes
+    ----------
+    candidates : Candidates
+        The labels, the dtype of the scores, and the cuts.
+    tp, fp : int64, or float64 with weights (n_candidates,)
+        Positive and negative items at or above each cut.
+    beneath : float32 or float64 (n_candidates,)
+        The highest known score strictly below each cut; -inf if there is none.
+    n_positive, n_known : int64 or float64 (n_labels,)
+        Positive items, and items whose label is known.
+    n_items : int
+
+    Notes
+    -----
+    Building reads the data twice: once for the positive scores, once to count. Time is
+    O(n_items * n_labels) plus a binary search for each score at or above its label's lowest
+    positive; memory is O(number of positives). Curves made from arrays keep a reference to them
+    (never a copy), for `__add__`; pickling drops it.
+    """
+
+    candidates: Candidates
+    tp: NDArray[Any]
+    fp: NDArray[Any]
+    beneath: NDArray[Any]
+    n_positive: NDArray[Any]
+    n_known: NDArray[Any]
+    n_items: int
+    sources: tuple[Source, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        y_true: Any,
+        y_score: Any,
+        *,
+        labels: Sequence[str] | None = None,
+        sample_weight: Any = None,
+        mask: Any = None,
+        candidates: Candidates | None = None,
+    ) -> Curves:
+        """Return the curves of a labelled score matrix.
+
+        Parameters
+        ----------
+        y_true : array-like (n_items, n_labels) of 0/1, bool, or float with NaN for unknown; sparse;
+            or n_items lists of label names
+        y_score : array-like (n_items, n_labels) of finite numbers; or sparse, where a score that is
+            not stored is below every cut
+        labels : sequence of n_labels str, optional
+        sample_weight : array-like (n_items,), optional
+            Not negative; counts then are float64 sums of weights.
+        mask : bool array-like (n_items, n_labels), optional
+            True where the label of an item is known.
+        candidates : Candidates, optional
+            Count at these cuts and not at the data's own; lets machines add their curves exactly.
+
+        Raises
+        ------
+        InputError
+            If the data do not fit together; the message says where.
+
+        Examples
+        --------
+        >>> curves = Curves.from_arrays([[0], [1], [0], [1]], [[0.9], [0.8], [0.3], [0.2]])
+        >>> curves.candidates.cuts, curves.tp, curves.fp
+        (array([inf, 0.8, 0.2]), array([0, 1, 2]), array([0, 1, 2]))
+        """
+        source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
+        return cls.from_source(source, candidates)
+
+    @classmethod
+    def from_chunks(
+        cls,
+        chunks: Any,
+        *,
+        labels: Sequence[str] | None = None,
+        candidates: Candidates | None = None,
+    ) -> Curves:
+        """Return the curves of data that come in row blocks, bit for bit those of the whole.
+
+        Parameters
+        ----------
+        chunks : iterable that can be read twice, or a function returning a fresh iterator
+            Each chunk is ``(y_true, y_score)`` or ``(y_true, y_score, sample_weight)``.
+        labels, candidates
+            As in `from_arrays`.
+
+        Raises
+        ------
+        InputError
+            If the iterable can be read only once, is empty, or its chunks do not fit together.
+        """
+        return cls.from_source(as_chunk_source(chunks, labels), candidates)
+
+    @classmethod
+    def from_source(cls, source: Source, candidates: Candidates | None = None) -> Curves:
+        """Return the curves of a source, at its own candidates or at the given ones."""
+        from limen import _kernels
+
+        check = candidates is not None
+        if candidates is None:
+            candidates = Candidates.from_source(source)
+        elif candidates.labels != source.labels or candidates.dtype != source.dtype:
+            raise InputError(
+                f"candidates are for {len(candidates.labels)} labels of {candidates.dtype} scores, the data have "
+                f"{len(source.labels)} of {source.dtype}. Labels, their order and the dtype must agree."
+            )
+        exact = np.float64 if source.weighted else np.int64
+        size = len(candidates.cuts)
+        tallies = _kernels.Tallies(
+            np.zeros(size, exact), np.zeros(size, exact), np.full(size, -np.inf, candidates.cuts.dtype)
+        )
+        grid = _kernels.Grid(candidates.offsets, candidates.cuts)
+        for block in source.blocks(check=check):
+            _kernels.count_block(block, grid, tallies)
+        _kernels.cumulate(candidates.offsets, tallies.tp)
+        _kernels.cumulate(candidates.offsets, tallies.fp)
+        totals = source.totals()
+        return cls(candidates, *tallies, totals.positive, totals.known, n_items=source.n_items, sources=(source,))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels."""
+        return self.candidates.labels
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels."""
+        return len(self.labels)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the scores, and of the thresholds chosen for them."""
+        return self.candidates.dtype
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """Where each label's candidates begin, and the end."""
+        return self.candidates.offsets
+
+    @property
+    def label_of(self) -> NDArray[np.int64]:
+        """Label number of each candidate."""
+        return np.repeat(np.arange(self.n_labels), np.diff(self.offsets))
+
+    @property
+    def pp(self) -> NDArray[Any]:
+        """Items at or above each cut: predicted positives."""
+        return np.asarray(self.tp + self.fp)
+
+    @property
+    def without_positives(self) -> tuple[str, ...]:
+        """Names of the labels that no item is known to have."""
+        return tuple(name for name, p in zip(self.labels, self.n_positive, strict=True) if p == 0)
+
+    def thresholds(self, index: NDArray[np.int64], placement: Placement = "midpoint") -> NDArray[Any]:
+        """Return the thresholds (n_labels,), in the dtype of the scores, that cut at candidates ``index``.
+
+        ``"midpoint"`` lies halfway between the lowest kept score and the highest score below it
+        (the kept score itself where there is none, or where rounding leaves no value between);
+        ``"score"`` is the lowest kept score. Both give the same decisions on the data counted.
+        """
+        kept = self.candidates.cuts[index].astype(self.dtype)
+        if placement == "score":
+            return kept
+        if placement != "midpoint":
+            raise InputError(f"placement={placement!r} is unknown. Use 'midpoint' or 'score'.")
+        return halfway(kept, self.beneath[index], self.dtype)
+
+    def digest(self) -> str:
+        """Return a digest of all counts and cuts: the same data give the same digest."""
+        state = hashlib.blake2b(digest_size=16)
+        state.update(repr((self.labels, str(self.dtype), self.n_items)).encode())
+        for array in (self.offsets, self.candidates.cuts, self.tp, self.fp, self.n_positive, self.n_known):
+            state.update(np.ascontiguousarray(array).tobytes())
+        return "blake2b:" + state.hexdigest()
+
+    def __add__(self, other: Curves) -> Curves:
+        """Return the curves of both data sets together, exactly.
+
+        Curves counted at the same candidates are added. Otherwise the candidates are united and
+        both data sets counted again, if they are still at hand.
+
+        Raises
+        ------
+        MergeError
+            If the problems differ, or the candidates differ and the data are gone (unpickled curves).
+        """
+        if not isinstance(other, Curves):
+            return NotImplemented
+        united = self.candidates | other.candidates
+        parts = []
+        for curves in (self, other):
+            if curves.candidates == united:
+                parts.append(curves)
+            elif curves.sources:
+                parts.append(_sum([Curves.from_source(source, united) for source in curves.sources]))
+            else:
+                raise MergeError(
+                    "these curves were counted at different candidates, and their data are gone. Build all parts "
+                    "with from_arrays(..., candidates=a.candidates | b.candidates), then add."
+                )
+        return _sum(parts)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether labels, candidates and every count are the same."""
+        if not isinstance(other, Curves):
+            return NotImplemented
+        return self.candidates == other.candidates and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("tp", "fp", "beneath", "n_positive", "n_known", "n_items")
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "sources": ()}
+
+    def __repr__(self) -> str:
+        unlabelled = self.without_positives
+        note = f", without positives: {examples(unlabelled)}" if unlabelled else ""
+        return (
+            f"Curves({self.n_items} items, {self.n_labels} labels, {len(self.tp)} candidates, "
+            f"{self.dtype} scores{note})"
+        )
+
+
+def _sum(parts: Sequence[Curves]) -> Curves:
+    first = parts[0]
+    return Curves(
+        first.candidates,
+        np.add.reduce([part.tp for part in parts]),
+        np.add.reduce([part.fp for part in parts]),
+        np.maximum.reduce([part.beneath for part in parts]),
+        np.add.reduce([part.n_positive for part in parts]),
+        np.add.reduce([part.n_known for part in parts]),
+        sum(part.n_items for part in parts),
+        tuple(source for part in parts for source in part.sources) if all(part.sources for part in parts) else (),
+    )
+
+
+def _positive_scores(block: Rows | Entries) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return label numbers and scores of the positive pairs of a block."""
+    if isinstance(block, Rows):
+        pair = np.flatnonzero(block.truth == 1)
+        return pair % block.truth.shape[1], block.scores.ravel()[pair]
+    positive = block.truth == 1
+    return block.label[positive], block.scores[positive]

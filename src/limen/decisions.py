@@ -1,0 +1,107 @@
+"""From scores to decisions, and the counts of decisions by label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.curves import at_or_above
+from limen.errors import InputError
+from limen.io.arrays import Entries, Rows, Source
+
+THRESHOLD_RULE = ">="
+
+
+class Counts(NamedTuple):
+    """Counts by label, int64 or (with weights) float64 (n_labels,)."""
+
+    tp: NDArray[Any]
+    pp: NDArray[Any]
+    p: NDArray[Any]
+    n: NDArray[Any]
+
+
+def check_rule(rule: str, n_labels: int) -> None:
+    """Raise `InputError` unless ``rule`` is ``">="``, ``"top-k:K"`` with K from 1 to n_labels, or ``"mcut"``."""
+    name, _, k = rule.partition(":")
+    if rule in (THRESHOLD_RULE, "mcut"):
+        return
+    if name == "top-k" and k.isdigit() and 1 <= int(k) <= n_labels:
+        return
+    raise InputError(
+        f"rule {rule!r} is unknown. It must be '>=', 'mcut', or 'top-k:K' with K from 1 to {n_labels}."
+    )
+
+
+def decide_rows(scores: NDArray[Any], values: NDArray[Any], rule: str = THRESHOLD_RULE) -> NDArray[np.bool_]:
+    """Return decisions (n_items, n_labels) for dense scores.
+
+    ``"top-k:K"`` gives each item its K labels with the highest scores (the first of equals);
+    ``"mcut"`` those above the largest gap of the item's sorted scores (Largeron 2012).
+    """
+    if rule == THRESHOLD_RULE:
+        return at_or_above(scores, values)
+    if rule == "mcut":
+        rising = np.sort(scores.astype(np.float64), axis=1)
+        gap = np.diff(rising, axis=1)
+        last_largest = gap.shape[1] - 1 - gap[:, ::-1].argmax(axis=1)
+        lowest_kept = rising[np.arange(len(rising)), last_largest + 1]
+        return at_or_above(scores, lowest_kept[:, np.newaxis])
+    k = int(rule.partition(":")[2])
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    decisions = np.zeros(scores.shape, bool)
+    np.put_along_axis(decisions, order, True, axis=1)
+    return decisions
+
+
+def decide_entries(entries: Entries, values: NDArray[Any], rule: str = THRESHOLD_RULE) -> NDArray[np.bool_]:
+    """Return decisions for stored scores; one that is not stored is never a tag."""
+    if rule == THRESHOLD_RULE:
+        return at_or_above(entries.scores, values[entries.label])
+    if rule == "mcut":
+        raise InputError(
+            "the rule 'mcut' looks at all scores of an item; sparse scores leave some out. Give dense scores."
+        )
+    order = np.lexsort((entries.label, -entries.scores, entries.row))
+    row = entries.row[order]
+    first = np.searchsorted(row, row)
+    decisions = np.zeros(len(row), bool)
+    decisions[order] = np.arange(len(row)) - first < int(rule.partition(":")[2])
+    return decisions
+
+
+def count_decisions(
+    sources: Iterable[Source], values: NDArray[Any], rule: str = THRESHOLD_RULE, *, check: bool = True
+) -> Counts:
+    """Return the counts by label of the decisions on sources: one pass over the data."""
+    tp: Any = 0
+    pp: Any = 0
+    positive: Any = 0
+    known: Any = 0
+    for source in sources:
+        for block in source.blocks(check=check):
+            if isinstance(block, Rows):
+                decisions = decide_rows(block.scores, values, rule)
+                right = decisions & (block.truth == 1)
+                decisions &= block.truth >= 0
+                tp = tp + _by_column(right, block.weight)
+                pp = pp + _by_column(decisions, block.weight)
+            else:
+                decisions = decide_entries(block, values, rule) & (block.truth >= 0)
+                exact = block.weight.dtype
+                for_pp = np.bincount(block.label, block.weight * decisions, len(values)).astype(exact)
+                hits = decisions & (block.truth == 1)
+                tp = tp + np.bincount(block.label, block.weight * hits, len(values)).astype(exact)
+                pp = pp + for_pp
+        totals = source.totals()
+        positive, known = positive + totals.positive, known + totals.known
+    return Counts(tp, pp, positive, known)
+
+
+def _by_column(decisions: NDArray[np.bool_], weight: NDArray[Any]) -> NDArray[Any]:
+    if weight.dtype == np.float64:
+        return np.asarray(weight @ decisions)
+    return np.asarray(np.count_nonzero(decisions, axis=0))

@@ -1,0 +1,164 @@
+"""How thresholds do on labelled data: the metric, and a table by label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen import metrics, objectives
+from limen.decisions import THRESHOLD_RULE, Counts, count_decisions
+from limen.errors import InputError, count
+from limen.io.arrays import as_source
+from limen.metrics import Metric
+from limen.objectives import Objective
+from limen.thresholds import Thresholds
+from limen.tuning import apply_thresholds
+
+COLUMNS = ("label", "threshold", "support", "tp", "fp", "fn", "precision", "recall", "f1")
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The metric of given thresholds on given data, and counts by label.
+
+    Attributes
+    ----------
+    value : float, or float64 (n_labels,) if ``average`` is "none"
+    metric : Metric
+    average : {"micro", "macro", "weighted", "none"}
+    labels : tuple of n_labels str
+    values : ndarray (n_labels,)
+        The thresholds.
+    counts : Counts
+        tp, pp, p, n by label.
+    n_items : int
+    on_tuning_data : bool
+        Whether every count equals that of the tuning data, so that this is no measurement on new data.
+    """
+
+    value: float | NDArray[np.float64]
+    metric: Metric
+    average: str
+    zero_division: float
+    labels: tuple[str, ...]
+    values: NDArray[Any]
+    counts: Counts
+    n_items: int
+    on_tuning_data: bool
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """One dict a label: label, threshold, support, tp, fp, fn, precision, recall, f1."""
+        tp, pp, p, n = self.counts
+        scores = [metrics.get(name)(tp, pp, p, n, self.zero_division) for name in ("precision", "recall", "f1")]
+        columns = (self.labels, self.values, p, tp, pp - tp, p - tp, *scores)
+        plain = [column if isinstance(column, tuple) else column.tolist() for column in columns]
+        return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*plain, strict=True)]
+
+    def summary(self) -> str:
+        """Return one sentence: the value, and what it was measured on."""
+        data = count(self.n_items, "item")
+        where = f"the {data} tuned on: new data will give less" if self.on_tuning_data else data
+        if isinstance(self.value, np.ndarray):
+            return f"{self.metric} by label, measured on {where}"
+        return f"{self.average} {self.metric} {self.value:.4f}, measured on {where}"
+
+    def __repr__(self) -> str:
+        return f"Evaluation({count(len(self.labels), 'label')}; {self.summary()})"
+
+    def __rich__(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=Text(self.summary()), title_justify="left")
+        for column in COLUMNS:
+            table.add_column(column, justify="left" if column == "label" else "right")
+        for row in self.table:
+            table.add_row(*(Text(cell) for cell in _cells(row)))
+        return table
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{column}</th>" for column in COLUMNS)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(row)) + "</tr>" for row in self.table
+        )
+        return f"<p>{escape(self.summary())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def evaluate(
+    y_true: Any,
+    y_score: Any,
+    thresholds: Thresholds | float | Any,
+    *,
+    metric: str | dict[str, Any] | Metric | None = None,
+    average: str | None = None,
+    labels: Any = None,
+    sample_weight: Any = None,
+    mask: Any = None,
+    zero_division: float | None = None,
+) -> Evaluation:
+    """Return how thresholds do on labelled data.
+
+    Parameters
+    ----------
+    y_true, y_score, labels, sample_weight, mask
+        As in `limen.tune`.
+    thresholds : Thresholds, or a number, or array-like (n_labels,)
+        With plain numbers, ``metric`` and ``average`` default to micro-F1.
+    metric, average, zero_division : optional
+        What to measure; what the thresholds were tuned for, if left out. The average "none" gives
+        one value a label.
+
+    Raises
+    ------
+    InputError
+        If the data do not fit together, or not the thresholds.
+
+    Examples
+    --------
+    >>> evaluate([[1], [0], [1]], [[0.9], [0.6], [0.4]], 0.5)
+    Evaluation(1 label; micro F1 0.5000, measured on 3 items)
+    """
+    if isinstance(thresholds, Thresholds) and labels is None and not hasattr(y_score, "columns"):
+        labels = thresholds.labels
+    source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
+    rule, tuned = THRESHOLD_RULE, None
+    if isinstance(thresholds, Thresholds):
+        if thresholds.labels != source.labels:
+            raise InputError(
+                f"the data have {count(len(source.labels), 'label')} ({', '.join(source.labels[:3])}, ...), the "
+                f"thresholds {len(thresholds.labels)} ({', '.join(thresholds.labels[:3])}, ...). They must be the "
+                "same labels in the same order."
+            )
+        tuned, rule, values = thresholds, thresholds.rule, thresholds.values
+    else:
+        values = apply_thresholds(thresholds, source.labels, source.dtype)
+    chosen = metrics.get(metric if metric is not None else tuned.metric if tuned else "f1")
+    average = average or (tuned.average if tuned else "micro")
+    zero = zero_division if zero_division is not None else tuned.zero_division if tuned else 0.0
+    by_label = average == "none"
+    objective: Objective = objectives.objective(chosen, "macro" if by_label else average, zero)
+    objective.check_labels(len(source.labels))
+    counts = count_decisions((source,), values, rule)
+    same = tuned is not None and all(map(np.array_equal, counts, tuned.counts))
+    return Evaluation(
+        value=objective.of_labels(*counts) if by_label else objective(*counts),
+        metric=chosen,
+        average=average,
+        zero_division=zero,
+        labels=source.labels,
+        values=values,
+        counts=counts,
+        n_items=source.n_items,
+        on_tuning_data=same,
+    )
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    threshold = "never" if row["threshold"] == np.inf else f"{row['threshold']:.4g}"
+    whole = [f"{row[key]:g}" for key in ("support", "tp", "fp", "fn")]
+    return [row["label"], threshold, *whole, *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))]

@@ -1,0 +1,120 @@
+"""What is optimised: a metric, how it is averaged over labels, and what 0/0 counts as."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen import metrics
+from limen.errors import InputError
+
+Average = Literal["micro", "macro", "weighted"]
+Structure = Literal["separable", "linear-ratio", "quasi-convex", "counts"]
+AVERAGES: tuple[Average, ...] = ("micro", "macro", "weighted")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric of counts, averaged over labels.
+
+    Attributes
+    ----------
+    metric : Metric
+    average : {"micro", "macro", "weighted"}
+        The metric of the summed counts, the mean over labels, or the mean weighted by positives.
+    zero_division : float in [0, 1]
+        Value of a ratio that is 0/0.
+    """
+
+    metric: metrics.Metric
+    average: Average = "micro"
+    zero_division: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.average not in AVERAGES:
+            hint = " Each label by itself is what 'macro' tunes." if self.average in (None, "none") else ""
+            raise InputError(
+                f"average={self.average!r} cannot be optimised. Use {', '.join(map(repr, AVERAGES))}.{hint}"
+            )
+        if not (math.isfinite(self.zero_division) and 0 <= self.zero_division <= 1):
+            raise InputError(f"zero_division={self.zero_division} is not usable. It must be a number from 0 to 1.")
+
+    @property
+    def structure(self) -> Structure:
+        """What a solver can rely on."""
+        if self.average != "micro":
+            return "separable"
+        kinds: dict[str, Structure] = {"linear": "linear-ratio", "quasiconvex": "quasi-convex"}
+        return kinds.get(self.metric.structure, "counts")
+
+    def of_labels(
+        self, tp: Any, pp: Any, p: Any, n: Any, label_of: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the metric of each label alone; ``label_of`` says the label of each element, if not its place."""
+        metric = self.metric
+        if label_of is not None:
+            p, n = p[label_of], n[label_of]
+            if isinstance(metric, metrics.Cost):
+                metric = metric.for_labels(label_of)
+        return np.asarray(metric(tp, pp, p, n, self.zero_division))
+
+    def __call__(self, tp: Any, pp: Any, p: Any, n: Any) -> float:
+        """Return the averaged metric of counts by label (n_labels,)."""
+        if self.average == "micro":
+            return self.metric.pooled(tp, pp, p, n, self.zero_division)
+        weight = self.label_weights(p)
+        if not weight.any():
+            return float(self.zero_division)
+        return float(self.of_labels(tp, pp, p, n) @ weight)
+
+    def with_one_changed(self, tp: Any, pp: Any, p: Any, n: Any, new_tp: Any, new_pp: Any) -> NDArray[np.float64]:
+        """Return, for each label, the objective if that label alone had the new counts, (n_labels,)."""
+        metric, zero = self.metric, self.zero_division
+        if self.average == "micro" and not metric.by_label:
+            return np.asarray(metric(tp.sum() - tp + new_tp, pp.sum() - pp + new_pp, p.sum(), n.sum(), zero))
+        weight = metrics.ratio(n, n.sum(), 0.0) if self.average == "micro" else self.label_weights(p)
+        change = self.of_labels(new_tp, new_pp, p, n) - self.of_labels(tp, pp, p, n)
+        return np.asarray(self(tp, pp, p, n) + weight * change)
+
+    def gradient(self, tp: Any, pp: Any, p: Any, n: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the partial derivatives of the averaged metric by each label's tp and pp, (n_labels,) each."""
+        if self.average == "micro":
+            parts = self.metric.pooled_gradient(tp, pp, p, n, self.zero_division)
+            weight: Any = 1.0
+        else:
+            parts = self.metric.gradient(tp, pp, p, n, self.zero_division)
+            weight = self.label_weights(p)
+        by_tp, by_pp = (np.broadcast_to(part, np.shape(p)) * weight for part in parts)
+        return by_tp, by_pp
+
+    def label_weights(self, p: Any) -> NDArray[np.float64]:
+        """Return the weight of each label in a macro or weighted mean; they sum to 1 (or are all 0)."""
+        p = np.asarray(p, np.float64)
+        if self.average == "weighted":
+            return np.asarray(metrics.ratio(p, p.sum(), 0.0))
+        return np.full(len(p), 1 / len(p))
+
+    def check_labels(self, n_labels: int) -> None:
+        """Raise `InputError` if costs by label are not one for each label."""
+        if isinstance(self.metric, metrics.Cost):
+            for name in ("fp", "fn"):
+                size = np.size(getattr(self.metric, name))
+                if np.ndim(getattr(self.metric, name)) and size != n_labels:
+                    raise InputError(
+                        f"the cost {name} has {size} values for {n_labels} labels. Give one number, or one for "
+                        "each label."
+                    )
+
+    def __str__(self) -> str:
+        return f"{self.average} {self.metric}"
+
+
+def objective(
+    metric: str | dict[str, Any] | metrics.Metric = "f1", average: str = "micro", zero_division: float = 0.0
+) -> Objective:
+    """Return the objective of a metric's name (or the metric) and an average."""
+    return Objective(metrics.get(metric), average, float(zero_division))  # type: ignore[arg-type]

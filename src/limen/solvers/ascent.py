@@ -1,0 +1,60 @@
+"""What the iterative solvers share: where they start, and Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.errors import InputError
+from limen.solvers.base import Problem
+from limen.solvers.rules import Shared
+from limen.solvers.tables import Scale
+
+Start = float | str | Sequence[float] | NDArray[Any]
+
+
+class Adam:
+    """Adam, upwards (Kingma & Ba 2015): steps of about ``learning_rate`` whatever the gradient's size."""
+
+    def __init__(self, learning_rate: float, size: int) -> None:
+        self.learning_rate = learning_rate
+        self.mean, self.square = np.zeros(size), np.zeros(size)
+        self.steps = 0
+
+    def step(self, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the change of the parameters for a gradient."""
+        self.steps += 1
+        self.mean = 0.9 * self.mean + 0.1 * gradient
+        self.square = 0.999 * self.square + 0.001 * gradient**2
+        mean = self.mean / (1 - 0.9**self.steps)
+        root = np.sqrt(self.square / (1 - 0.999**self.steps))
+        return self.learning_rate * mean / (root + 1e-8)
+
+
+def starting_point(start: Start, problem: Problem, scale: Scale) -> NDArray[np.float64]:
+    """Return the thresholds (n_labels,) to start from, on the scale given.
+
+    ``start`` is on the scale of the scores: a number, one for each label, or ``"shared"`` for the
+    best shared threshold.
+    """
+    n_labels = len(problem.labels)
+    if isinstance(start, str):
+        if start != "shared":
+            raise InputError(f"start={start!r} is unknown. Use a number, one for each label, or 'shared'.")
+        values = Shared().solve(problem).values
+        assert values is not None
+    else:
+        values = np.asarray(start, np.float64)
+        if values.ndim > 1 or (values.ndim and len(values) != n_labels) or not np.isfinite(values).all():
+            raise InputError(
+                f"start has shape {values.shape} for {n_labels} labels. Give one finite number, or one for each "
+                "label."
+            )
+        values = np.broadcast_to(values, n_labels)
+    thresholds = scale.forward(np.asarray(values), np.arange(n_labels))
+    if not np.isfinite(thresholds).all():
+        raise InputError(f"start={start!r} has no place among these scores. Choose one within their range.")
+    return thresholds

@@ -1,0 +1,150 @@
+"""What every solver takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.curves import Curves
+from limen.errors import UnsupportedError
+from limen.io.arrays import Entries, Rows, Source
+from limen.objectives import Objective
+
+Status = Literal["optimal", "bounded", "local"]
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Data and objective.
+
+    Attributes
+    ----------
+    objective : Objective
+    sources : tuple of Source
+        The scores and labels; empty when only the counts are left.
+    counted : Curves, optional
+        The curves, if they exist already.
+    random_state : int
+        Seed of whatever a solver draws.
+    progress : callable ``(step, steps, value)``, optional
+        Called by iterative solvers after each step.
+    """
+
+    objective: Objective
+    sources: tuple[Source, ...] = ()
+    counted: Curves | None = None
+    random_state: int = 0
+    progress: Progress | None = field(default=None, repr=False)
+
+    @cached_property
+    def curves(self) -> Curves:
+        """The exact curves, counted on first use."""
+        if self.counted is not None:
+            return self.counted
+        (source,) = self.sources
+        return Curves.from_source(source)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels."""
+        return self.counted.labels if self.counted is not None else self.sources[0].labels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the scores."""
+        return self.counted.dtype if self.counted is not None else self.sources[0].dtype
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return self.counted.n_items if self.counted is not None else sum(s.n_items for s in self.sources)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether counts are sums of weights."""
+        return self.sources[0].weighted
+
+    def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
+        """Return the blocks of all sources."""
+        for source in self.sources:
+            yield from source.blocks(check=check)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solution:
+    """Thresholds as a solver found them, and what it can prove.
+
+    Attributes
+    ----------
+    index : int64 (n_labels,), optional
+        The chosen candidates of the problem's curves; or else
+    values : float64 (n_labels,), optional
+        the thresholds themselves.
+    status : {"optimal", "bounded", "local"}
+        Proven best; within ``upper_bound``; or neither.
+    upper_bound : float, optional
+        No thresholds reach more on the tuning data.
+    rule : str
+        ``">="``, or a rule by item: ``"top-k:3"``, ``"mcut"``.
+    history : tuple of float
+        The objective after each step of an iterative solver, as the solver saw it.
+    """
+
+    index: NDArray[np.int64] | None = None
+    values: NDArray[np.float64] | None = None
+    status: Status = "local"
+    upper_bound: float | None = None
+    rule: str = ">="
+    history: tuple[float, ...] = ()
+
+
+@runtime_checkable
+class Solver(Protocol):
+    """A way to choose thresholds.
+
+    ``needs`` is ``"curves"`` if the counts at the candidates suffice, ``"scores"`` if the data
+    must be at hand; ``serves`` names the structures of objective it can work on.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short name, for messages."""
+        ...
+
+    @property
+    def needs(self) -> Literal["curves", "scores"]:
+        """What must be at hand."""
+        ...
+
+    @property
+    def serves(self) -> tuple[str, ...]:
+        """Structures of objective it can work on."""
+        ...
+
+    def solve(self, problem: Problem) -> Solution:
+        """Return the solution; the problem has what `needs` and `serves` promise."""
+        ...
+
+
+EVERYTHING = ("separable", "linear-ratio", "quasi-convex", "counts")
+
+
+def check_fit(solver: Solver, problem: Problem) -> None:
+    """Raise `UnsupportedError` if the solver cannot work on the problem; the message names both sides."""
+    structure = problem.objective.structure
+    if structure not in solver.serves:
+        raise UnsupportedError(
+            f"{solver.name} needs an objective that is {' or '.join(solver.serves)}; {problem.objective} is "
+            f"{structure}. Use method='exact', which chooses the solver by the objective."
+        )
+    if solver.needs == "scores" and not problem.sources:
+        raise UnsupportedError(
+            f"{solver.name} needs the scores; these curves hold only counts at the positive items. Use "
+            "method='exact', or give the scores and labels."
+        )

@@ -1,0 +1,190 @@
+"""Rules that learn one number or none: baselines, and what people use without tuning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.curves import Candidates, Curves, halfway
+from limen.decisions import check_rule
+from limen.errors import InputError
+from limen.io.arrays import Entries, Rows, Source, Totals, flatten
+from limen.solvers.base import EVERYTHING, Problem, Solution
+from limen.solvers.exact import Enumeration, first_best
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The same given threshold for every label."""
+
+    name: ClassVar[str] = "fixed"
+    needs: ClassVar[Literal["curves", "scores"]] = "scores"
+    serves: ClassVar[tuple[str, ...]] = EVERYTHING
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.threshold):
+            raise InputError(f"fixed:{self.threshold} is not a threshold. Give a finite number.")
+
+    def solve(self, problem: Problem) -> Solution:
+        """Return the threshold, once for each label."""
+        return Solution(values=np.full(len(problem.labels), self.threshold))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The best single threshold for all labels, chosen among the positive scores of all labels.
+
+    Notes
+    -----
+    For micro averages all distinct positive scores are tried. For macro and weighted ones at most
+    ``most`` of them, evenly by rank, since each needs the counts of every label.
+    """
+
+    name: ClassVar[str] = "shared"
+    needs: ClassVar[Literal["curves", "scores"]] = "scores"
+    serves: ClassVar[tuple[str, ...]] = EVERYTHING
+    most: int = 1024
+
+    def solve(self, problem: Problem) -> Solution:
+        """Return the threshold, once for each label."""
+        objective, n_labels = problem.objective, len(problem.labels)
+        if objective.average == "micro" and not objective.metric.by_label:
+            pooled = Problem(objective, (_Pooled(problem.sources, problem.dtype),))
+            index = Enumeration().solve(replace(pooled, objective=replace(objective, average="macro"))).index
+            assert index is not None
+            return Solution(values=np.repeat(pooled.curves.thresholds(index).astype(np.float64), n_labels))
+        own = [Candidates.from_source(source).cuts for source in problem.sources]
+        cuts = np.unique(np.concatenate(own))
+        cuts = cuts[np.unique(np.linspace(0, len(cuts) - 1, min(len(cuts), self.most)).astype(np.int64))]
+        grid = Candidates.shared(problem.labels, problem.dtype, cuts[np.isfinite(cuts)])
+        parts = [Curves.from_source(source, grid) for source in problem.sources]
+        curves = sum(parts[1:], start=parts[0])
+        tp, pp, beneath = (x.reshape(n_labels, -1) for x in (curves.tp, curves.pp, curves.beneath))
+        values = [objective(*counts, curves.n_positive, curves.n_known) for counts in zip(tp.T, pp.T, strict=True)]
+        best = int(np.argmax(values))
+        threshold = halfway(grid.cuts[best], beneath[:, best].max(), problem.dtype)
+        return Solution(values=np.full(n_labels, threshold, np.float64))
+
+
+@dataclass(frozen=True)
+class PCut:
+    """Each label is given to as many items as have it (Yang 2001): predicted prevalence = prevalence.
+
+    Notes
+    -----
+    The cut is the candidate whose number of items is nearest to the number of positives; of two
+    as near, the higher.
+    """
+
+    name: ClassVar[str] = "pcut"
+    needs: ClassVar[Literal["curves", "scores"]] = "curves"
+    serves: ClassVar[tuple[str, ...]] = EVERYTHING
+
+    def solve(self, problem: Problem) -> Solution:
+        """Return the cuts."""
+        curves = problem.curves
+        distance = np.abs(curves.pp - curves.n_positive[curves.label_of])
+        return Solution(index=first_best(curves, -distance))
+
+
+@dataclass(frozen=True)
+class TopK:
+    """Each item gets its ``k`` labels with the highest scores (RCut, Yang 2001).
+
+    Parameters
+    ----------
+    k : int, optional
+        None tries every number and takes the best on the tuning data.
+    """
+
+    name: ClassVar[str] = "top-k"
+    needs: ClassVar[Literal["curves", "scores"]] = "scores"
+    serves: ClassVar[tuple[str, ...]] = EVERYTHING
+    k: int | None = None
+
+    def solve(self, problem: Problem) -> Solution:
+        """Return the rule; its per-label thresholds let everything pass."""
+        n_labels = len(problem.labels)
+        choices = range(1, n_labels + 1) if self.k is None else [self.k]
+        for k in choices:
+            check_rule(f"top-k:{k}", n_labels)
+        k = self.k or self._best(problem)
+        return Solution(values=_everything(problem), rule=f"top-k:{k}")
+
+    def _best(self, problem: Problem) -> int:
+        """Return the k with the largest objective: the ranks of all scores, counted once."""
+        n_labels = len(problem.labels)
+        tp, pp = np.zeros((2, n_labels, n_labels))
+        totals = [source.totals() for source in problem.sources]
+        for block in problem.blocks():
+            entries = flatten(block, known_only=False)
+            order = np.lexsort((entries.label, -entries.scores, entries.row))
+            row = entries.row[order]
+            rank = np.arange(len(row)) - np.searchsorted(row, row)
+            known = entries.truth[order] >= 0
+            cell = (rank * n_labels + entries.label[order])[known]
+            weight = entries.weight[order][known]
+            size = n_labels * n_labels
+            pp += np.bincount(cell, weight, size).reshape(n_labels, n_labels)
+            right = weight * (entries.truth[order][known] == 1)
+            tp += np.bincount(cell, right, size).reshape(n_labels, n_labels)
+        p, n = sum(t.positive for t in totals), sum(t.known for t in totals)
+        tp, pp = tp.cumsum(axis=0), pp.cumsum(axis=0)
+        return 1 + int(np.argmax([problem.objective(tp[k], pp[k], p, n) for k in range(n_labels)]))
+
+
+@dataclass(frozen=True)
+class MCut:
+    """Each item gets the labels above the largest gap between its sorted scores (Largeron 2012)."""
+
+    name: ClassVar[str] = "mcut"
+    needs: ClassVar[Literal["curves", "scores"]] = "scores"
+    serves: ClassVar[tuple[str, ...]] = EVERYTHING
+
+    def solve(self, problem: Problem) -> Solution:
+        """Return the rule; its per-label thresholds let everything pass."""
+        if len(problem.labels) < 2:
+            raise InputError("mcut looks for gaps between the labels of an item; there is one label.")
+        return Solution(values=_everything(problem), rule="mcut")
+
+
+@dataclass(frozen=True)
+class _Pooled:
+    """All pairs of item and label as one label."""
+
+    parts: tuple[Source, ...]
+    dtype: np.dtype[Any]
+    labels: tuple[str, ...] = ("all labels",)
+
+    @property
+    def n_items(self) -> int:
+        return sum(part.n_items * len(part.labels) for part in self.parts)
+
+    @property
+    def weighted(self) -> bool:
+        return self.parts[0].weighted
+
+    def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
+        for part in self.parts:
+            for block in part.blocks(check=check):
+                if isinstance(block, Rows):
+                    weight = np.repeat(block.weight, block.scores.shape[1])
+                    yield Rows(block.scores.reshape(-1, 1), block.truth.reshape(-1, 1), weight)
+                else:
+                    yield block._replace(label=np.zeros_like(block.label))
+
+    def totals(self) -> Totals:
+        totals = [part.totals() for part in self.parts]
+        return Totals(
+            np.array([sum(t.positive.sum() for t in totals)]), np.array([sum(t.known.sum() for t in totals)])
+        )
+
+
+def _everything(problem: Problem) -> NDArray[np.float64]:
+    return np.full(len(problem.labels), float(np.finfo(problem.dtype).min))

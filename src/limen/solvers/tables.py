@@ -1,0 +1,226 @@
+"""Scores on the scale a learner works on, binned: what iterative solvers look at in each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.errors import InputError
+from limen.io.arrays import Entries, flatten
+from limen.solvers.base import Problem
+
+Space = Literal["probability", "logit", "rank"]
+
+
+class Scale(Protocol):
+    """An increasing map of scores, and its inverse for thresholds."""
+
+    def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the scores on this scale; ``label`` is the label number of each."""
+        ...
+
+    def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return thresholds (n_labels,) on the scale of the scores."""
+        ...
+
+
+@dataclass(frozen=True)
+class Probability:
+    """Scores as they are; scores outside 0 to 1 are taken for logits."""
+
+    from_logits: bool
+
+    def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return probabilities."""
+        scores = scores.astype(np.float64)
+        return _sigmoid(scores) if self.from_logits else scores
+
+    def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return thresholds on the scale of the scores; never and always where none is left."""
+        return _logit(np.clip(thresholds, 0, 1)) if self.from_logits else thresholds
+
+
+@dataclass(frozen=True)
+class Logit:
+    """Log odds, with probabilities kept away from 0 and 1 by ``margin``."""
+
+    from_logits: bool
+    margin: float = 1e-9
+
+    def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return logits."""
+        scores = scores.astype(np.float64)
+        return scores if self.from_logits else _logit(np.clip(scores, self.margin, 1 - self.margin))
+
+    def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return thresholds on the scale of the scores."""
+        return thresholds if self.from_logits else _sigmoid(thresholds)
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Mean rank among the label's scores, from 0 to 1; between two scores the map is a straight line."""
+
+    offsets: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    ranks: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, problem: Problem) -> Rank:
+        """Return the ranks of all scores of the problem."""
+        blocks = [flatten(block) for block in problem.blocks(check=False)]
+        label = np.concatenate([block.label for block in blocks])
+        scores = np.concatenate([block.scores for block in blocks]).astype(np.float64)
+        order = np.lexsort((scores, label))
+        label, scores = label[order], scores[order]
+        new = np.ones(len(scores), bool)
+        new[1:] = (label[1:] != label[:-1]) | (scores[1:] != scores[:-1])
+        start = np.flatnonzero(new)
+        size = np.diff(np.append(start, len(scores)))
+        in_label = np.bincount(label, minlength=len(problem.labels))
+        before = start - (np.cumsum(in_label) - in_label)[label[new]]
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(label[new], minlength=len(problem.labels)))])
+        return cls(offsets, scores[new], (before + size / 2) / in_label[label[new]])
+
+    def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return ranks."""
+        ranks = np.empty(len(scores))
+        order = np.argsort(label, kind="stable")
+        edges = np.searchsorted(label[order], np.arange(len(self.offsets)))
+        for k in range(len(self.offsets) - 1):
+            own, known = order[edges[k] : edges[k + 1]], slice(self.offsets[k], self.offsets[k + 1])
+            if len(own):
+                ranks[own] = np.interp(scores[own], self.scores[known], self.ranks[known])
+        return ranks
+
+    def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return thresholds on the scale of the scores; beyond the last rank: never."""
+        back = np.empty(len(thresholds))
+        for k, threshold in enumerate(thresholds):
+            known = slice(self.offsets[k], self.offsets[k + 1])
+            ranks, scores = self.ranks[known], self.scores[known]
+            above = len(ranks) == 0 or threshold > ranks[-1]
+            back[k] = np.inf if above else np.interp(threshold, ranks, scores)
+        return back
+
+
+def scale_of(space: Space, problem: Problem) -> Scale:
+    """Return the scale of a name; looks at the data once."""
+    if space not in get_args(Space):
+        raise InputError(f"space={space!r} is unknown. Use 'probability', 'logit' or 'rank'.")
+    if space == "rank":
+        for _ in problem.blocks():
+            pass
+        return Rank.of(problem)
+    outside = False
+    for block in problem.blocks():
+        outside |= bool(block.scores.size) and bool(block.scores.min() < 0 or block.scores.max() > 1)
+    return Logit(outside) if space == "logit" else Probability(outside)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Scores of each label, end to end: the items themselves, or the non-empty halves of bins.
+
+    Attributes
+    ----------
+    offsets : int64 (n_labels + 1,)
+    x : float64 (n_entries,)
+        A score; or the mean score of a bin's positives, or of its negatives.
+    positive, weight : float64 (n_entries,)
+        Weight of the positives, and of all items, behind an entry.
+    """
+
+    offsets: NDArray[np.int64]
+    x: NDArray[np.float64]
+    positive: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, problem: Problem, scale: Scale, bins: int) -> Table:
+        """Return the table of a problem; no label has more than two entries a bin.
+
+        With at most ``bins`` items every item is an entry and nothing is lost. Otherwise bins are of
+        equal width between a label's lowest and highest score, and positives and negatives of a
+        bin stand at their own means, so sums of a smooth function are off by O(width^2).
+        """
+        blocks = (flatten(block) for block in problem.blocks(check=False))
+        if problem.n_items <= bins:
+            return cls.of_items(blocks, scale, len(problem.labels))
+        return cls._binned(problem, scale, bins)
+
+    @classmethod
+    def of_items(cls, blocks: Iterable[Entries], scale: Scale, n_labels: int) -> Table:
+        """Return the table with one entry for each known pair."""
+        parts = [(scale.forward(b.scores, b.label), b.label, b.truth == 1, b.weight) for b in blocks]
+        x, label, positive, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
+        order = np.argsort(label, kind="stable")
+        offsets = np.searchsorted(label[order], np.arange(n_labels + 1))
+        return cls(offsets, x[order], (positive * weight)[order].astype(np.float64), weight[order] * 1.0)
+
+    @classmethod
+    def _binned(cls, problem: Problem, scale: Scale, bins: int) -> Table:
+        n_labels = len(problem.labels)
+        low, high = np.full(n_labels, np.inf), np.full(n_labels, -np.inf)
+        for block in problem.blocks(check=False):
+            entries = flatten(block)
+            x = scale.forward(entries.scores, entries.label)
+            np.minimum.at(low, entries.label, x)
+            np.maximum.at(high, entries.label, x)
+        width = np.where(high > low, high - low, 1.0)
+        size = 2 * n_labels * bins
+        weight, moment = np.zeros(size), np.zeros(size)
+        for block in problem.blocks(check=False):
+            entries = flatten(block)
+            x = scale.forward(entries.scores, entries.label)
+            place = ((x - low[entries.label]) * (bins / width)[entries.label]).astype(np.int64)
+            cell = (entries.label * bins + np.minimum(place, bins - 1)) * 2 + (entries.truth == 1)
+            weight += np.bincount(cell, entries.weight, size)
+            moment += np.bincount(cell, entries.weight * x, size)
+        full = np.flatnonzero(weight)
+        offsets = np.searchsorted(full, np.arange(n_labels + 1) * 2 * bins)
+        return cls(offsets, moment[full] / weight[full], weight[full] * (full % 2), weight[full])
+
+    @cached_property
+    def label(self) -> NDArray[np.int64]:
+        """Label number of each entry."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    def sums(self, factor: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the sums by label of ``factor`` over positives and over all items, shape (2, n_labels)."""
+        n_labels = len(self.offsets) - 1
+        parts = [np.bincount(self.label, factor * w, n_labels) for w in (self.positive, self.weight)]
+        return np.array(parts, np.float64)
+
+    def counts(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return tp and pp at thresholds on the table's scale, shape (2, n_labels)."""
+        from limen import _kernels
+
+        offsets, ascending, tp, pp = self._cumulated
+        out = np.empty((2, len(offsets) - 1))
+        _kernels.counts_at(_kernels.Points(offsets, tp, pp), ascending, thresholds, out)
+        return out
+
+    @cached_property
+    def _cumulated(self) -> tuple[NDArray[Any], ...]:
+        order = np.lexsort((self.x, self.label))
+        at_or_above = []
+        for weight in (self.positive[order], self.weight[order]):
+            total = np.cumsum(weight[::-1])[::-1]
+            beyond = np.append(total, 0.0)[self.offsets[1:]]
+            at_or_above.append(total - beyond[self.label])
+        return self.offsets, self.x[order], at_or_above[0], at_or_above[1]
+
+
+def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore"):
+        return np.log(p) - np.log1p(-p)

@@ -1,0 +1,427 @@
+"""The artefact: thresholds with all that is needed to apply and to trust them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen import metrics
+from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide_entries, decide_rows
+from limen.errors import FileError, InputError, count, examples
+from limen.io.arrays import CSR, Entries, as_scores, check_finite, is_csr
+from limen.io.frames import frame_to_array, is_frame
+from limen.io.writing import write_atomically
+from limen.objectives import Average, Objective
+from limen.solvers.base import Status
+
+SCHEMA = "https://limen.dev/schema/thresholds"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Thresholds:
+    """Per-label decision thresholds, and what is known about them.
+
+    Attributes
+    ----------
+    labels : tuple of n_labels str
+    values : float16, float32 or float64 (n_labels,)
+        In the dtype of the scores; +inf means that the label is never given.
+    rule : str
+        ``">="``: a label is given when its score is at or above its threshold. ``"top-k:K"`` and
+        ``"mcut"`` decide by item instead, and leave ``values`` at the lowest finite number.
+    metric, average, zero_division
+        The objective tuned for; see `limen.tune`.
+    method : str
+        How the thresholds were chosen.
+    status : {"optimal", "bounded", "local"}
+        Proven to be the best on the tuning data; at most ``upper_bound - value`` below it; or neither.
+    value : float
+        The objective on the tuning data. New data will give less: measure it with `limen.evaluate`.
+    upper_bound : float or None
+        No thresholds reach more on the tuning data.
+    counts : Counts
+        tp, pp, p and n of each label on the tuning data, (n_labels,) each.
+    n_items : int
+    digest : str
+        Digest of the tuning data's counts.
+    created : str
+        Time in ISO 8601, UTC.
+    versions : dict
+        Of limen and numpy, when tuned.
+    """
+
+    labels: tuple[str, ...]
+    values: NDArray[Any]
+    metric: metrics.Metric
+    average: Average
+    method: str
+    status: Status
+    value: float
+    upper_bound: float | None
+    counts: Counts
+    n_items: int
+    digest: str
+    created: str
+    versions: dict[str, str]
+    rule: str = THRESHOLD_RULE
+    zero_division: float = 0.0
+    history: tuple[float, ...] = field(default=(), repr=False)
+
+    @property
+    def objective(self) -> Objective:
+        """The objective tuned for."""
+        return Objective(self.metric, self.average, self.zero_division)
+
+    @property
+    def never(self) -> tuple[str, ...]:
+        """Names of the labels that are never given."""
+        return tuple(name for name, value in zip(self.labels, self.values, strict=True) if value == np.inf)
+
+    def decide(self, y_score: Any) -> Any:
+        """Return which labels each item gets.
+
+        Parameters
+        ----------
+        y_score : array-like (n_items, n_labels), scipy sparse, tensor or frame
+            Columns in the order of ``labels``; a frame's columns are taken by name. For a single
+            label, one dimension will do.
+
+        Returns
+        -------
+        bool ndarray (n_items, n_labels)
+            One-dimensional if ``y_score`` is; sparse if it is (a score not stored gives no label).
+
+        Raises
+        ------
+        InputError
+            If the labels do not fit, or a score is NaN or infinite.
+
+        Examples
+        --------
+        >>> import limen
+        >>> t = limen.tune([[0, 1], [1, 0], [1, 1]], [[0.2, 0.9], [0.6, 0.3], [0.8, 0.7]])
+        >>> t.decide([[0.5, 0.4]])
+        array([[ True, False]])
+        """
+        if is_csr(y_score):
+            return self._decide_sparse(y_score)
+        if is_frame(y_score):
+            y_score = self._by_name(y_score)
+        scores = as_scores(y_score)
+        assert isinstance(scores, np.ndarray)
+        if scores.shape[1] != len(self.labels):
+            raise InputError(
+                f"y_score has {count(scores.shape[1], 'column')}, the thresholds are for "
+                f"{count(len(self.labels), 'label')} ({examples(self.labels, most=3)}). Columns must be the same "
+                "labels in the same order."
+            )
+        check_finite(scores, self.labels)
+        decisions = decide_rows(scores, self.values, self.rule)
+        return decisions[:, 0] if np.ndim(y_score) == 1 else decisions
+
+    def _decide_sparse(self, y_score: Any) -> Any:
+        csr = as_scores(y_score)
+        assert isinstance(csr, CSR)
+        if csr.shape[1] != len(self.labels):
+            raise InputError(
+                f"y_score has {count(csr.shape[1], 'column')}, the thresholds are for "
+                f"{count(len(self.labels), 'label')}. Columns must be the same labels in the same order."
+            )
+        row = csr.row_of_entries()
+        check_finite(csr.data[:, np.newaxis], ["(stored)"])
+        label = csr.indices.astype(np.int64)
+        entries = Entries(csr.data, label, np.zeros(len(row), np.int8), np.ones(len(row)), row)
+        kept = decide_entries(entries, self.values, self.rule)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=csr.shape[0]))])
+        parts = (np.ones(int(kept.sum()), bool), csr.indices[kept], indptr)
+        if isinstance(y_score, CSR):
+            return CSR(*parts, csr.shape)
+        from scipy.sparse import csr_array
+
+        return csr_array(parts, shape=csr.shape)
+
+    def _by_name(self, frame: Any) -> NDArray[Any]:
+        columns, values = frame_to_array(frame, "y_score")
+        missing = [name for name in self.labels if name not in set(columns)]
+        if missing:
+            raise InputError(
+                f"y_score has no column for {examples(missing)}. Every label of the thresholds needs its column."
+            )
+        position = {name: k for k, name in enumerate(columns)}
+        return values[:, [position[name] for name in self.labels]]
+
+    def save(self, path: str | Path) -> None:
+        """Write the thresholds as JSON: the whole file, or nothing.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written; one that stood there before is kept.
+        """
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        with write_atomically(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Thresholds:
+        """Return the thresholds of a JSON file.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be read.
+        InputError
+            If it is not a thresholds file, is cut short or altered, or is of a newer schema.
+        """
+        try:
+            text = Path(path).read_bytes().decode()
+        except OSError as error:
+            raise FileError(f"cannot read {path}: {error.strerror}. Check the path.") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} is not a thresholds file: it is not UTF-8 text.") from error
+        try:
+            content = json.loads(text, parse_constant=_refuse_constant)
+        except ValueError as error:
+            raise InputError(
+                f"{path} is not a whole thresholds file: {error}. Write it again with limen tune."
+            ) from error
+        try:
+            return cls.from_dict(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of the JSON file: plain numbers, text and lists."""
+        return {
+            "schema": SCHEMA,
+            "schema_version": SCHEMA_VERSION,
+            "metric": self.metric.spec,
+            "average": self.average,
+            "zero_division": self.zero_division,
+            "method": self.method,
+            "status": self.status,
+            "value": self.value,
+            "value_measured_on": "tuning data",
+            "upper_bound": self.upper_bound,
+            "rule": self.rule,
+            "score_dtype": str(self.values.dtype),
+            "n_items": self.n_items,
+            "data_digest": self.digest,
+            "created": self.created,
+            "versions": self.versions,
+            "labels": [
+                {
+                    "name": name,
+                    "threshold": None if value == np.inf else float(value),
+                    **{key: counts[k].item() for key, counts in self.counts._asdict().items()},
+                }
+                for k, (name, value) in enumerate(zip(self.labels, self.values, strict=True))
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, content: Any) -> Thresholds:
+        """Return the thresholds of `to_dict`'s content, checked strictly.
+
+        Raises
+        ------
+        InputError
+            If anything is missing, unknown or of the wrong kind.
+        """
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            raise InputError("this is not a thresholds file: its 'schema' is not limen's.")
+        version = content.get("schema_version")
+        if not isinstance(version, int) or version < 1:
+            raise InputError(f"the schema version {version!r} is not a number from 1.")
+        if version > SCHEMA_VERSION:
+            raise InputError(
+                f"the file has schema version {version}; this limen reads up to {SCHEMA_VERSION}. Upgrade limen: "
+                "pip install --upgrade limen."
+            )
+        _check_fields(content, _FIELDS, "the file")
+        _check_choice(content, "status", get_args(Status))
+        _check_choice(content, "average", get_args(Average))
+        _check_choice(content, "score_dtype", ("float16", "float32", "float64"))
+        if not content["labels"]:
+            raise InputError("the file has no labels. At least one is needed.")
+        for number, label in enumerate(content["labels"]):
+            if not isinstance(label, dict):
+                raise InputError(f"label {number} is not an object.")
+            _check_fields(label, _LABEL_FIELDS, f"label {number}")
+        labels = tuple(label["name"] for label in content["labels"])
+        if len(set(labels)) < len(labels):
+            repeated = [name for name in dict.fromkeys(labels) if labels.count(name) > 1]
+            raise InputError(f"labels are repeated: {examples(repeated)}. Every label needs a name of its own.")
+        check_rule(content["rule"], len(labels))
+        dtype = np.dtype(content["score_dtype"])
+        wide = np.array([_threshold(label["threshold"]) for label in content["labels"]], np.float64)
+        values = wide.astype(dtype)
+        if not np.array_equal(values.astype(np.float64), wide):
+            at = int(np.flatnonzero(values.astype(np.float64) != wide)[0])
+            raise InputError(
+                f"the threshold {wide[at]!r} of {labels[at]!r} is no {dtype} number. The file was altered, or "
+                "score_dtype is wrong."
+            )
+        return cls(
+            labels=labels,
+            values=values,
+            metric=metrics.get(content["metric"]),
+            counts=Counts(*(np.array([x[key] for x in content["labels"]]) for key in Counts._fields)),
+            digest=content["data_digest"],
+            **{
+                key: content[key]
+                for key in (
+                    "average",
+                    "method",
+                    "status",
+                    "value",
+                    "upper_bound",
+                    "n_items",
+                    "created",
+                    "versions",
+                    "rule",
+                    "zero_division",
+                )
+            },
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both would be written as the same file."""
+        if not isinstance(other, Thresholds):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def summary(self) -> str:
+        """Return one sentence: what was tuned, what it gives on the tuning data, what is proven."""
+        proof = {
+            "optimal": "proven optimal",
+            "bounded": f"at most {self.upper_bound:.4f} is possible" if self.upper_bound is not None else "",
+            "local": "not proven optimal",
+        }[self.status]
+        return (
+            f"{self.objective} {self.value:.4f} on the {count(self.n_items, 'item')} tuned on ({proof}; "
+            f"method {self.method})"
+        )
+
+    def __repr__(self) -> str:
+        return f"Thresholds({count(len(self.labels), 'label')}; {self.summary()})"
+
+    def rows(self) -> list[tuple[str, str, str, str, str]]:
+        """Return the display rows: label, threshold, positives, given, correct; on the tuning data."""
+        tp, pp, p, _ = self.counts
+        return [
+            (name, _show(value), f"{p[k]:g}", f"{pp[k]:g}", f"{tp[k]:g}")
+            for k, (name, value) in enumerate(zip(self.labels, self.values, strict=True))
+        ]
+
+    def __rich__(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=Text(self.summary()), title_justify="left")
+        for heading in _HEADINGS:
+            table.add_column(heading, justify="left" if heading == "label" else "right")
+        rows = self.rows()
+        for row in rows[:_SHOWN]:
+            table.add_row(*(Text(cell) for cell in row))
+        if len(rows) > _SHOWN:
+            table.add_row(f"... {len(rows) - _SHOWN} more")
+        return table
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
+        rows = self.rows()
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[:_SHOWN]
+        )
+        rest = f"<p>... {len(rows) - _SHOWN} more labels</p>" if len(rows) > _SHOWN else ""
+        return (
+            f"<p>{escape(self.summary())}</p><table><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table>{rest}"
+        )
+
+
+_HEADINGS = ("label", "threshold", "positives", "given", "correct")
+_SHOWN = 60
+_NUMBER = (int, float)
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "schema": (str,),
+    "schema_version": (int,),
+    "metric": (str, dict),
+    "average": (str,),
+    "zero_division": _NUMBER,
+    "method": (str,),
+    "status": (str,),
+    "value": _NUMBER,
+    "value_measured_on": (str,),
+    "upper_bound": (int, float, type(None)),
+    "rule": (str,),
+    "score_dtype": (str,),
+    "n_items": (int,),
+    "data_digest": (str,),
+    "created": (str,),
+    "versions": (dict,),
+    "labels": (list,),
+}
+_LABEL_FIELDS: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "threshold": (int, float, type(None)),
+    "tp": _NUMBER,
+    "pp": _NUMBER,
+    "p": _NUMBER,
+    "n": _NUMBER,
+}
+
+
+def _check_fields(content: dict[str, Any], fields: dict[str, tuple[type, ...]], where: str) -> None:
+    missing, unknown = [k for k in fields if k not in content], [k for k in content if k not in fields]
+    if missing or unknown:
+        raise InputError(
+            f"{where} lacks {examples(missing) or 'nothing'} and has unknown {examples(unknown) or 'nothing'}. "
+            f"A thresholds file of schema version {SCHEMA_VERSION} has exactly: {', '.join(fields)}."
+        )
+    for key, kinds in fields.items():
+        if not isinstance(content[key], kinds) or (isinstance(content[key], bool)):
+            raise InputError(
+                f"{key!r} of {where} is {content[key]!r}. It must be {' or '.join(k.__name__ for k in kinds)}."
+            )
+
+
+def _check_choice(content: dict[str, Any], key: str, choices: Sequence[str]) -> None:
+    if content[key] not in choices:
+        raise InputError(f"{key!r} is {content[key]!r}. It must be one of {', '.join(choices)}.")
+
+
+def _threshold(value: float | None) -> float:
+    return math.inf if value is None else float(value)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number (null means: never given)")
+
+
+def _show(value: Any) -> str:
+    if value == np.inf:
+        return "never"
+    if value == np.finfo(np.asarray(value).dtype).min:
+        return "any"
+    return f"{float(value):.4g}"
+
+
+def now() -> str:
+    """Return the present time in ISO 8601, UTC, to the second."""
+    from datetime import UTC
+
+    return datetime.now(UTC).isoformat(timespec="seconds")
