@@ -17,7 +17,6 @@ from numba import njit
 from numba.core import event
 from numpy.typing import NDArray
 
-
 _WORTH_THREADS = 256
 
 

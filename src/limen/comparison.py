@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,16 @@ from numpy.typing import NDArray
 
 from limen import objectives, solvers
 from limen.decisions import Counts, count_decisions
+from limen.display import html_table, rich_table
 from limen.errors import InputError, LimenWarning, count
-from limen.io.arrays import DenseSource, SparseSource, as_source
+from limen.io.sources import DenseSource, SparseSource, as_source
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
 from limen.tuning import make_thresholds
 
 METHODS: tuple[str, ...] = ("fixed:0.5", "shared", "sgl", "exact")
-HEADINGS = ("method", "held-out", "fitted", "seconds", "status")
+HEADINGS = ("method", "held-out %", "fitted %", "time", "status")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Comparison:
                 row.method,
                 f"{100 * row.held_out:.2f}",
                 f"{100 * row.fitted:.2f}",
-                f"{row.seconds:.2g}",
+                _duration(row.seconds),
                 row.status,
             )
             for row in self.rows
@@ -93,22 +93,10 @@ class Comparison:
         return f"{self.summary()}\n{body}"
 
     def __rich__(self) -> Any:
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(title=Text(self.summary()), title_justify="left")
-        for k, heading in enumerate(HEADINGS):
-            table.add_column(heading, justify="left" if k in (0, len(HEADINGS) - 1) else "right")
-        for k, line in enumerate(self.cells()):
-            table.add_row(*(Text(cell) for cell in line), style="bold" if k == 0 else "")
-        return table
+        return rich_table(self.summary(), HEADINGS, self.cells(), text=("method", "status"))
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{heading}</th>" for heading in HEADINGS)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in self.cells()
-        )
-        return f"<p>{escape(self.summary())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return html_table(self.summary(), HEADINGS, self.cells())
 
 
 def compare(
@@ -241,6 +229,12 @@ def _design(cv: Any, splits: list[tuple[Any, Any]], n_items: int) -> str:
     tuned, measured = (int(np.mean([len(pair[k]) for pair in splits])) for k in (0, 1))
     times = "" if len(splits) == 1 else f"{len(splits)} splits, "
     return f"{times}tuned on {count(tuned, 'item')}, measured on {f'{measured:,}'.replace(',', ' ')} others"
+
+
+def _duration(seconds: float) -> str:
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{1000 * seconds:.0f} ms" if seconds >= 0.01 else f"{1000 * seconds:.2g} ms"
 
 
 def _name(method: str | Solver) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, MergeError, examples
-from limen.io.arrays import Entries, Rows, Source, as_chunk_source, as_source, working_dtype
+from limen.io.arrays import working_dtype
+from limen.io.sources import Entries, Rows, Source, as_chunk_source, as_source
 
 Placement = Literal["midpoint", "score"]
 

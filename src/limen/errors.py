@@ -21,6 +21,10 @@ class FileError(LimenError):
     """A file could not be read or written; what stood there before is untouched."""
 
 
+class UnreadableError(FileError, InputError):
+    """A file that should be read is missing, damaged or cut short."""
+
+
 class UnsupportedError(LimenError):
     """The method asked for cannot serve this objective or this kind of input."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from limen import metrics, objectives
 from limen.decisions import THRESHOLD_RULE, Counts, count_decisions
+from limen.display import html_table, rich_table
 from limen.errors import InputError, count
-from limen.io.arrays import as_source
+from limen.io.sources import as_source
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.thresholds import Thresholds
@@ -71,22 +71,10 @@ class Evaluation:
         return f"Evaluation({count(len(self.labels), 'label')}; {self.summary()})"
 
     def __rich__(self) -> Any:
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(title=Text(self.summary()), title_justify="left")
-        for column in COLUMNS:
-            table.add_column(column, justify="left" if column == "label" else "right")
-        for row in self.table:
-            table.add_row(*(Text(cell) for cell in _cells(row)))
-        return table
+        return rich_table(self.summary(), COLUMNS, [_cells(row) for row in self.table], text=("label",))
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{column}</th>" for column in COLUMNS)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(row)) + "</tr>" for row in self.table
-        )
-        return f"<p>{escape(self.summary())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return html_table(self.summary(), COLUMNS, [_cells(row) for row in self.table])
 
 
 def evaluate(

@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,9 +15,11 @@ from numpy.typing import NDArray
 
 from limen import metrics
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide_entries, decide_rows
-from limen.errors import FileError, InputError, count, examples
-from limen.io.arrays import CSR, Entries, as_scores, check_finite, is_csr
+from limen.display import html_table, rich_table
+from limen.errors import InputError, UnreadableError, count, examples
+from limen.io.arrays import CSR, as_scores, check_finite, is_csr
 from limen.io.frames import frame_to_array, is_frame
+from limen.io.sources import Entries
 from limen.io.writing import write_atomically
 from limen.objectives import Average, Objective
 from limen.solvers.base import Status
@@ -178,7 +179,7 @@ class Thresholds:
 
         Raises
         ------
-        FileError
+        UnreadableError
             If the file cannot be read.
         InputError
             If it is not a thresholds file, is cut short or altered, or is of a newer schema.
@@ -186,7 +187,7 @@ class Thresholds:
         try:
             text = Path(path).read_bytes().decode()
         except OSError as error:
-            raise FileError(f"cannot read {path}: {error.strerror}. Check the path.") from error
+            raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
         except UnicodeDecodeError as error:
             raise InputError(f"{path} is not a thresholds file: it is not UTF-8 text.") from error
         try:
@@ -327,34 +328,13 @@ class Thresholds:
         ]
 
     def __rich__(self) -> Any:
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(title=Text(self.summary()), title_justify="left")
-        for heading in _HEADINGS:
-            table.add_column(heading, justify="left" if heading == "label" else "right")
-        rows = self.rows()
-        for row in rows[:_SHOWN]:
-            table.add_row(*(Text(cell) for cell in row))
-        if len(rows) > _SHOWN:
-            table.add_row(f"... {len(rows) - _SHOWN} more")
-        return table
+        return rich_table(self.summary(), _HEADINGS, self.rows(), text=("label",))
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
-        rows = self.rows()
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows[:_SHOWN]
-        )
-        rest = f"<p>... {len(rows) - _SHOWN} more labels</p>" if len(rows) > _SHOWN else ""
-        return (
-            f"<p>{escape(self.summary())}</p><table><thead><tr>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table>{rest}"
-        )
+        return html_table(self.summary(), _HEADINGS, self.rows())
 
 
 _HEADINGS = ("label", "threshold", "positives", "given", "correct")
-_SHOWN = 60
 _NUMBER = (int, float)
 _FIELDS: dict[str, tuple[type, ...]] = {
     "schema": (str,),

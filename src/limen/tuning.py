@@ -15,7 +15,7 @@ from limen import objectives, solvers
 from limen.curves import Curves, Placement
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, count_decisions
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
-from limen.io.arrays import Source, as_source
+from limen.io.sources import Source, as_source
 from limen.metrics import Metric
 from limen.solvers.base import Problem, Progress, Solution, Solver
 from limen.solvers.frontier import Walk

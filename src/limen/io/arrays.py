@@ -1,15 +1,9 @@
-"""From whatever a user holds to checked blocks of rows: the only door to the counting kernels.
-
-A `Source` yields blocks that are ready for the kernels and can be read as often as needed. Dense
-data is cut into row blocks of bounded size (views where the dtype allows it, so nothing large is
-copied); sparse scores stay sparse.
-"""
+"""Arrays of every kind, checked: scores, labels and weights, dense or as compressed sparse rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +12,6 @@ from limen.errors import InputError, count, examples
 from limen.io.frames import frame_to_array, is_frame
 
 UNKNOWN = -1
-BLOCK_ELEMENTS = 1 << 20
 
 
 class CSR(NamedTuple):
@@ -49,73 +42,6 @@ class CSR(NamedTuple):
     def row_of_entries(self) -> NDArray[np.int64]:
         """Return the row number of every stored entry."""
         return np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
-
-
-class Rows(NamedTuple):
-    """A dense block: scores (rows, labels), truth codes 1 / 0 / -1 (unknown), a weight for each row."""
-
-    scores: NDArray[Any]
-    truth: NDArray[np.int8]
-    weight: NDArray[Any]
-
-
-class Entries(NamedTuple):
-    """A sparse block: one element for each stored score."""
-
-    scores: NDArray[Any]
-    label: NDArray[np.int64]
-    truth: NDArray[np.int8]
-    weight: NDArray[Any]
-    row: NDArray[np.int64]
-
-
-def flatten(block: Rows | Entries, *, known_only: bool = True) -> Entries:
-    """Return a block with one element for each pair (whose label is known)."""
-    if isinstance(block, Rows):
-        n_items, n_labels = block.scores.shape
-        row, label = np.divmod(np.arange(n_items * n_labels), n_labels)
-        block = Entries(block.scores.ravel(), label, block.truth.ravel(), block.weight[row], row)
-    known = block.truth != UNKNOWN
-    return block if not known_only or known.all() else Entries(*(part[known] for part in block))
-
-
-class Totals(NamedTuple):
-    """Weight of the positive and of all known items of each label, shape (n_labels,)."""
-
-    positive: NDArray[Any]
-    known: NDArray[Any]
-
-
-class Source(Protocol):
-    """Scores and labels that can be read, block by block, more than once."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the labels."""
-        ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Dtype of the scores as the user gave them."""
-        ...
-
-    @property
-    def n_items(self) -> int:
-        """Number of items."""
-        ...
-
-    @property
-    def weighted(self) -> bool:
-        """Whether counts are sums of weights (float64) and not of items (int64)."""
-        ...
-
-    def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
-        """Return the blocks, in item order; a repeated pass may leave out the check for NaN."""
-        ...
-
-    def totals(self) -> Totals:
-        """Return the weight of the positive and of the known items of each label."""
-        ...
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -160,286 +86,6 @@ def check_finite(scores: NDArray[Any], labels: Sequence[str], start: int = 0) ->
     )
 
 
-@dataclass(frozen=True)
-class DenseSource:
-    """Dense scores, with labels dense or sparse."""
-
-    scores: NDArray[Any]
-    truth: NDArray[Any] | CSR
-    mask: NDArray[np.bool_] | None
-    weight: NDArray[Any] | None
-    labels: tuple[str, ...]
-    first_row: int = 0
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Dtype of the scores as the user gave them."""
-        return self.scores.dtype.newbyteorder("=")
-
-    @property
-    def n_items(self) -> int:
-        """Number of rows."""
-        return int(self.scores.shape[0])
-
-    @property
-    def weighted(self) -> bool:
-        """Whether the counts are sums of weights (float64) and not of items (int64)."""
-        return self.weight is not None
-
-    def blocks(self, *, check: bool = True) -> Iterator[Rows]:
-        """Return the blocks, in item order."""
-        working = working_dtype(self.dtype)
-        for rows in self._spans():
-            scores = np.ascontiguousarray(self.scores[rows], dtype=working)
-            if check:
-                check_finite(scores, self.labels, self.first_row + rows.start)
-            yield Rows(scores, self._codes(rows), _weights(self.weight, rows))
-
-    def totals(self) -> Totals:
-        """Return the weight of the positive and of the known items of each label."""
-        n_labels = len(self.labels)
-        exact = np.float64 if self.weighted else np.int64
-        positive, unknown, negative = np.zeros((3, n_labels), exact)
-        for rows in self._spans():
-            truth, weight = self._codes(rows), _weights(self.weight, rows)
-            positive += _weight_by_label(truth == 1, weight)
-            if self.weighted:
-                negative += _weight_by_label(truth == 0, weight)
-            else:
-                unknown += _weight_by_label(truth < 0, weight)
-        return Totals(positive, positive + negative if self.weighted else self.n_items - unknown)
-
-    def take(self, rows: NDArray[np.int64]) -> DenseSource:
-        """Return a source of these rows only, in this order (copied)."""
-        return DenseSource(self.scores[rows], *_take(self, rows), self.labels)
-
-    def _spans(self) -> Iterator[slice]:
-        step = max(1, BLOCK_ELEMENTS // max(1, len(self.labels)))
-        for start in range(0, self.n_items, step):
-            yield slice(start, min(start + step, self.n_items))
-
-    def _codes(self, rows: slice) -> NDArray[np.int8]:
-        if isinstance(self.truth, CSR):
-            part = self.truth.rows(rows.start, rows.stop)
-            codes = np.zeros(part.shape, np.int8)
-            codes[part.row_of_entries(), part.indices] = part.data
-        else:
-            codes = truth_codes(self.truth[rows], self.labels, self.first_row + rows.start)
-        if self.mask is not None:
-            codes = np.where(self.mask[rows], codes, np.int8(UNKNOWN))
-        return codes
-
-
-@dataclass(frozen=True)
-class SparseSource:
-    """Sparse scores: a score that is not stored is below every cut."""
-
-    scores: CSR
-    truth: NDArray[Any] | CSR
-    mask: NDArray[np.bool_] | None
-    weight: NDArray[Any] | None
-    labels: tuple[str, ...]
-    first_row: int = 0
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Dtype of the stored scores as the user gave them."""
-        return self.scores.data.dtype.newbyteorder("=")
-
-    @property
-    def n_items(self) -> int:
-        """Number of rows."""
-        return self.scores.shape[0]
-
-    @property
-    def weighted(self) -> bool:
-        """Whether the counts are sums of weights (float64) and not of items (int64)."""
-        return self.weight is not None
-
-    def blocks(self, *, check: bool = True) -> Iterator[Entries]:
-        """Return the stored scores, in item order, in blocks of bounded size."""
-        indptr = self.scores.indptr
-        start = 0
-        while start < self.n_items:
-            limit = int(indptr[start]) + BLOCK_ELEMENTS
-            stop = max(start + 1, int(np.searchsorted(indptr, limit, side="right")) - 1)
-            stop = min(stop, self.n_items)
-            yield self._entries(start, stop, check)
-            start = stop
-
-    def take(self, rows: NDArray[np.int64]) -> SparseSource:
-        """Return a source of these rows only, in this order (copied)."""
-        return SparseSource(self.scores.take(rows), *_take(self, rows), self.labels)
-
-    def _entries(self, start: int, stop: int, check: bool) -> Entries:
-        part = self.scores.rows(start, stop)
-        values = np.ascontiguousarray(part.data, dtype=working_dtype(self.dtype))
-        row = part.row_of_entries()
-        column = part.indices.astype(np.int64)
-        if check and not np.isfinite(values).all():
-            at = int(np.flatnonzero(~np.isfinite(values))[0])
-            one_row = np.zeros((1, len(self.labels)))
-            one_row[0, column[at]] = values[at]
-            check_finite(one_row, self.labels, self.first_row + start + int(row[at]))
-        if isinstance(self.truth, CSR):
-            truth = self.truth.rows(start, stop)
-            keys = truth.row_of_entries() * len(self.labels) + truth.indices
-            wanted = row * len(self.labels) + column
-            at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-            found = (keys[at] == wanted) if len(keys) else np.zeros(len(wanted), bool)
-            codes = np.where(found, truth.data[at] if len(keys) else 0, 0).astype(np.int8)
-        else:
-            codes = truth_codes(self.truth[start:stop], self.labels, self.first_row + start)[row, column]
-        if self.mask is not None:
-            codes = np.where(self.mask[start:stop][row, column], codes, np.int8(UNKNOWN))
-        weight = _weights(self.weight, slice(start, stop))
-        return Entries(values, column, codes, weight[row], row)
-
-    def totals(self) -> Totals:
-        """Return the weight of the positive and of the known items of each label."""
-        exact = np.float64 if self.weighted else np.int64
-        n_labels = len(self.labels)
-        weight = _weights(self.weight, slice(0, self.n_items))
-        if not isinstance(self.truth, CSR) or self.mask is not None:
-            no_scores = np.broadcast_to(np.float32(0), self.scores.shape)
-            return DenseSource(no_scores, self.truth, self.mask, self.weight, self.labels, self.first_row).totals()
-        codes = self.truth.data
-        of_entry = weight[self.truth.row_of_entries()]
-        columns = self.truth.indices
-        positive = np.bincount(columns, of_entry * (codes == 1), n_labels).astype(exact)
-        unknown = np.bincount(columns, of_entry * (codes == UNKNOWN), n_labels).astype(exact)
-        return Totals(positive, weight.sum(dtype=exact) - unknown)
-
-
-@dataclass(frozen=True)
-class ChunkSource:
-    """Row blocks from an iterable that is read anew on every pass."""
-
-    read: Callable[[], Iterator[tuple[Any, ...]]]
-    labels: tuple[str, ...]
-    dtype: np.dtype[Any]
-    weighted: bool
-    n_items: int = field(default=0)
-
-    def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
-        """Return the blocks, in item order."""
-        for source in self.sources():
-            yield from source.blocks(check=check)
-
-    def totals(self) -> Totals:
-        """Return the weight of the positive and of the known items of each label."""
-        parts = [source.totals() for source in self.sources()]
-        return Totals(sum(part.positive for part in parts), sum(part.known for part in parts))
-
-    def sources(self) -> Iterator[DenseSource | SparseSource]:
-        """Return one source a chunk; every chunk has the labels and the dtype of the first."""
-        row = 0
-        for number, chunk in enumerate(self.read()):
-            source = _chunk_source(chunk, self.labels, row)
-            if source.dtype != self.dtype or source.weighted != self.weighted:
-                raise InputError(
-                    f"chunk {number} has {source.dtype} scores"
-                    f"{' and weights' if source.weighted else ''}; the first chunk has {self.dtype} scores"
-                    f"{' and weights' if self.weighted else ''}. All chunks need one dtype and the same parts."
-                )
-            row += source.n_items
-            yield source
-
-
-def as_source(
-    y_true: Any,
-    y_score: Any,
-    *,
-    labels: Sequence[str] | None = None,
-    sample_weight: Any = None,
-    mask: Any = None,
-    first_row: int = 0,
-) -> DenseSource | SparseSource:
-    """Return scores and labels as a source, after checking that they fit together.
-
-    Parameters
-    ----------
-    y_true : array-like (n_items, n_labels) of 0/1, bool or float with NaN for unknown; masked array;
-        scipy sparse; or a list of n_items collections of label names
-    y_score : array-like (n_items, n_labels), scipy sparse, tensor or frame (columns are labels)
-    labels : sequence of n_labels str, optional
-    sample_weight : array-like (n_items,), optional
-    mask : bool array-like (n_items, n_labels), optional
-        True where the label of an item is known.
-
-    Raises
-    ------
-    InputError
-        If shapes, names or values do not fit; the message says which.
-    """
-    names = _label_names(y_true, y_score, labels)
-    scores = as_scores(y_score)
-    if scores.shape[0] == 0 or scores.shape[1] == 0:
-        raise InputError(
-            f"y_score is empty: shape {tuple(scores.shape)}. At least one item and one label are needed."
-        )
-    label_names = names if names is not None else tuple(str(k) for k in range(scores.shape[1]))
-    if len(label_names) != scores.shape[1]:
-        raise InputError(
-            f"labels has {count(len(label_names), 'name')}, y_score has {count(scores.shape[1], 'column')}. "
-            "Give one name for each column."
-        )
-    _check_repeats(label_names)
-    truth = _as_truth(y_true, label_names, first_row)
-    if truth.shape != scores.shape:
-        raise InputError(
-            f"y_true has shape {tuple(truth.shape)}, y_score {tuple(scores.shape)}. Both must be "
-            "(n_items, n_labels) with the same items and labels in the same order."
-        )
-    if isinstance(y_true, np.ma.MaskedArray):
-        known = ~np.ma.getmaskarray(y_true).reshape(truth.shape)
-        mask = known if mask is None else known & np.asarray(mask, bool)
-    if mask is not None:
-        mask = np.asarray(mask)
-        if mask.dtype != np.bool_ or mask.shape != tuple(scores.shape):
-            raise InputError(
-                f"mask has dtype {mask.dtype} and shape {mask.shape}. It must be bool of shape "
-                f"{tuple(scores.shape)}, True where the label of an item is known."
-            )
-    weight = None if sample_weight is None else _as_weight(sample_weight, scores.shape[0])
-    if isinstance(scores, CSR):
-        return SparseSource(scores, truth, mask, weight, label_names, first_row)
-    return DenseSource(scores, truth, mask, weight, label_names, first_row)
-
-
-def as_chunk_source(chunks: Any, labels: Sequence[str] | None = None) -> ChunkSource:
-    """Return a source over an iterable (or a function that returns one) of row blocks.
-
-    Each chunk is ``(y_true, y_score)`` or ``(y_true, y_score, sample_weight)``.
-
-    Raises
-    ------
-    InputError
-        If the iterable can be read only once or is empty, or a chunk does not fit the first.
-    """
-    if not callable(chunks) and iter(chunks) is chunks:
-        raise InputError(
-            f"chunks is a {type(chunks).__name__}, which can be read only once. Exact counting reads twice: "
-            "give a list, or a function that returns a fresh iterator."
-        )
-
-    def read() -> Iterator[tuple[Any, ...]]:
-        return iter(chunks() if callable(chunks) else chunks)
-
-    first = next(read(), None)
-    if first is None:
-        raise InputError("chunks is empty. At least one block of rows is needed.")
-    source = _chunk_source(first, labels, 0)
-    whole = ChunkSource(read, source.labels, source.dtype, source.weighted)
-    return ChunkSource(
-        read,
-        source.labels,
-        source.dtype,
-        source.weighted,
-        n_items=sum(part.n_items for part in whole.sources()),
-    )
-
-
 def truth_codes(truth: NDArray[Any], labels: Sequence[str], start: int = 0) -> NDArray[np.int8]:
     """Return 0/1/NaN labels (rows, n_labels) as int8 codes 0, 1 and -1 (unknown).
 
@@ -466,45 +112,7 @@ def truth_codes(truth: NDArray[Any], labels: Sequence[str], start: int = 0) -> N
             f"({count(int(bad.sum()), 'such value')} in this block). Labels must be 0, 1, True, False, "
             "or NaN for unknown."
         )
-    codes = one.astype(np.int8)
-    codes[unknown] = UNKNOWN
-    return codes
-
-
-def _chunk_source(chunk: Any, labels: Sequence[str] | None, row: int) -> DenseSource | SparseSource:
-    if not isinstance(chunk, (tuple, list)) or len(chunk) not in (2, 3):
-        raise InputError(
-            f"a chunk is a {type(chunk).__name__}. Each chunk must be (y_true, y_score) or "
-            "(y_true, y_score, sample_weight)."
-        )
-    weight = chunk[2] if len(chunk) == 3 else None
-    return as_source(chunk[0], chunk[1], labels=labels, sample_weight=weight, first_row=row)
-
-
-def _label_names(y_true: Any, y_score: Any, labels: Sequence[str] | None) -> tuple[str, ...] | None:
-    if labels is not None:
-        if isinstance(labels, str):
-            raise InputError(f"labels is the text {labels!r}. Give a sequence of label names.")
-        given = tuple(str(name) for name in labels)
-        if is_frame(y_score) and frame_to_array(y_score, "y_score")[0] != given:
-            raise InputError(
-                "labels differs from the column names of y_score. Leave labels out, or select the columns "
-                "in that order."
-            )
-        return given
-    for data, name in ((y_score, "y_score"), (y_true, "y_true")):
-        if is_frame(data):
-            return frame_to_array(data, name)[0]
-    return None
-
-
-def _check_repeats(labels: Sequence[str]) -> None:
-    if len(set(labels)) < len(labels):
-        seen: set[str] = set()
-        repeated = [name for name in labels if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
-        raise InputError(
-            f"labels repeats {examples(dict.fromkeys(repeated))}. Every label needs a name of its own."
-        )
+    return np.where(unknown, np.int8(UNKNOWN), one.astype(np.int8))
 
 
 def _as_matrix(data: Any, name: str) -> NDArray[Any]:
@@ -540,7 +148,16 @@ def _as_csr(data: Any) -> CSR:
     return CSR(csr.data, csr.indices, csr.indptr, (int(csr.shape[0]), int(csr.shape[1])))
 
 
-def _as_truth(y_true: Any, labels: tuple[str, ...], first_row: int) -> NDArray[Any] | CSR:
+def as_truth(y_true: Any, labels: tuple[str, ...], first_row: int = 0) -> NDArray[Any] | CSR:
+    """Return labels as a matrix (n_items, n_labels) of numbers, or as CSR of codes.
+
+    A frame's columns are taken by name; lists of label names become CSR.
+
+    Raises
+    ------
+    InputError
+        If the names do not match, or the values are no labels.
+    """
     if is_csr(y_true):
         csr = _as_csr(y_true)
         return csr._replace(data=truth_codes(csr.data[:, np.newaxis], ["(stored)"], first_row)[:, 0])
@@ -601,7 +218,8 @@ def _tags_to_csr(y_true: Sequence[Iterable[str]], labels: tuple[str, ...], first
     )
 
 
-def _as_weight(sample_weight: Any, n_items: int) -> NDArray[np.float64]:
+def as_weight(sample_weight: Any, n_items: int) -> NDArray[np.float64]:
+    """Return weights (n_items,), after checking that they are finite, not negative and not all 0."""
     weight = np.asarray(sample_weight, dtype=np.float64)
     if weight.shape != (n_items,):
         raise InputError(
@@ -613,25 +231,3 @@ def _as_weight(sample_weight: Any, n_items: int) -> NDArray[np.float64]:
     if not weight.any():
         raise InputError("sample_weight is zero for every item. At least one weight must be positive.")
     return weight
-
-
-def _take(
-    source: DenseSource | SparseSource, rows: NDArray[np.int64]
-) -> tuple[NDArray[Any] | CSR, NDArray[np.bool_] | None, NDArray[Any] | None]:
-    truth = source.truth.take(rows) if isinstance(source.truth, CSR) else source.truth[rows]
-    mask = None if source.mask is None else source.mask[rows]
-    return truth, mask, None if source.weight is None else source.weight[rows]
-
-
-def _weight_by_label(chosen: NDArray[np.bool_], weight: NDArray[Any]) -> NDArray[Any]:
-    """Return the summed weight of the chosen pairs of a block, by label."""
-    n_labels = chosen.shape[1]
-    if weight.dtype == np.float64:
-        return weight @ chosen
-    return np.bincount(np.flatnonzero(chosen) % n_labels, minlength=n_labels)
-
-
-def _weights(weight: NDArray[Any] | None, rows: slice) -> NDArray[Any]:
-    if weight is None:
-        return np.ones(rows.stop - rows.start, np.int64)
-    return weight[rows]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.errors import UnsupportedError
-from limen.io.arrays import Entries, Rows, Source
+from limen.io.sources import Entries, Rows, Source
 from limen.objectives import Objective
 
 Status = Literal["optimal", "bounded", "local"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from limen.curves import Candidates, Curves, halfway
 from limen.decisions import check_rule
 from limen.errors import InputError
-from limen.io.arrays import Entries, Rows, Source, Totals, flatten
+from limen.io.sources import Entries, Rows, Source, Totals, flatten
 from limen.solvers.base import EVERYTHING, Problem, Solution
 from limen.solvers.exact import Enumeration, first_best
 

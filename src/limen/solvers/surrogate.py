@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, UnsupportedError
-from limen.io.arrays import DenseSource, SparseSource, flatten
+from limen.io.sources import DenseSource, SparseSource, flatten
 from limen.solvers.ascent import Adam, Start, starting_point
 from limen.solvers.base import EVERYTHING, Problem, Solution
 from limen.solvers.tables import Scale, Space, Table, scale_of
 
 
 def _sigmoid_derivative(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    half = 0.5 / np.cosh(0.5 * np.clip(u, -700, 700))
-    return np.square(half)
+    half: NDArray[np.float64] = 0.5 / np.cosh(0.5 * np.clip(u, -700, 700))
+    return half * half
 
 
 def _fast_sigmoid(u: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -26,7 +26,7 @@ def _fast_sigmoid(u: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _arctan(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1 / (np.pi * (1 + u**2))
+    return np.reciprocal(np.pi * (1 + u**2))
 
 
 def _triangle(u: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError
-from limen.io.arrays import Entries, flatten
+from limen.io.sources import Entries, flatten
 from limen.solvers.base import Problem
 
 Space = Literal["probability", "logit", "rank"]

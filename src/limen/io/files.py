@@ -1,0 +1,81 @@
+"""Read score and label files of every format: the one door that picks the reader by the ending."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from limen.errors import InputError, UnreadableError
+from limen.io.columns import read_columns
+from limen.io.joining import Joined, Kind, Table, join
+from limen.io.matrices import read_npy, read_npz
+
+__all__ = ["Joined", "Kind", "Table", "join", "read_table"]
+
+ENDINGS = ".npy, .npz, .csv, .tsv (also .csv.gz, .tsv.gz) and .parquet"
+
+
+def read_table(path: str | os.PathLike[str], *, kind: Kind) -> Table:
+    """Return the scores or the labels in a file, with the ids and label names it gives.
+
+    Parameters
+    ----------
+    path : path-like
+        A .npy, .npz, .csv, .tsv, .csv.gz, .tsv.gz or .parquet file. ``file.npz:key`` picks one array.
+    kind : {"scores", "labels"}
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    InputError
+        If the content breaks a rule; the message names the column, row, id or key.
+    UnreadableError
+        If the file is missing, unreadable or damaged.
+
+    Notes
+    -----
+    Text files and Parquet come in three layouts, recognised by the names of the columns:
+
+    * wide: an id column (by its name, or the only column of text; may be absent) and one column of numbers
+      for each label. An empty cell among labels is unknown.
+    * long: exactly ``id, label, score``, or for labels ``id, label, value``. Scores that are not listed
+      are below every cut and make the result CSR; labels that are not listed are unknown.
+    * tags: ``id, tags`` with tags joined by ``;`` (or ``|`` where no cell has a ``;``), or one line
+      ``id, label`` for each positive. Items without a tag need a line with an empty cell.
+
+    NaN and infinite scores, and labels that are not 0, 1 or NaN, are left to the checks of the arrays.
+    """
+    file, key = _split_key(os.fspath(path))
+    name = file.name.lower()
+    try:
+        if not file.exists():
+            raise UnreadableError(f"{file} does not exist. Check the path, and the folder you are in.")
+        if not file.is_file():
+            what = "a folder" if file.is_dir() else "no regular file"
+            raise UnreadableError(f"{file} is {what}. Give a file.")
+        with file.open("rb") as opened:
+            empty = not opened.read(1)
+    except OSError as error:
+        raise UnreadableError(
+            f"{file} cannot be opened: {error.strerror}. Check its name and permissions."
+        ) from error
+    if empty:
+        raise InputError(f"{file} is empty (0 bytes). Write the {kind} again.")
+    if name.endswith(".npy"):
+        return read_npy(file, kind=kind)
+    if name.endswith(".npz"):
+        return read_npz(file, key, kind=kind)
+    if name.endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")):
+        return read_columns(file, kind=kind)
+    raise InputError(f"{file} has the ending {file.suffix!r}. limen reads {ENDINGS}.")
+
+
+def _split_key(path: str) -> tuple[Path, str | None]:
+    match = re.fullmatch(r"(.+\.npz):([^/\\]+)", path, flags=re.IGNORECASE | re.DOTALL)
+    if match is None or Path(path).exists():
+        return Path(path), None
+    return Path(match[1]), match[2]
