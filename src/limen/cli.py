@@ -179,7 +179,8 @@ def evaluate(
     import limen
     from limen.thresholds import Thresholds
 
-    chosen: Thresholds | float = _number(thresholds) or Thresholds.load(thresholds)
+    number = _number(thresholds)
+    chosen = Thresholds.load(thresholds) if number is None else number
     joined = _read_both(scores, labels)
     names = joined.labels
     if isinstance(chosen, Thresholds):

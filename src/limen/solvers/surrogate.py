@@ -26,7 +26,8 @@ def _fast_sigmoid(u: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _arctan(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.reciprocal(np.pi * (1 + u**2))
+    spread: NDArray[np.float64] = np.pi * (1 + u**2)
+    return np.divide(1, spread)
 
 
 def _triangle(u: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,275 @@
+"""The command line as a user meets it: a subprocess, real files, wrong files."""
+
+import csv
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import limen
+from limen.data import spoken_tags
+
+LIMEN = str(Path(sys.executable).with_name("limen"))
+
+
+def run(*arguments, cwd, check=None, **options):
+    done = subprocess.run(
+        [LIMEN, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False, **options
+    )
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def data():
+    y_true, y_score, labels = spoken_tags()
+    return y_true[:600], y_score[:600], list(labels)
+
+
+@pytest.fixture
+def folder(data, tmp_path):
+    """A folder with the same problem as wide CSV (labels shuffled), tag lists, long parquet and npz."""
+    y_true, y_score, labels = data
+    ids = [f"clip {i}" for i in range(len(y_true))]
+    write_csv(
+        tmp_path / "scores.csv",
+        ["id", *labels],
+        ([i, *map(repr, map(float, s))] for i, s in zip(ids, y_score, strict=True)),
+    )
+    order, flipped = np.random.default_rng(0).permutation(len(ids)), labels[::-1]
+    rows = ([ids[i], *y_true[i, ::-1].tolist()] for i in order)
+    write_csv(tmp_path / "labels.csv", ["id", *flipped], rows)
+    tags = ([ids[i], ";".join(labels[k] for k in np.flatnonzero(y_true[i]))] for i in order)
+    write_csv(tmp_path / "tags.tsv", ["id", "tags"], tags, delimiter="\t")
+    np.savez(tmp_path / "data.npz", scores=y_score, labels=y_true, names=labels, ids=ids)
+    return tmp_path
+
+
+def write_csv(path, header, rows, delimiter=","):
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def test_tune_joins_by_name_and_id(folder, data):
+    y_true, y_score, labels = data
+    done = run("tune", "scores.csv", "labels.csv", cwd=folder, check=0)
+    ours = limen.tune(y_true, y_score.astype(float), labels=labels)
+    written = limen.Thresholds.load(folder / "thresholds.json")
+    assert written.labels == tuple(labels)
+    np.testing.assert_array_equal(written.values, ours.values)
+    assert f"{ours.value:.4f}" in done.stdout
+    assert "600 items tuned on" in done.stdout
+
+
+def test_every_file_format_gives_the_same_thresholds(folder):
+    run("tune", "scores.csv", "tags.tsv", "-o", "a.json", cwd=folder, check=0)
+    run("tune", "data.npz", "data.npz", "-o", "b.json", cwd=folder, check=0)
+    a, b = (limen.Thresholds.load(folder / name) for name in ("a.json", "b.json"))
+    np.testing.assert_array_equal(a.values.astype(np.float32), b.values)
+    np.testing.assert_array_equal(a.counts.pp, b.counts.pp)
+
+
+def test_apply_writes_what_decide_says(folder, data):
+    _, y_score, labels = data
+    run("tune", "data.npz", "data.npz", cwd=folder, check=0)
+    done = run("apply", "data.npz", "thresholds.json", "-o", "out.csv", cwd=folder, check=0)
+    decided = limen.Thresholds.load(folder / "thresholds.json").decide(y_score)
+    assert f"{decided.sum()} tags for 600 items" in done.stdout
+    with (folder / "out.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["id", "tags"]
+    assert rows[1:] == [
+        [f"clip {i}", ";".join(labels[k] for k in np.flatnonzero(row))] for i, row in enumerate(decided)
+    ]
+
+
+def test_tags_written_are_labels_that_evaluate_perfectly(folder):
+    run("tune", "data.npz", "data.npz", cwd=folder, check=0)
+    run("apply", "data.npz", "thresholds.json", "-o", "out.parquet", cwd=folder, check=0)
+    done = run("evaluate", "data.npz", "out.parquet", "thresholds.json", cwd=folder, check=0)
+    assert "micro F1 1.0000" in done.stdout
+
+
+def test_evaluate_measures_and_writes_the_table(folder, data):
+    y_true, y_score, labels = data
+    run("tune", "scores.csv", "labels.csv", cwd=folder, check=0)
+    command = ("evaluate", "data.npz", "data.npz", "thresholds.json", "-o", "table.csv")
+    done = run(*command, "--metric", "mcc", "--average", "macro", cwd=folder, check=0)
+    ours = limen.evaluate(
+        y_true,
+        y_score,
+        limen.Thresholds.load(folder / "thresholds.json"),
+        metric="mcc",
+        average="macro",
+        labels=labels,
+    )
+    assert f"macro MCC {ours.value:.4f}" in done.stdout
+    with (folder / "table.csv").open(newline="") as file:
+        assert [int(row["tp"]) for row in csv.DictReader(file)] == ours.counts.tp.tolist()
+
+
+def test_evaluate_takes_a_number(folder, data):
+    y_true, y_score, _ = data
+    done = run("evaluate", "data.npz", "data.npz", "0", cwd=folder, check=0)
+    assert f"micro F1 {limen.evaluate(y_true, y_score, 0.0).value:.4f}" in done.stdout
+
+
+def test_compare_prints_held_out_values(folder, data):
+    y_true, y_score, _ = data
+    done = run("compare", "data.npz", "data.npz", "--methods", "fixed:0.5,exact", "--cv", "3", cwd=folder, check=0)
+    ours = limen.compare(y_true, y_score, methods=["fixed:0.5", "exact"], cv=3)
+    assert "3 folds of 600 items" in done.stdout
+    for row in ours.rows:
+        assert f"{100 * row.held_out:.2f}" in done.stdout
+
+
+def test_tune_with_parameters(folder):
+    command = ("tune", "data.npz", "data.npz", "-o", "t.json")
+    run(*command, "--metric", "fbeta", "--beta", "0.5", "--average", "macro", cwd=folder, check=0)
+    assert limen.Thresholds.load(folder / "t.json").metric == limen.metrics.FBeta(0.5)
+    run(*command, "--metric", "cost", "--costs", "1,5", cwd=folder, check=0)
+    assert json.loads((folder / "t.json").read_text())["metric"] == {"name": "cost", "fp": 1.0, "fn": 5.0}
+
+
+def test_methods_lists_all(tmp_path):
+    done = run("methods", cwd=tmp_path, check=0)
+    for name in [*limen.solvers.METHODS, *limen.metrics.METRICS]:
+        assert name in done.stdout
+
+
+def test_demo_shows_the_comparison_and_writes_thresholds(tmp_path):
+    done = run("demo", cwd=tmp_path, check=0)
+    assert "beat 0.5 by" in done.stdout
+    for method in ("fixed:0.5", "shared", "numerical", "random-search", "sgl", "exact"):
+        assert method in done.stdout
+    thresholds = limen.Thresholds.load(tmp_path / "thresholds.json")
+    assert thresholds.status == "optimal"
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    run("demo", cwd=tmp_path, check=0)
+
+
+def test_demo_replaces_nothing_of_the_users(tmp_path):
+    (tmp_path / "thresholds.json").write_text("mine")
+    done = run("demo", cwd=tmp_path, check=1)
+    assert "Choose another name" in done.stderr
+    assert (tmp_path / "thresholds.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["", "tune", "apply", "evaluate", "compare", "demo", "methods"])
+def test_help_has_text_and_examples(command, tmp_path):
+    done = run(*filter(None, [command]), "--help", cwd=tmp_path, check=0)
+    assert "Usage: limen" in done.stdout
+    if command not in ("demo", "methods"):
+        assert f"limen {command}".strip() in done.stdout.split("Usage", 1)[1].split("\n", 1)[1]
+
+
+WRONG = {
+    "missing file": (("tune", "no.csv", "labels.csv"), 2, "does not exist"),
+    "unknown metric": (("tune", "scores.csv", "labels.csv", "--metric", "auc"), 2, "The metrics are"),
+    "unknown method": (("tune", "scores.csv", "labels.csv", "--method", "magic"), 2, "The methods are"),
+    "beta without fbeta": (("tune", "scores.csv", "labels.csv", "--beta", "2"), 2, "--metric fbeta"),
+    "costs malformed": (
+        ("tune", "scores.csv", "labels.csv", "--metric", "cost", "--costs", "1"),
+        2,
+        "--costs 1,5",
+    ),
+    "files swapped": (("tune", "labels.csv", "scores.csv"), 2, "Labels must be 0, 1"),
+    "items missing": (("tune", "scores.csv", "fewer.csv"), 2, "have scores but no labels"),
+    "no folder": (("tune", "scores.csv", "labels.csv", "-o", "no/t.json"), 1, "no folder"),
+    "not thresholds": (("apply", "scores.csv", "labels.csv", "-o", "t.csv"), 2, "thresholds file"),
+    "newer thresholds": (("apply", "scores.csv", "newer.json", "-o", "t.csv"), 2, "Upgrade limen"),
+    "cut thresholds": (("apply", "scores.csv", "cut.json", "-o", "t.csv"), 2, "not a whole thresholds file"),
+    "other labels": (("apply", "other.csv", "good.json", "-o", "t.csv"), 2, "only in the thresholds"),
+    "folds": (("compare", "scores.csv", "labels.csv", "--cv", "1"), 2, "folds"),
+    "unknown option": (("tune", "scores.csv", "labels.csv", "--foo"), 2, "No such option"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_is_said_and_nothing_is_written(case, folder, data):
+    y_true, y_score, labels = data
+    good = limen.tune(y_true, y_score, labels=labels).to_dict()
+    (folder / "good.json").write_text(json.dumps(good))
+    (folder / "newer.json").write_text(json.dumps(good | {"schema_version": 99}))
+    (folder / "cut.json").write_text(json.dumps(good)[:500])
+    text = (folder / "labels.csv").read_text().splitlines()
+    (folder / "fewer.csv").write_text("\n".join(text[:-7]))
+    (folder / "other.csv").write_text((folder / "scores.csv").read_text().replace("george", "ringo"))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    arguments, code, words = WRONG[case]
+    done = run(*arguments, cwd=folder, check=code)
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = subprocess.run(
+        [LIMEN, "--debug", "tune", "no.csv", "no.csv"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+
+
+def test_a_full_disk_keeps_the_old_file(folder):
+    """A limit on the size of files stands for a disk that fills up while writing."""
+    (folder / "thresholds.json").write_text("old")
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    done = run("tune", "data.npz", "data.npz", cwd=folder, check=1, preexec_fn=limit, env=environment)
+    assert "cannot write thresholds.json" in done.stderr
+    assert (folder / "thresholds.json").read_text() == "old"
+    assert not list(folder.glob(".limen-*"))
+
+
+def test_an_interrupt_keeps_the_old_file(tmp_path):
+    draw = np.random.default_rng(0)
+    labels = draw.random((1000, 500)) < 0.1
+    np.savez(tmp_path / "data.npz", scores=draw.random((1000, 500)), labels=labels)
+    (tmp_path / "thresholds.json").write_text("old")
+    command = [LIMEN, "tune", "data.npz", "data.npz", "--method", "random-search"]
+    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    time.sleep(2.0)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130, errors
+    assert "interrupted" in errors
+    assert (tmp_path / "thresholds.json").read_text() == "old"
+
+
+def test_labels_without_positives_warn_once(tmp_path):
+    np.savez(tmp_path / "d.npz", scores=[[0.1, 0.2], [0.8, 0.9]], labels=[[0, 0], [1, 0]], names=["a", "b"])
+    done = run("tune", "d.npz", "d.npz", cwd=tmp_path, check=0)
+    assert done.stderr.count("without a positive item: 'b'") == 1
+    assert "never given: 'b'" in done.stdout
+
+
+def test_hostile_label_names_show_as_they_are(tmp_path):
+    names = ["<script>alert(1)</script>", "[bold]x[/bold]"]
+    np.savez(tmp_path / "d.npz", scores=[[0.1, 0.2], [0.8, 0.9]], labels=[[0, 0], [1, 1]], names=names)
+    run("tune", "d.npz", "d.npz", cwd=tmp_path, check=0)
+    done = run(
+        "evaluate", "d.npz", "d.npz", "thresholds.json", cwd=tmp_path, check=0, env=os.environ | {"COLUMNS": "140"}
+    )
+    for name in names:
+        assert name in done.stdout
