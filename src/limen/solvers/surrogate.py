@@ -26,12 +26,12 @@ def _fast_sigmoid(u: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _arctan(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    spread: NDArray[np.float64] = np.pi * (1 + u**2)
-    return np.divide(1, spread)
+    return np.divide(1, np.pi * (1 + u**2))
 
 
 def _triangle(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(0, 1 - np.abs(u))
+    derivative: NDArray[np.float64] = np.maximum(0, 1 - np.abs(u))
+    return derivative
 
 
 def _truncated_cosine(u: NDArray[np.float64]) -> NDArray[np.float64]:
