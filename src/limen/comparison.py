@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from limen import objectives, solvers
 from limen.decisions import Counts, count_decisions
 from limen.display import html_table, rich_table
-from limen.errors import InputError, LimenWarning, count
-from limen.io.sources import DenseSource, SparseSource, as_source
+from limen.errors import InputError, count
+from limen.intervals import Bootstrap, Interval, Part, as_groups, percentiles
+from limen.io.sources import Source, as_source
 from limen.metrics import Metric
 from limen.objectives import Objective
-from limen.solvers.base import Problem, Solver
-from limen.tuning import make_thresholds
+from limen.solvers.base import Problem, Solver, fold_rows
+from limen.tuning import thresholds_of
 
-METHODS: tuple[str, ...] = ("fixed:0.5", "shared", "sgl", "exact")
-HEADINGS = ("method", "held-out %", "fitted %", "time", "status")
+METHODS: tuple[str, ...] = ("fixed:0.5", "shared", "sgl", "exact", "auto")
+HEADINGS = ("method", "held-out", "95 %", "to the best", "rank", "fitted", "time")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,14 @@ class Compared:
     ----------
     method : str
     held_out : float
-        The objective of the counts summed over all measured parts: items not tuned on.
+        The objective of the counts summed over folds, each item decided by thresholds tuned without it;
+        the mean over repeats.
+    low, high : float
+        95 % interval of ``held_out``, by the bootstrap over items or groups.
+    difference : Interval
+        To the method with the highest held-out value, paired over the same resamples.
+    rank : float
+        Mean rank over the measured folds, 1 being the best.
     fitted : float
         Mean objective over the parts tuned on.
     seconds : float
@@ -44,6 +52,10 @@ class Compared:
 
     method: str
     held_out: float
+    low: float
+    high: float
+    difference: Interval
+    rank: float
     fitted: float
     seconds: float
     status: str
@@ -59,7 +71,7 @@ class Comparison:
 
     def summary(self) -> str:
         """Return what is compared and on what."""
-        return f"{self.objective}, {self.design}"
+        return f"{self.objective} in %, {self.design}"
 
     def __getitem__(self, method: str) -> Compared:
         for row in self.rows:
@@ -73,11 +85,13 @@ class Comparison:
             (
                 row.method,
                 f"{100 * row.held_out:.2f}",
+                f"{100 * row.low:.1f}-{100 * row.high:.1f}",
+                "" if k == 0 else f"{100 * row.difference.low:+.1f} to {100 * row.difference.high:+.1f}",
+                f"{row.rank:.1f}",
                 f"{100 * row.fitted:.2f}",
                 _duration(row.seconds),
-                row.status,
             )
-            for row in self.rows
+            for k, row in enumerate(self.rows)
         ]
 
     def __repr__(self) -> str:
@@ -85,7 +99,7 @@ class Comparison:
         widths = [max(len(line[k]) for line in lines) for k in range(len(HEADINGS))]
         body = "\n".join(
             "  ".join(
-                cell.ljust(width) if k in (0, len(HEADINGS) - 1) else cell.rjust(width)
+                cell.rjust(width) if k else cell.ljust(width)
                 for k, (cell, width) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
             for line in lines
@@ -93,7 +107,7 @@ class Comparison:
         return f"{self.summary()}\n{body}"
 
     def __rich__(self) -> Any:
-        return rich_table(self.summary(), HEADINGS, self.cells(), text=("method", "status"))
+        return rich_table(self.summary(), HEADINGS, self.cells(), text=("method",))
 
     def _repr_html_(self) -> str:
         return html_table(self.summary(), HEADINGS, self.cells())
@@ -107,11 +121,14 @@ def compare(
     metric: str | dict[str, Any] | Metric = "f1",
     average: str = "micro",
     cv: int | Iterable[tuple[Any, Any]] = 5,
+    repeats: int = 1,
+    groups: Any = None,
     labels: Sequence[str] | None = None,
     sample_weight: Any = None,
     mask: Any = None,
     zero_division: float = 0.0,
     random_state: int = 0,
+    n_jobs: int = 1,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Comparison:
     """Return methods side by side, each tuned on one part of the data and measured on another.
@@ -121,10 +138,15 @@ def compare(
     y_true, y_score, metric, average, labels, sample_weight, mask, zero_division
         As in `limen.tune`.
     methods : iterable of methods, or a mapping from a name to a method
-        As `limen.tune` takes them.
+        As `limen.tune` takes them. What a method chooses by itself it chooses on the tuning part.
     cv : int, or iterable of (tune, measure) pairs of row numbers
-        A number of folds, drawn by ``random_state``: each fold is measured once, by thresholds tuned
-        on the others.
+        A number of random folds: each is measured once, by thresholds tuned on the others.
+    repeats : int
+        How often the folds are drawn anew.
+    groups : array-like (n_items,), optional
+        Group of each item, such as its recording: neither folds nor resamples divide groups.
+    n_jobs : int
+        Tunings at a time, in threads; times are then less comparable.
     progress : callable ``(step, steps, method)``, optional
 
     Raises
@@ -139,69 +161,113 @@ def compare(
     chosen = {name: solvers.choose(objective.metric, average, method) for name, method in named.items()}
     source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
     objective.check_labels(len(source.labels))
-    splits = _splits(cv, source.n_items, random_state)
+    member = as_groups(groups, source.n_items)
+    rounds = _rounds(cv, repeats, source.n_items, member, random_state)
     _ = Problem(objective, (source.take(np.arange(min(2, source.n_items))),)).curves
-    results: dict[str, list[_Run]] = {name: [] for name in chosen}
-    step = 0
-    for tune_rows, measure_rows in splits:
-        tuned_on, measured_on = source.take(tune_rows), source.take(measure_rows)
-        for name, solver in chosen.items():
+    tasks = [(r, pair, name) for r, pairs in enumerate(rounds) for pair in pairs for name in chosen]
+
+    def run(task: tuple[int, tuple[Any, Any], str]) -> _Run:
+        _, (tune_rows, measure_rows), name = task
+        inner = None if member is None else member[tune_rows]
+        problem = Problem(objective, (source.take(tune_rows),), random_state=random_state, groups=inner)
+        return _run(problem, chosen[name], name, source.take(measure_rows), measure_rows)
+
+    results: dict[str, list[list[_Run]]] = {name: [[] for _ in rounds] for name in chosen}
+    with ThreadPoolExecutor(max(1, n_jobs)) as pool:
+        done = pool.map(run, tasks) if n_jobs > 1 else map(run, tasks)
+        for step, (task, result) in enumerate(zip(tasks, done, strict=True)):
+            results[task[2]][task[0]].append(result)
             if progress is not None:
-                progress(step, len(splits) * len(chosen), name)
-            results[name].append(_run(objective, solver, name, tuned_on, measured_on, random_state))
-            step += 1
-    rows = [_summarise(name, objective, runs) for name, runs in results.items()]
-    rows.sort(key=lambda row: -row.held_out)
-    return Comparison(tuple(rows), objective, _design(cv, splits, source.n_items))
+                progress(step + 1, len(tasks), task[2])
+    bootstrap = Bootstrap.over(source.n_items, member, random_state)
+    rows = _summarise(results, objective, bootstrap)
+    return Comparison(tuple(rows), objective, _design(cv, repeats, rounds[0], source.n_items))
 
 
 @dataclass(frozen=True)
 class _Run:
+    part: Part
     counts: Counts
     fitted: float
     seconds: float
     status: str
 
 
-def _run(
-    objective: Objective,
-    solver: Solver,
-    name: str,
-    tuned_on: DenseSource | SparseSource,
-    measured_on: DenseSource | SparseSource,
-    random_state: int,
-) -> _Run:
-    problem = Problem(objective, (tuned_on,), random_state=random_state)
+def _run(problem: Problem, solver: Solver, name: str, measured_on: Source, rows: NDArray[np.int64]) -> _Run:
     solvers.check_fit(solver, problem)
     start = time.perf_counter()
     solution = solver.solve(problem)
     seconds = time.perf_counter() - start
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LimenWarning)
-        thresholds = make_thresholds(problem, solution, name, "midpoint")
-    counts = count_decisions((measured_on,), thresholds.values, thresholds.rule)
-    return _Run(counts, thresholds.value, seconds, thresholds.status)
+    values = thresholds_of(problem, solution, "midpoint")
+    fitted = problem.objective(*count_decisions(problem.sources, values, solution.rule, check=False))
+    counts = count_decisions((measured_on,), values, solution.rule)
+    return _Run(Part(measured_on, rows, values, solution.rule), counts, fitted, seconds, solution.status)
 
 
-def _summarise(name: str, objective: Objective, runs: list[_Run]) -> Compared:
-    total = Counts(*np.add.reduce([np.asarray(run.counts) for run in runs]))
-    statuses = {run.status for run in runs}
-    return Compared(
-        name,
-        objective(*total),
-        float(np.mean([run.fitted for run in runs])),
-        float(np.mean([run.seconds for run in runs])),
-        statuses.pop() if len(statuses) == 1 else "mixed",
-    )
+def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, bootstrap: Bootstrap) -> list[Compared]:
+    """Return one row a method, by falling held-out value."""
+    held_out, resampled, by_fold = {}, {}, {}
+    for name, rounds in results.items():
+        held_out[name] = float(
+            np.mean([objective(*np.add.reduce([np.asarray(run.counts) for run in runs])) for runs in rounds])
+        )
+        resampled[name] = np.mean(
+            [bootstrap.values([run.part for run in runs], objective) for runs in rounds], axis=0
+        )
+        by_fold[name] = [objective(*run.counts) for runs in rounds for run in runs]
+    values = np.array(list(by_fold.values()))
+    above = (values[:, np.newaxis] < values).sum(axis=1)
+    ties = (values[:, np.newaxis] == values).sum(axis=1)
+    ranks = dict(zip(results, (1 + above + (ties - 1) / 2).mean(axis=1).tolist(), strict=True))
+    order = sorted(results, key=lambda name: -held_out[name])
+    best = order[0]
+    rows = []
+    for name in order:
+        runs = [run for part in results[name] for run in part]
+        statuses = {run.status for run in runs}
+        low, high = percentiles(resampled[name])
+        gap = percentiles(resampled[name] - resampled[best])
+        rows.append(
+            Compared(
+                method=name,
+                held_out=held_out[name],
+                low=float(low),
+                high=float(high),
+                difference=Interval(held_out[name] - held_out[best], *map(float, gap)),
+                rank=ranks[name],
+                fitted=float(np.mean([run.fitted for run in runs])),
+                seconds=float(np.mean([run.seconds for run in runs])),
+                status=statuses.pop() if len(statuses) == 1 else "mixed",
+            )
+        )
+    return rows
 
 
-def _splits(cv: Any, n_items: int, random_state: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    if isinstance(cv, int):
-        if not 2 <= cv <= n_items:
-            raise InputError(f"cv={cv} folds of {count(n_items, 'item')}. Use 2 to {n_items} folds.")
-        folds = np.array_split(np.random.default_rng(random_state).permutation(n_items), cv)
-        everything = np.arange(n_items)
-        return [(np.setdiff1d(everything, fold), np.sort(fold)) for fold in folds]
+def _rounds(
+    cv: Any, repeats: int, n_items: int, groups: NDArray[np.int64] | None, random_state: int
+) -> list[list[tuple[NDArray[np.int64], NDArray[np.int64]]]]:
+    """Return, for each repeat, the (tune, measure) pairs of row numbers."""
+    if repeats < 1:
+        raise InputError(f"repeats={repeats} is not usable. It must be at least 1.")
+    if not isinstance(cv, int):
+        if repeats > 1:
+            raise InputError("repeats draws folds anew, and cv gives the splits. Use one of them.")
+        return [_given(cv, n_items, groups)]
+    n_units = n_items if groups is None else int(groups.max()) + 1
+    if not 2 <= cv <= n_units:
+        raise InputError(
+            f"cv={cv} folds of {count(n_units, 'item' if groups is None else 'group')}. Use 2 to {n_units} folds."
+        )
+    everything = np.arange(n_items)
+    return [
+        [(np.setdiff1d(everything, fold), fold) for fold in fold_rows(n_items, cv, groups, random_state + r)]
+        for r in range(repeats)
+    ]
+
+
+def _given(
+    cv: Iterable[tuple[Any, Any]], n_items: int, groups: NDArray[np.int64] | None
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     pairs = [(_rows(tune, n_items), _rows(measure, n_items)) for tune, measure in cv]
     if not pairs:
         raise InputError("cv is empty. Give a number of folds, or pairs of row numbers.")
@@ -212,6 +278,8 @@ def _splits(cv: Any, n_items: int, random_state: int) -> list[tuple[NDArray[np.i
                 f"cv tunes and measures on the same {count(len(overlap), 'row')} (first: {overlap[0]}). The parts "
                 "must not overlap: the result would not be held out."
             )
+        if groups is not None and len(np.intersect1d(groups[tune], groups[measure])):
+            raise InputError("cv tunes and measures on items of the same group. Keep groups whole.")
     return pairs
 
 
@@ -223,12 +291,14 @@ def _rows(rows: Any, n_items: int) -> NDArray[np.int64]:
     return np.asarray(rows, np.int64)
 
 
-def _design(cv: Any, splits: list[tuple[Any, Any]], n_items: int) -> str:
+def _design(cv: Any, repeats: int, splits: list[tuple[Any, Any]], n_items: int) -> str:
     if isinstance(cv, int):
-        return f"{cv} folds of {count(n_items, 'item')}: each tuned on the others"
+        times = "" if repeats == 1 else f", drawn {repeats} times"
+        return f"{cv} folds of {count(n_items, 'item')}{times}: each tuned on the others"
     tuned, measured = (int(np.mean([len(pair[k]) for pair in splits])) for k in (0, 1))
     times = "" if len(splits) == 1 else f"{len(splits)} splits, "
-    return f"{times}tuned on {count(tuned, 'item')}, measured on {f'{measured:,}'.replace(',', ' ')} others"
+    others = count(measured, "other")
+    return f"{times}tuned on {count(tuned, 'item')}, measured on {others}"
 
 
 def _duration(seconds: float) -> str:

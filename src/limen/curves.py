@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -37,6 +37,18 @@ def halfway(kept: Any, below: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.where(usable & (middle > below) & (middle <= kept), middle, kept).astype(dtype)
 
 
+def prevalence_factors(
+    n_positive: NDArray[Any], n_known: NDArray[Any], target: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what a positive and a negative of each label count for the target share of positives."""
+    p = np.asarray(n_positive, np.float64)
+    q = n_known - p
+    can = (p > 0) & (q > 0)
+    up = np.where(can, target * n_known / np.where(can, p, 1.0), 1.0)
+    down = np.where(can, (1 - target) * n_known / np.where(can, q, 1.0), 1.0)
+    return up, down
+
+
 @dataclass(frozen=True, eq=False)
 class Candidates:
     """Distinct cuts of each label, falling, each label's first being +inf ("never").
@@ -63,22 +75,23 @@ class Candidates:
             columns, values = _positive_scores(block)
             label.append(columns)
             scores.append(values)
-        return cls._distinct(source.labels, source.dtype, np.concatenate(label), np.concatenate(scores))
+        return cls.distinct(source.labels, source.dtype, np.concatenate(label), np.concatenate(scores))
 
     @classmethod
     def shared(cls, labels: tuple[str, ...], dtype: np.dtype[Any], cuts: NDArray[Any]) -> Candidates:
         """Return the same cuts for every label."""
         label = np.repeat(np.arange(len(labels)), len(cuts))
-        return cls._distinct(labels, dtype, label, np.tile(cuts, len(labels)))
+        return cls.distinct(labels, dtype, label, np.tile(cuts, len(labels)))
 
     @classmethod
-    def _distinct(
+    def distinct(
         cls,
         labels: tuple[str, ...],
         dtype: np.dtype[Any],
         label: NDArray[np.int64],
         scores: NDArray[Any],
     ) -> Candidates:
+        """Return the distinct ones of ``scores``, each a cut of the label with that number, and "never"."""
         n_labels = len(labels)
         label = np.concatenate([np.arange(n_labels), label])
         scores = np.concatenate([np.full(n_labels, np.inf), scores]).astype(working_dtype(dtype))
@@ -98,7 +111,7 @@ class Candidates:
                 f"against {len(other.labels)} of {other.dtype}. Labels, their order and the dtype must agree."
             )
         label = [np.repeat(np.arange(len(c.labels)), np.diff(c.offsets)) for c in (self, other)]
-        return self._distinct(
+        return self.distinct(
             self.labels, self.dtype, np.concatenate(label), np.concatenate([self.cuts, other.cuts])
         )
 
@@ -294,6 +307,23 @@ class Curves:
             raise InputError(f"placement={placement!r} is unknown. Use 'midpoint' or 'score'.")
         return halfway(kept, self.beneath[index], self.dtype)
 
+    def reweighted(self, target_prevalence: NDArray[np.float64]) -> Curves:
+        """Return the curves as if each label had the given share of positives (n_labels,).
+
+        Positives count ``target / prevalence`` each and negatives ``(1 - target) / (1 - prevalence)``:
+        the scores of positives, and of negatives, are taken to be distributed as before (label shift).
+        A label that has only positives, or none, cannot be reweighted and stays as it is.
+        """
+        up, down = prevalence_factors(self.n_positive, self.n_known, target_prevalence)
+        label_of = self.label_of
+        return replace(
+            self,
+            tp=self.tp * up[label_of],
+            fp=self.fp * down[label_of],
+            n_positive=self.n_positive * up,
+            n_known=self.n_known.astype(np.float64),
+        )
+
     def digest(self) -> str:
         """Return a digest of all counts and cuts: the same data give the same digest."""
         state = hashlib.blake2b(digest_size=16)
@@ -315,10 +345,12 @@ class Curves:
         """
         if not isinstance(other, Curves):
             return NotImplemented
-        united = self.candidates | other.candidates
+        united = self.candidates
+        if other.candidates is not united and other.candidates != united:
+            united = united | other.candidates
         parts = []
         for curves in (self, other):
-            if curves.candidates == united:
+            if curves.candidates is united or curves.candidates == united:
                 parts.append(curves)
             elif curves.sources:
                 parts.append(_sum([Curves.from_source(source, united) for source in curves.sources]))

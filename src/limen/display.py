@@ -17,8 +17,11 @@ def rich_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]
 
     table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        wide = heading in text
-        table.add_column(heading, justify="left" if wide else "right", no_wrap=not wide, overflow="fold")
+        if heading in text:
+            widest = max((len(row[headings.index(heading)]) for row in rows), default=0)
+            table.add_column(heading, overflow="fold", min_width=min(widest, 20))
+        else:
+            table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table

@@ -12,9 +12,9 @@ from limen import metrics, objectives
 from limen.decisions import THRESHOLD_RULE, Counts, count_decisions
 from limen.display import html_table, rich_table
 from limen.errors import InputError, count
-from limen.io.sources import as_source
+from limen.intervals import Bootstrap, Interval, Part, as_groups, percentiles
+from limen.io.sources import Source, as_source
 from limen.metrics import Metric
-from limen.objectives import Objective
 from limen.thresholds import Thresholds
 from limen.tuning import apply_thresholds
 
@@ -38,6 +38,11 @@ class Evaluation:
     n_items : int
     on_tuning_data : bool
         Whether every count equals that of the tuning data, so that this is no measurement on new data.
+    interval : (low, high) or None
+        95 % interval of the value, by the bootstrap over items or groups; arrays by label for "none".
+        None for a single item.
+    difference : Interval or None
+        Value minus that of the baseline, with the interval of the paired difference.
     """
 
     value: float | NDArray[np.float64]
@@ -49,6 +54,8 @@ class Evaluation:
     counts: Counts
     n_items: int
     on_tuning_data: bool
+    interval: tuple[Any, Any] | None = None
+    difference: Interval | None = None
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -65,7 +72,14 @@ class Evaluation:
         where = f"the {data} tuned on: new data will give less" if self.on_tuning_data else data
         if isinstance(self.value, np.ndarray):
             return f"{self.metric} by label, measured on {where}"
-        return f"{self.average} {self.metric} {self.value:.4f}, measured on {where}"
+        spread = ""
+        if self.interval is not None:
+            spread = f" (95 % {self.interval[0]:.4f} to {self.interval[1]:.4f})"
+        against = ""
+        if self.difference is not None:
+            value, low, high = self.difference
+            against = f"; {value:+.4f} to the baseline (95 % {low:+.4f} to {high:+.4f})"
+        return f"{self.average} {self.metric} {self.value:.4f}{spread}, measured on {where}{against}"
 
     def __repr__(self) -> str:
         return f"Evaluation({count(len(self.labels), 'label')}; {self.summary()})"
@@ -88,6 +102,9 @@ def evaluate(
     sample_weight: Any = None,
     mask: Any = None,
     zero_division: float | None = None,
+    baseline: Thresholds | float | Any = None,
+    groups: Any = None,
+    random_state: int = 0,
 ) -> Evaluation:
     """Return how thresholds do on labelled data.
 
@@ -100,6 +117,12 @@ def evaluate(
     metric, average, zero_division : optional
         What to measure; what the thresholds were tuned for, if left out. The average "none" gives
         one value a label.
+    baseline : thresholds as above, optional
+        To compare with, on the same resampled items.
+    groups : array-like (n_items,), optional
+        Group of each item, such as its recording: intervals resample groups.
+    random_state : int
+        Seed of the bootstrap.
 
     Raises
     ------
@@ -109,41 +132,61 @@ def evaluate(
     Examples
     --------
     >>> evaluate([[1], [0], [1]], [[0.9], [0.6], [0.4]], 0.5)
-    Evaluation(1 label; micro F1 0.5000, measured on 3 items)
+    Evaluation(1 label; micro F1 0.5000 (95 % 0.0000 to 1.0000), measured on 3 items)
     """
     if isinstance(thresholds, Thresholds) and labels is None and not hasattr(y_score, "columns"):
         labels = thresholds.labels
     source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
-    rule, tuned = THRESHOLD_RULE, None
-    if isinstance(thresholds, Thresholds):
-        if thresholds.labels != source.labels:
-            raise InputError(
-                f"the data have {count(len(source.labels), 'label')} ({', '.join(source.labels[:3])}, ...), the "
-                f"thresholds {len(thresholds.labels)} ({', '.join(thresholds.labels[:3])}, ...). They must be the "
-                "same labels in the same order."
-            )
-        tuned, rule, values = thresholds, thresholds.rule, thresholds.values
-    else:
-        values = apply_thresholds(thresholds, source.labels, source.dtype)
+    tuned = thresholds if isinstance(thresholds, Thresholds) else None
     chosen = metrics.get(metric if metric is not None else tuned.metric if tuned else "f1")
     average = average or (tuned.average if tuned else "micro")
     zero = zero_division if zero_division is not None else tuned.zero_division if tuned else 0.0
     by_label = average == "none"
-    objective: Objective = objectives.objective(chosen, "macro" if by_label else average, zero)
+    objective = objectives.objective(chosen, "macro" if by_label else average, zero)
     objective.check_labels(len(source.labels))
-    counts = count_decisions((source,), values, rule)
-    same = tuned is not None and all(map(np.array_equal, counts, tuned.counts))
+    member = as_groups(groups, source.n_items)
+    part = _part(source, thresholds)
+    counts = count_decisions((source,), part.values, part.rule)
+    value = objective.of_labels(*counts) if by_label else objective(*counts)
+    interval = difference = None
+    if source.n_items > 1:
+        bootstrap = Bootstrap.over(source.n_items, member, random_state)
+        values = bootstrap.values_by_label if by_label else bootstrap.values
+        resampled = values([part], objective)
+        interval = percentiles(resampled)
+        if baseline is not None and not by_label:
+            other = _part(source, baseline)
+            gap = objective(*counts) - objective(
+                *count_decisions((source,), other.values, other.rule, check=False)
+            )
+            difference = Interval(gap, *map(float, percentiles(resampled - values([other], objective))))
     return Evaluation(
-        value=objective.of_labels(*counts) if by_label else objective(*counts),
+        value=value,
         metric=chosen,
         average=average,
         zero_division=zero,
         labels=source.labels,
-        values=values,
+        values=part.values,
         counts=counts,
         n_items=source.n_items,
-        on_tuning_data=same,
+        on_tuning_data=tuned is not None and all(map(np.array_equal, counts, tuned.counts)),
+        interval=interval,
+        difference=difference,
     )
+
+
+def _part(source: Source, thresholds: Thresholds | float | Any) -> Part:
+    """Return the source with thresholds that fit it."""
+    rows = np.arange(source.n_items)
+    if not isinstance(thresholds, Thresholds):
+        return Part(source, rows, apply_thresholds(thresholds, source.labels, source.dtype), THRESHOLD_RULE)
+    if thresholds.labels != source.labels:
+        raise InputError(
+            f"the data have {count(len(source.labels), 'label')} ({', '.join(source.labels[:3])}, ...), the "
+            f"thresholds {len(thresholds.labels)} ({', '.join(thresholds.labels[:3])}, ...). They must be the "
+            "same labels in the same order."
+        )
+    return Part(source, rows, thresholds.values, thresholds.rule)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from limen import metrics
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide_entries, decide_rows
 from limen.display import html_table, rich_table
 from limen.errors import InputError, UnreadableError, count, examples
+from limen.intervals import Interval
 from limen.io.arrays import CSR, as_scores, check_finite, is_csr
 from limen.io.frames import frame_to_array, is_frame
 from limen.io.sources import Entries
@@ -59,6 +60,15 @@ class Thresholds:
         Time in ISO 8601, UTC.
     versions : dict
         Of limen and numpy, when tuned.
+    expected : Interval or None
+        The objective to expect on new data like these, with a 95 % interval: cross-fitted, each item
+        decided by thresholds tuned without it.
+    ranges : ndarray (2, n_labels) or None
+        Where 95 % of the exact thresholds of bootstrap samples lie: how well each threshold is known.
+    details : dict
+        What the method chose, and why.
+    history : tuple of float
+        The objective at each iterate of an iterative method, as it saw it; not saved.
     """
 
     labels: tuple[str, ...]
@@ -76,6 +86,9 @@ class Thresholds:
     versions: dict[str, str]
     rule: str = THRESHOLD_RULE
     zero_division: float = 0.0
+    expected: Interval | None = None
+    ranges: NDArray[Any] | None = None
+    details: dict[str, Any] = field(default_factory=dict)
     history: tuple[float, ...] = field(default=(), repr=False)
 
     @property
@@ -213,6 +226,7 @@ class Thresholds:
             "status": self.status,
             "value": self.value,
             "value_measured_on": "tuning data",
+            "expected": None if self.expected is None else self.expected._asdict(),
             "upper_bound": self.upper_bound,
             "rule": self.rule,
             "score_dtype": str(self.values.dtype),
@@ -220,10 +234,12 @@ class Thresholds:
             "data_digest": self.digest,
             "created": self.created,
             "versions": self.versions,
+            "details": self.details,
             "labels": [
                 {
                     "name": name,
-                    "threshold": None if value == np.inf else float(value),
+                    "threshold": _number(value),
+                    "range": None if self.ranges is None else [_number(end) for end in self.ranges[:, k]],
                     **{key: counts[k].item() for key, counts in self.counts._asdict().items()},
                 }
                 for k, (name, value) in enumerate(zip(self.labels, self.values, strict=True))
@@ -279,6 +295,8 @@ class Thresholds:
             metric=metrics.get(content["metric"]),
             counts=Counts(*(np.array([x[key] for x in content["labels"]]) for key in Counts._fields)),
             digest=content["data_digest"],
+            expected=_interval(content["expected"]),
+            ranges=_ranges([label["range"] for label in content["labels"]], dtype),
             **{
                 key: content[key]
                 for key in (
@@ -292,6 +310,7 @@ class Thresholds:
                     "versions",
                     "rule",
                     "zero_division",
+                    "details",
                 )
             },
         )
@@ -313,8 +332,14 @@ class Thresholds:
         }[self.status]
         return (
             f"{self.objective} {self.value:.4f} on the {count(self.n_items, 'item')} tuned on ({proof}; "
-            f"method {self.method})"
+            f"method {self.method}){self._expectation()}"
         )
+
+    def _expectation(self) -> str:
+        if self.expected is None:
+            return ""
+        value, low, high = self.expected
+        return f"; expect {value:.4f} on new items (95 % {low:.4f} to {high:.4f})"
 
     def __repr__(self) -> str:
         return f"Thresholds({count(len(self.labels), 'label')}; {self.summary()})"
@@ -346,6 +371,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "status": (str,),
     "value": _NUMBER,
     "value_measured_on": (str,),
+    "expected": (dict, type(None)),
     "upper_bound": (int, float, type(None)),
     "rule": (str,),
     "score_dtype": (str,),
@@ -353,11 +379,13 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "data_digest": (str,),
     "created": (str,),
     "versions": (dict,),
+    "details": (dict,),
     "labels": (list,),
 }
 _LABEL_FIELDS: dict[str, tuple[type, ...]] = {
     "name": (str,),
     "threshold": (int, float, type(None)),
+    "range": (list, type(None)),
     "tp": _NUMBER,
     "pp": _NUMBER,
     "p": _NUMBER,
@@ -384,8 +412,29 @@ def _check_choice(content: dict[str, Any], key: str, choices: Sequence[str]) -> 
         raise InputError(f"{key!r} is {content[key]!r}. It must be one of {', '.join(choices)}.")
 
 
-def _threshold(value: float | None) -> float:
+def _threshold(value: Any) -> float:
+    if value is not None and not isinstance(value, int | float):
+        raise InputError(f"a threshold is {value!r}. It must be a number, or null for never.")
     return math.inf if value is None else float(value)
+
+
+def _number(value: Any) -> float | None:
+    return None if value == np.inf else float(value)
+
+
+def _interval(content: dict[str, Any] | None) -> Interval | None:
+    if content is None:
+        return None
+    _check_fields(content, dict.fromkeys(Interval._fields, _NUMBER), "'expected'")
+    return Interval(**content)
+
+
+def _ranges(ends: list[list[Any] | None], dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    if all(pair is None for pair in ends):
+        return None
+    if any(pair is None or len(pair) != 2 for pair in ends):
+        raise InputError("'range' must be two numbers for every label, or null for every label.")
+    return np.array([[_threshold(end) for end in pair] for pair in ends if pair is not None]).T.astype(dtype)
 
 
 def _refuse_constant(name: str) -> float:

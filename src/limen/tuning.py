@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import importlib.metadata
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen import objectives, solvers
-from limen.curves import Curves, Placement
+from limen.curves import Curves, Placement, prevalence_factors
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, count_decisions
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
+from limen.intervals import Interval, Part, as_groups, measure
 from limen.io.sources import Source, as_source
 from limen.metrics import Metric
 from limen.solvers.base import Problem, Progress, Solution, Solver
@@ -35,6 +36,9 @@ def tune(
     constraints: Sequence[Any] = (),
     zero_division: float = 0.0,
     placement: Placement = "midpoint",
+    min_positive: float = 0.0,
+    target_prevalence: Any = None,
+    groups: Any = None,
     random_state: int = 0,
     progress: Progress | None = None,
 ) -> Thresholds:
@@ -65,6 +69,13 @@ def tune(
         Value of a ratio that is 0/0, for example the F1 of a label with no positives that is never given.
     placement : {"midpoint", "score"}
         Put a threshold halfway between the lowest kept score and the one below it, or at the kept score.
+    min_positive : float
+        With the method "auto": labels with fewer positives lean on the pool of all labels alone.
+    target_prevalence : float array-like (n_labels,) or mapping from label to float, optional
+        Share of positives where the thresholds will be used, if it is known to differ; positives are
+        taken to score as they do here, and negatives too. NaN, or a label left out: as here.
+    groups : array-like (n_items,), optional
+        Group of each item, such as its recording: cross-fitting does not divide groups.
     random_state : int
         Seed of the methods that draw.
     progress : callable ``(step, steps, value)``, optional
@@ -98,8 +109,19 @@ def tune(
     objective = objectives.objective(metric, average, zero_division)
     solver = solvers.choose(objective.metric, average, method)
     sources, counted = _data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
-    problem = Problem(objective, sources, counted, random_state, progress)
+    problem = Problem(objective, sources, counted, random_state, progress=progress)
+    problem = replace(
+        problem,
+        groups=as_groups(groups, problem.n_items),
+        target_prevalence=_prevalence(target_prevalence, problem),
+    )
     objective.check_labels(len(problem.labels))
+    if method == "auto" and not sources:
+        solver = solvers.choose(objective.metric, average, "exact")
+    if isinstance(solver, solvers.Auto) and min_positive:
+        solver = replace(solver, min_positive=min_positive)
+    elif min_positive:
+        raise InputError(f"min_positive goes with method='auto', not with {method!r}.")
     solvers.check_fit(solver, problem)
     solution = solver.solve(problem)
     name = method if isinstance(method, str) else str(method)
@@ -109,14 +131,14 @@ def tune(
 def make_thresholds(problem: Problem, solution: Solution, method: str, placement: Placement) -> Thresholds:
     """Return the artefact of a solution, its value measured by counting on the tuning data."""
     curves = problem.curves
+    values = thresholds_of(problem, solution, placement)
     if solution.index is not None:
         at = solution.index
-        values = curves.thresholds(at, placement)
         counts = Counts(curves.tp[at], curves.pp[at], curves.n_positive, curves.n_known)
     else:
-        assert solution.values is not None
-        values = _in_dtype(solution.values, problem.dtype)
         counts = count_decisions(problem.sources, values, solution.rule, check=False)
+        if problem.target_prevalence is not None:
+            counts = _reweighted(counts, problem.target_prevalence)
     thresholds = Thresholds(
         labels=problem.labels,
         values=values,
@@ -133,11 +155,21 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         created=now(),
         versions=versions(),
         rule=solution.rule,
+        expected=_expected(problem, solution),
+        ranges=None if solution.ranges is None else _in_dtype(solution.ranges, problem.dtype),
+        details=solution.details,
         history=solution.history,
     )
-    without = set(curves.without_positives)
-    silent = [name for name in thresholds.never if name in without]
-    if silent:
+    without = curves.without_positives
+    silent = [name for name in thresholds.never if name in set(without)]
+    if without and solution.cross_fit:
+        warnings.warn(
+            f"{count(len(without), 'label')} without a positive item: {examples(without)}. Their thresholds come "
+            "from what the other labels have in common. Add annotated items, or leave the labels out.",
+            LimenWarning,
+            stacklevel=3,
+        )
+    elif silent:
         warnings.warn(
             f"{count(len(silent), 'label')} without a positive item: {examples(silent)}. Never given: nothing "
             "can be learned about the threshold. Add annotated items, or leave the labels out.",
@@ -145,6 +177,24 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
             stacklevel=3,
         )
     return thresholds
+
+
+def thresholds_of(problem: Problem, solution: Solution, placement: Placement) -> NDArray[Any]:
+    """Return the thresholds of a solution, in the dtype of the scores."""
+    if solution.index is not None:
+        return problem.curves.thresholds(solution.index, placement)
+    assert solution.values is not None
+    return _in_dtype(solution.values, problem.dtype)
+
+
+def _expected(problem: Problem, solution: Solution) -> Interval | None:
+    """Return the cross-fitted objective with its interval, where the solver cross-fitted."""
+    if not solution.cross_fit or problem.target_prevalence is not None:
+        return None
+    parts = []
+    for fit, (_, source) in zip(solution.cross_fit, problem.split(len(solution.cross_fit)), strict=True):
+        parts.append(Part(source, fit.rows, _in_dtype(fit.values, problem.dtype), THRESHOLD_RULE))
+    return measure(parts, problem.objective, problem.n_items, problem.groups, problem.random_state)
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,6 +299,42 @@ def apply_thresholds(values: Any, labels: Sequence[str], dtype: Any, rule: str =
             "each label (+inf: never)."
         )
     return _in_dtype(np.broadcast_to(values, len(labels)), dtype)
+
+
+def _reweighted(counts: Counts, target: NDArray[np.float64]) -> Counts:
+    up, down = prevalence_factors(counts.p, counts.n, target)
+    tp = counts.tp * up
+    return Counts(tp, tp + (counts.pp - counts.tp) * down, counts.p * up, counts.n.astype(np.float64))
+
+
+def _prevalence(target: Any, problem: Problem) -> NDArray[np.float64] | None:
+    """Return the target share of positives of each label (n_labels,), or None."""
+    if target is None:
+        return None
+    if problem.counted is None:
+        totals = problem.sources[0].totals()
+        positive, known = totals.positive, totals.known
+    else:
+        positive, known = problem.counted.n_positive, problem.counted.n_known
+    here = positive / np.maximum(known, 1e-300)
+    if isinstance(target, Mapping):
+        unknown = [name for name in target if name not in set(problem.labels)]
+        if unknown:
+            raise InputError(f"target_prevalence names {examples(unknown)}, which are no labels of these data.")
+        target = [target.get(name, np.nan) for name in problem.labels]
+    share = np.asarray(target, np.float64)
+    if share.shape != (len(problem.labels),):
+        raise InputError(
+            f"target_prevalence has shape {share.shape} for {count(len(problem.labels), 'label')}. Give one share "
+            "for each label, or a mapping from label names."
+        )
+    share = np.where(np.isnan(share), here, share)
+    bad = np.flatnonzero(~((share >= 0) & (share <= 1)))
+    if len(bad):
+        raise InputError(
+            f"target_prevalence is {share[bad[0]]} for {problem.labels[bad[0]]!r}. Shares lie from 0 to 1."
+        )
+    return share
 
 
 def versions() -> dict[str, str]:

@@ -68,13 +68,22 @@ def test_tune_joins_by_name_and_id(folder, data):
     written = limen.Thresholds.load(folder / "thresholds.json")
     assert written.labels == tuple(labels)
     np.testing.assert_array_equal(written.values, ours.values)
-    assert f"{ours.value:.4f}" in done.stdout
-    assert "600 items tuned on" in done.stdout
+    value, low, high = (100 * number for number in ours.expected)
+    assert f"fits {100 * ours.value:.1f} %, expect {value:.1f} %" in done.stdout
+    assert f"(95 % {low:.1f} to {high:.1f})" in done.stdout
+
+
+def test_tune_exact_says_that_it_is_the_fit(folder, data):
+    y_true, y_score, _ = data
+    done = run("tune", "data.npz", "data.npz", "--method", "exact", cwd=folder, check=0)
+    assert f"{limen.tune(y_true, y_score, method='exact').value:.4f}" in done.stdout
+    assert "600 items tuned on (proven optimal" in done.stdout
+    assert "That is the fit" in done.stdout
 
 
 def test_every_file_format_gives_the_same_thresholds(folder):
-    run("tune", "scores.csv", "tags.tsv", "-o", "a.json", cwd=folder, check=0)
-    run("tune", "data.npz", "data.npz", "-o", "b.json", cwd=folder, check=0)
+    run("tune", "scores.csv", "tags.tsv", "-o", "a.json", "--method", "exact", cwd=folder, check=0)
+    run("tune", "data.npz", "data.npz", "-o", "b.json", "--method", "exact", cwd=folder, check=0)
     a, b = (limen.Thresholds.load(folder / name) for name in ("a.json", "b.json"))
     np.testing.assert_array_equal(a.values.astype(np.float32), b.values)
     np.testing.assert_array_equal(a.counts.pp, b.counts.pp)
@@ -150,11 +159,11 @@ def test_methods_lists_all(tmp_path):
 
 def test_demo_shows_the_comparison_and_writes_thresholds(tmp_path):
     done = run("demo", cwd=tmp_path, check=0)
-    assert "beat 0.5 by" in done.stdout
-    for method in ("fixed:0.5", "shared", "numerical", "random-search", "sgl", "exact"):
+    assert "beats 0.5 by" in done.stdout
+    for method in ("fixed:0.5", "shared", "numerical", "random-search", "sgl", "exact", "auto"):
         assert method in done.stdout
     thresholds = limen.Thresholds.load(tmp_path / "thresholds.json")
-    assert thresholds.status == "optimal"
+    assert thresholds.expected is not None
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
     run("demo", cwd=tmp_path, check=0)
 
@@ -166,7 +175,9 @@ def test_demo_replaces_nothing_of_the_users(tmp_path):
     assert (tmp_path / "thresholds.json").read_text() == "mine"
 
 
-@pytest.mark.parametrize("command", ["", "tune", "apply", "evaluate", "compare", "demo", "methods"])
+@pytest.mark.parametrize(
+    "command", ["", "tune", "apply", "evaluate", "compare", "learning-curve", "demo", "methods"]
+)
 def test_help_has_text_and_examples(command, tmp_path):
     done = run(*filter(None, [command]), "--help", cwd=tmp_path, check=0)
     assert "Usage: limen" in done.stdout
@@ -259,9 +270,11 @@ def test_an_interrupt_keeps_the_old_file(tmp_path):
 
 def test_labels_without_positives_warn_once(tmp_path):
     np.savez(tmp_path / "d.npz", scores=[[0.1, 0.2], [0.8, 0.9]], labels=[[0, 0], [1, 0]], names=["a", "b"])
-    done = run("tune", "d.npz", "d.npz", cwd=tmp_path, check=0)
-    assert done.stderr.count("without a positive item: 'b'") == 1
+    done = run("tune", "d.npz", "d.npz", "--method", "exact", cwd=tmp_path, check=0)
+    assert done.stderr.count("without a positive item: 'b'. Never given") == 1
     assert "never given: 'b'" in done.stdout
+    done = run("tune", "d.npz", "d.npz", cwd=tmp_path, check=0)
+    assert done.stderr.count("without a positive item: 'b'. Their thresholds come") == 1
 
 
 def test_hostile_label_names_show_as_they_are(tmp_path):
@@ -273,3 +286,36 @@ def test_hostile_label_names_show_as_they_are(tmp_path):
     )
     for name in names:
         assert name in done.stdout
+
+
+def test_groups_stay_together(folder, data):
+    y_true, y_score, _ = data
+    groups = [f"recording {i // 10}" for i in range(600)]
+    write_csv(folder / "groups.csv", ["id", "group"], ([f"clip {i}", g] for i, g in enumerate(groups)))
+    command = ("compare", "data.npz", "data.npz", "--methods", "exact", "--groups", "groups.csv")
+    done = run(*command, "--cv", "3", "--repeats", "2", cwd=folder, check=0)
+    ours = limen.compare(y_true, y_score, methods=["exact"], groups=groups, cv=3, repeats=2)
+    assert f"{100 * ours.rows[0].held_out:.2f}" in done.stdout
+    assert "drawn 2 times" in done.stdout
+    (folder / "groups.csv").write_text("id,group\nclip 0,a\n")
+    assert "has no group for 'clip 1'" in run(*command, cwd=folder, check=2).stderr
+
+
+def test_target_prevalence_and_adaptation(folder, data):
+    y_true, y_score, labels = data
+    (folder / "shares.csv").write_text("label,share\ndigit 0,0.9\n")
+    command = ("tune", "data.npz", "data.npz", "-o", "t.json", "--method", "exact")
+    run(*command, "--target-prevalence", "shares.csv", cwd=folder, check=0)
+    ours = limen.tune(y_true, y_score, labels=labels, method="exact", target_prevalence={"digit 0": 0.9})
+    np.testing.assert_array_equal(limen.Thresholds.load(folder / "t.json").values, ours.values)
+    run(*command, "--adapt-to", "scores.csv", cwd=folder, check=0)
+    both = (*command, "--adapt-to", "scores.csv", "--target-prevalence", "shares.csv")
+    assert "Use one" in run(*both, cwd=folder, check=2).stderr
+    (folder / "shares.csv").write_text("label,share\nringo,0.9\n")
+    assert "'ringo'" in run(*command, "--target-prevalence", "shares.csv", cwd=folder, check=2).stderr
+
+
+def test_learning_curve_shows_every_size(folder):
+    done = run("learning-curve", "data.npz", "data.npz", "--method", "exact", "--cv", "3", cwd=folder, check=0)
+    for size in ("40", "80", "160", "280", "400"):
+        assert f" {size} " in done.stdout

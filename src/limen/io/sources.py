@@ -8,7 +8,7 @@ copied); sparse scores stay sparse.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -96,6 +96,14 @@ class Source(Protocol):
         """Return the weight of the positive and of the known items of each label."""
         ...
 
+    def dense_blocks(self) -> Iterator[Rows]:
+        """Return the blocks as rows, in item order; a score that is not stored is -inf."""
+        ...
+
+    def take(self, rows: NDArray[np.int64]) -> Source:
+        """Return a source of the rows of these ascending numbers only."""
+        ...
+
 
 @dataclass(frozen=True)
 class DenseSource:
@@ -145,6 +153,10 @@ class DenseSource:
             else:
                 unknown += _weight_by_label(truth < 0, weight)
         return Totals(positive, positive + negative if self.weighted else self.n_items - unknown)
+
+    def dense_blocks(self) -> Iterator[Rows]:
+        """Return the blocks as rows, in item order."""
+        return self.blocks(check=False)
 
     def take(self, rows: NDArray[np.int64]) -> DenseSource:
         """Return a source of these rows only, in this order (copied)."""
@@ -204,6 +216,16 @@ class SparseSource:
             yield self._entries(start, stop, check)
             start = stop
 
+    def dense_blocks(self) -> Iterator[Rows]:
+        """Return the blocks as rows, in item order; a score that is not stored is -inf."""
+        step = max(1, BLOCK_ELEMENTS // len(self.labels))
+        for start in range(0, self.n_items, step):
+            rows = np.arange(start, min(start + step, self.n_items))
+            part = self.scores.rows(start, rows[-1] + 1)
+            scores = np.full(part.shape, -np.inf, working_dtype(self.dtype))
+            scores[part.row_of_entries(), part.indices] = part.data
+            yield from DenseSource(scores, *_take(self, rows), self.labels).dense_blocks()
+
     def take(self, rows: NDArray[np.int64]) -> SparseSource:
         """Return a source of these rows only, in this order (copied)."""
         return SparseSource(self.scores.take(rows), *_take(self, rows), self.labels)
@@ -257,6 +279,7 @@ class ChunkSource:
     dtype: np.dtype[Any]
     weighted: bool
     n_items: int = field(default=0)
+    rows: NDArray[np.int64] | None = None
 
     def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
         """Return the blocks, in item order."""
@@ -281,8 +304,23 @@ class ChunkSource:
                     f"{' and weights' if source.weighted else ''}; the first chunk has {self.dtype} scores"
                     f"{' and weights' if self.weighted else ''}. All chunks need one dtype and the same parts."
                 )
-            row += source.n_items
-            yield source
+            first, row = row, row + source.n_items
+            if self.rows is None:
+                yield source
+                continue
+            wanted = self.rows[np.searchsorted(self.rows, first) : np.searchsorted(self.rows, row)] - first
+            if len(wanted):
+                yield source.take(wanted)
+
+    def dense_blocks(self) -> Iterator[Rows]:
+        """Return the blocks as rows, in item order; a score that is not stored is -inf."""
+        for source in self.sources():
+            yield from source.dense_blocks()
+
+    def take(self, rows: NDArray[np.int64]) -> ChunkSource:
+        """Return a source of the rows of these ascending numbers only; it still reads every chunk."""
+        rows = rows if self.rows is None else self.rows[rows]
+        return replace(self, rows=rows, n_items=len(rows))
 
 
 def as_source(

@@ -18,17 +18,23 @@ from typing import Any
 from limen import objectives
 from limen.errors import InputError
 from limen.metrics import Metric
+from limen.solvers.auto import Auto
 from limen.solvers.base import Problem, Solution, Solver, check_fit
-from limen.solvers.exact import Dinkelbach, Enumeration
+from limen.solvers.calibrated import Calibrated
+from limen.solvers.exact import EXACT, Dinkelbach, Enumeration
 from limen.solvers.frontier import FrontierWalk
 from limen.solvers.numerical import Numerical
 from limen.solvers.random_search import RandomSearch
+from limen.solvers.regularised import Bagged, Shrunk, Smoothed
 from limen.solvers.rules import Fixed, MCut, PCut, Shared, TopK
 from limen.solvers.surrogate import SurrogateGradient
 
 __all__ = [
     "EXACT",
     "METHODS",
+    "Auto",
+    "Bagged",
+    "Calibrated",
     "Dinkelbach",
     "Enumeration",
     "Fixed",
@@ -39,6 +45,8 @@ __all__ = [
     "Problem",
     "RandomSearch",
     "Shared",
+    "Shrunk",
+    "Smoothed",
     "Solution",
     "Solver",
     "SurrogateGradient",
@@ -47,15 +55,12 @@ __all__ = [
     "choose",
 ]
 
-EXACT: dict[str, Callable[..., Solver]] = {
-    "separable": Enumeration,
-    "linear-ratio": Dinkelbach,
-    "quasi-convex": FrontierWalk,
-    "counts": FrontierWalk,
-}
-
 METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
-    "auto": (None, "exact, with thresholds halfway between scores"),
+    "auto": (Auto, "per-label cuts regularised and averaged as cross-fitting advises (default)"),
+    "bagged": (Bagged, "the mean of exact cuts over bootstrap samples"),
+    "smoothed": (Smoothed, "the exact optimum of counts smoothed by a kernel"),
+    "shrunk": (Shrunk, "exact cuts drawn to the shared one, where positives are few"),
+    "calibrated": (Calibrated, "one cut on scores calibrated across labels"),
     "exact": (None, "the exact joint optimum, by the solver that the objective allows"),
     "sgl": (SurrogateGradient, "SGL-Thresh: surrogate gradients, as published"),
     "numerical": (Numerical, "forward differences and Adam (Kong et al.)"),
@@ -93,8 +98,8 @@ def choose(
 
     Examples
     --------
-    >>> choose("f1", "micro").name, choose("f1", "macro").name, choose("mcc", "micro").name
-    ('dinkelbach', 'enumeration', 'frontier')
+    >>> choose("f1", "micro", "exact").name, choose("mcc", "micro", "exact").name
+    ('dinkelbach', 'frontier')
     >>> choose(method="fixed:0.5")
     Fixed(threshold=0.5)
     """

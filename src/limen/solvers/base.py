@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,10 @@ class Problem:
         The curves, if they exist already.
     random_state : int
         Seed of whatever a solver draws.
+    groups : int64 (n_items,), optional
+        Group of each item; folds do not divide groups.
+    target_prevalence : float64 (n_labels,), optional
+        Share of positives to tune for, where it is not that of the data.
     progress : callable ``(step, steps, value)``, optional
         Called by iterative solvers after each step.
     """
@@ -40,15 +44,15 @@ class Problem:
     sources: tuple[Source, ...] = ()
     counted: Curves | None = None
     random_state: int = 0
+    groups: NDArray[np.int64] | None = None
+    target_prevalence: NDArray[np.float64] | None = None
     progress: Progress | None = field(default=None, repr=False)
 
     @cached_property
     def curves(self) -> Curves:
         """The exact curves, counted on first use."""
-        if self.counted is not None:
-            return self.counted
-        (source,) = self.sources
-        return Curves.from_source(source)
+        curves = self.counted if self.counted is not None else Curves.from_source(self.sources[0])
+        return curves if self.target_prevalence is None else curves.reweighted(self.target_prevalence)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -70,10 +74,29 @@ class Problem:
         """Whether counts are sums of weights."""
         return self.sources[0].weighted
 
+    def split(self, number: int) -> list[tuple[NDArray[np.int64], Source]]:
+        """Return the row numbers and the data of each of ``number`` random folds that divide no group.
+
+        Curves that were added keep their parts as folds.
+        """
+        if len(self.sources) > 1:
+            ends = np.cumsum([source.n_items for source in self.sources])
+            return [(np.arange(e - s.n_items, e), s) for e, s in zip(ends, self.sources, strict=True)]
+        source = self.sources[0]
+        folds = fold_rows(source.n_items, number, self.groups, self.random_state)
+        return [(rows, source.take(rows)) for rows in folds]
+
     def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
         """Return the blocks of all sources."""
         for source in self.sources:
             yield from source.blocks(check=check)
+
+
+class CrossFit(NamedTuple):
+    """Thresholds (n_labels,) for the items of some rows, tuned without them."""
+
+    rows: NDArray[np.int64]
+    values: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +117,12 @@ class Solution:
         ``">="``, or a rule by item: ``"top-k:3"``, ``"mcut"``.
     history : tuple of float
         The objective after each step of an iterative solver, as the solver saw it.
+    cross_fit : tuple of CrossFit
+        For each fold, thresholds tuned on the others; empty if the solver does not cross-fit.
+    ranges : float64 (2, n_labels), optional
+        Where 95 % of the exact cuts of bootstrap samples lie.
+    details : dict
+        What was chosen, and why; plain numbers, text and lists.
     """
 
     index: NDArray[np.int64] | None = None
@@ -102,6 +131,9 @@ class Solution:
     upper_bound: float | None = None
     rule: str = ">="
     history: tuple[float, ...] = ()
+    cross_fit: tuple[CrossFit, ...] = ()
+    ranges: NDArray[np.float64] | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -130,6 +162,20 @@ class Solver(Protocol):
     def solve(self, problem: Problem) -> Solution:
         """Return the solution; the problem has what `needs` and `serves` promise."""
         ...
+
+
+def fold_rows(
+    n_items: int, number: int, groups: NDArray[np.int64] | None, random_state: int
+) -> list[NDArray[np.int64]]:
+    """Return the ascending row numbers of each of ``number`` random folds that divide no group."""
+    if groups is None:
+        groups = np.arange(n_items)
+    _, member = np.unique(groups, return_inverse=True)
+    n_groups = int(member.max()) + 1
+    order = np.random.default_rng(random_state).permutation(n_groups)
+    fold_of_group = np.empty(n_groups, np.int64)
+    fold_of_group[order] = np.arange(n_groups) % min(number, n_groups)
+    return [np.flatnonzero(fold_of_group[member] == k) for k in range(min(number, n_groups))]
 
 
 EVERYTHING = ("separable", "linear-ratio", "quasi-convex", "counts")

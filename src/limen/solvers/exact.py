@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.metrics import Linear, LinearRatio
-from limen.solvers.base import Problem, Solution
+from limen.objectives import Objective
+from limen.solvers.base import Problem, Solution, Solver
+from limen.solvers.frontier import FrontierWalk
 
 
 @dataclass(frozen=True)
@@ -120,3 +123,19 @@ def _total(terms: Linear, curves: Curves, index: NDArray[np.int64]) -> Any:
     if np.ndim(terms.of_tp) or np.ndim(terms.of_pp):
         return float(np.sum(terms.of_tp * tp) + np.sum(terms.of_pp * pp) + terms.constant)
     return terms(tp.sum().item(), pp.sum().item())
+
+
+EXACT: dict[str, Callable[..., Solver]] = {
+    "separable": Enumeration,
+    "linear-ratio": Dinkelbach,
+    "quasi-convex": FrontierWalk,
+    "counts": FrontierWalk,
+}
+"""The exact solver for each structure of objective."""
+
+
+def exact_index(curves: Curves, objective: Objective) -> NDArray[np.int64]:
+    """Return the candidates that the exact solver chooses."""
+    index = EXACT[objective.structure]().solve(Problem(objective, (), curves)).index
+    assert index is not None
+    return index

@@ -179,6 +179,12 @@ class _Pooled:
                 else:
                     yield block._replace(label=np.zeros_like(block.label))
 
+    def dense_blocks(self) -> Iterator[Rows]:
+        raise NotImplementedError("pooled pairs are only counted")
+
+    def take(self, rows: NDArray[np.int64]) -> Source:
+        raise NotImplementedError("pooled pairs are never split")
+
     def totals(self) -> Totals:
         totals = [part.totals() for part in self.parts]
         return Totals(

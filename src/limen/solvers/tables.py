@@ -47,15 +47,16 @@ class Probability:
 
 @dataclass(frozen=True)
 class Logit:
-    """Log odds, with probabilities kept away from 0 and 1 by ``margin``."""
+    """Log odds, with probabilities kept at least ``above_0`` and ``below_1`` away from 0 and 1."""
 
     from_logits: bool
-    margin: float = 1e-9
+    above_0: float = 1e-9
+    below_1: float = 1e-9
 
     def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return logits."""
         scores = scores.astype(np.float64)
-        return scores if self.from_logits else _logit(np.clip(scores, self.margin, 1 - self.margin))
+        return scores if self.from_logits else _logit(np.clip(scores, self.above_0, 1 - self.below_1))
 
     def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return thresholds on the scale of the scores."""

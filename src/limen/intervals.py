@@ -1,0 +1,150 @@
+"""How far a measured value may be off: the bootstrap over items, or over groups of items."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.decisions import count_decisions, decide_rows
+from limen.errors import InputError
+from limen.io.sources import Source
+from limen.objectives import Objective
+
+SAMPLES = 1000
+
+
+# The inverse of the distribution function of Poisson(1), in steps of 2^-16: drawing by it is quick.
+_POISSON = np.searchsorted(
+    np.cumsum([math.exp(-1) / math.factorial(k) for k in range(12)]), (np.arange(1 << 16) + 0.5) / (1 << 16)
+).astype(np.float32)
+
+
+class Interval(NamedTuple):
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Part(NamedTuple):
+    """Items and the thresholds that decide them; ``rows`` are their numbers among all items."""
+
+    source: Source
+    rows: NDArray[np.int64]
+    values: NDArray[Any]
+    rule: str
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Weights of items for resampling, the same for all that is compared.
+
+    Attributes
+    ----------
+    weights : float32 (samples, n_units)
+        Poisson(1) weight of each unit: an item, or a group of items that stay together.
+    unit : int64 (n_items,)
+        Unit of each item.
+    """
+
+    weights: NDArray[np.float32]
+    unit: NDArray[np.int64]
+
+    @classmethod
+    def over(
+        cls, n_items: int, groups: NDArray[np.int64] | None, random_state: int, samples: int = SAMPLES
+    ) -> Bootstrap:
+        """Return weights that resample items, or groups if they are given."""
+        unit = np.arange(n_items) if groups is None else groups
+        n_units = int(unit.max()) + 1
+        draw = np.random.default_rng([random_state, 1])
+        uniform = draw.integers(0, len(_POISSON), (samples, n_units), dtype=np.uint16)
+        weights = _POISSON[uniform]
+        weights[weights.sum(axis=1) == 0] = 1
+        return cls(weights, unit)
+
+    def values(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
+        """Return the objective of each resample, (samples,): counts of all parts are summed first.
+
+        One pass over the data. Memory is that of a block and of the counts of the resamples.
+        """
+        pooled = objective.average == "micro" and not objective.metric.by_label
+        counts = self._counts(parts, pooled)
+        return np.array([objective(*counts[:, sample]) for sample in range(counts.shape[1])])
+
+    def values_by_label(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
+        """Return the metric of each label alone in each resample, (samples, n_labels)."""
+        counts = self._counts(parts, pooled=False)
+        return np.array([objective.of_labels(*counts[:, sample]) for sample in range(counts.shape[1])])
+
+    def _counts(self, parts: Sequence[Part], pooled: bool) -> NDArray[np.float64]:
+        """Return tp, pp, p and n of each resample, (4, samples, n_labels); one column if pooled."""
+        total: Any = 0.0
+        for part in parts:
+            row = 0
+            for block in part.source.dense_blocks():
+                stop = row + len(block.scores)
+                weight = self.weights[:, self.unit[part.rows[row:stop]]] * block.weight.astype(np.float32)
+                kept = decide_rows(block.scores, part.values, part.rule) & (block.scores > -np.inf)
+                known, true = block.truth >= 0, block.truth == 1
+                flags = (kept & true, kept & known, true, known)
+                if pooled:
+                    by_item = np.stack([flag.sum(axis=1, dtype=np.float32) for flag in flags], axis=1)
+                    total = total + (weight @ by_item).T[:, :, np.newaxis].astype(np.float64)
+                else:
+                    total = total + np.stack([weight @ flag.astype(np.float32) for flag in flags]).astype(
+                        np.float64
+                    )
+                row = stop
+        return np.asarray(total)
+
+
+def measure(
+    parts: Sequence[Part],
+    objective: Objective,
+    n_items: int,
+    groups: NDArray[np.int64] | None,
+    random_state: int,
+) -> Interval | None:
+    """Return the objective of the decisions of all parts, with its interval; None for a single unit."""
+    if (n_items if groups is None else int(groups.max()) + 1) < 2:
+        return None
+    total = [count_decisions((part.source,), part.values, part.rule, check=False) for part in parts]
+    value = objective(*(np.add.reduce(counts) for counts in zip(*total, strict=True)))
+    resampled = Bootstrap.over(n_items, groups, random_state).values(parts, objective)
+    low, high = percentiles(resampled)
+    return Interval(value, min(float(low), value), max(float(high), value))
+
+
+def percentiles(values: NDArray[np.float64]) -> tuple[Any, Any]:
+    """Return the 2.5 % and 97.5 % percentiles over the first axis."""
+    low, high = np.percentile(values, [2.5, 97.5], axis=0)
+    return low, high
+
+
+def as_groups(groups: Any, n_items: int) -> NDArray[np.int64] | None:
+    """Return a number from 0 for the group of each item (n_items,), or None.
+
+    Raises
+    ------
+    InputError
+        If there is not one group for each item, or only one group in all.
+    """
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.shape != (n_items,):
+        raise InputError(
+            f"groups has shape {groups.shape}. It must be ({n_items},): the group of each item, such as its "
+            "recording."
+        )
+    names, number = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        raise InputError("groups has one group. At least two are needed to tell how results vary.")
+    return np.asarray(number, np.int64)

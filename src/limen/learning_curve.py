@@ -1,0 +1,141 @@
+"""How much more labelled items would help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from limen import objectives, solvers
+from limen.display import html_table, rich_table
+from limen.errors import InputError, count
+from limen.intervals import Interval, Part, as_groups, measure
+from limen.io.sources import as_source
+from limen.metrics import Metric
+from limen.objectives import Objective
+from limen.solvers.base import Problem, Solver, fold_rows
+from limen.tuning import thresholds_of
+
+SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
+HEADINGS = ("items tuned on", "held-out", "95 %", "")
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """The objective on items not tuned on, by the number of items tuned on.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Mean number of items tuned on, rising.
+    held_out : tuple of Interval
+    objective : Objective
+    n_items : int
+        Number of items measured: all of them, each once.
+    """
+
+    sizes: tuple[int, ...]
+    held_out: tuple[Interval, ...]
+    objective: Objective
+    n_items: int
+    folds: int
+
+    def summary(self) -> str:
+        """Return what is shown."""
+        return (
+            f"{self.objective} in %, by the number of items tuned on; measured on {count(self.n_items, 'item')}, "
+            f"in {self.folds} folds"
+        )
+
+    def cells(self) -> list[tuple[str, ...]]:
+        """Return the table's cells as text, with a bar for the value between the lowest and highest."""
+        values = [interval.value for interval in self.held_out]
+        low, width = min(values), max(max(values) - min(values), 1e-12)
+        return [
+            (
+                f"{size:,}".replace(",", " "),
+                f"{100 * value:.2f}",
+                f"{100 * below:.1f}-{100 * above:.1f}",
+                "#" * (1 + round(19 * (value - low) / width)),
+            )
+            for size, (value, below, above) in zip(self.sizes, self.held_out, strict=True)
+        ]
+
+    def __rich__(self) -> Any:
+        return rich_table(self.summary(), HEADINGS, self.cells(), text=("",))
+
+    def _repr_html_(self) -> str:
+        return html_table(self.summary(), HEADINGS, self.cells())
+
+
+def learning_curve(
+    y_true: Any,
+    y_score: Any,
+    *,
+    metric: str | dict[str, Any] | Metric = "f1",
+    average: str = "micro",
+    method: str | Solver = "auto",
+    shares: Sequence[float] = SHARES,
+    cv: int = 5,
+    groups: Any = None,
+    labels: Sequence[str] | None = None,
+    sample_weight: Any = None,
+    mask: Any = None,
+    zero_division: float = 0.0,
+    random_state: int = 0,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> LearningCurve:
+    """Return how the metric on new items grows with the number of items tuned on.
+
+    Each fold is measured by thresholds tuned on a random share of the other folds, so every item is
+    measured once at every size.
+
+    Parameters
+    ----------
+    shares : sequence of float in (0, 1]
+        Shares of the items outside a fold to tune on.
+    cv : int
+        Number of folds.
+    y_true, y_score, metric, average, method, groups, labels, sample_weight, mask, zero_division, random_state
+        As in `limen.tune`.
+    progress : callable ``(step, steps, note)``, optional
+
+    Raises
+    ------
+    InputError
+        If the data do not fit, or a share is not above 0 and at most 1.
+    """
+    objective = objectives.objective(metric, average, zero_division)
+    solver = solvers.choose(objective.metric, average, method)
+    source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
+    objective.check_labels(len(source.labels))
+    member = as_groups(groups, source.n_items)
+    shares = sorted(set(shares))
+    if not shares or shares[0] <= 0 or shares[-1] > 1:
+        raise InputError(f"shares={shares} are not usable. Each must be above 0 and at most 1.")
+    n_units = source.n_items if member is None else int(member.max()) + 1
+    if not 2 <= cv <= n_units:
+        raise InputError(f"cv={cv} folds of {count(n_units, 'item')}. Use 2 to {n_units} folds.")
+    folds = fold_rows(source.n_items, cv, member, random_state)
+    draw = np.random.default_rng([random_state, 2])
+    orders = [draw.permutation(np.setdiff1d(np.arange(source.n_items), fold)) for fold in folds]
+    sizes, held_out = [], []
+    for step, share in enumerate(shares):
+        parts = []
+        for number, (fold, order) in enumerate(zip(folds, orders, strict=True)):
+            if progress is not None:
+                progress(step * cv + number, len(shares) * cv, f"{share:.0%} of the items")
+            rows = np.sort(order[: max(1, round(share * len(order)))])
+            inner = None if member is None else member[rows]
+            problem = Problem(objective, (source.take(rows),), random_state=random_state, groups=inner)
+            solvers.check_fit(solver, problem)
+            solution = solver.solve(problem)
+            values = thresholds_of(problem, solution, "midpoint")
+            parts.append(Part(source.take(fold), fold, values, solution.rule))
+        sizes.append(round(share * np.mean([len(order) for order in orders])))
+        interval = measure(parts, objective, source.n_items, member, random_state)
+        assert interval is not None
+        held_out.append(interval)
+    return LearningCurve(tuple(sizes), tuple(held_out), objective, source.n_items, cv)

@@ -1,0 +1,129 @@
+"""Use where labels are more or less frequent than in the tuning data."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.curves import Curves
+from limen.errors import InputError, LimenWarning, count, examples
+from limen.io.arrays import CSR, as_scores
+from limen.io.sources import as_source
+from limen.solvers.calibrated import Calibration
+from limen.solvers.fine import FineCurves
+
+
+def estimate_prevalence(
+    y_true: Any,
+    y_score: Any,
+    new_scores: Any,
+    *,
+    labels: Sequence[str] | None = None,
+    damping: float = 0.5,
+) -> NDArray[np.float64]:
+    """Return the share of positives of each label among unlabelled scores, (n_labels,).
+
+    For `limen.tune` as ``target_prevalence``.
+
+    Parameters
+    ----------
+    y_true, y_score, labels
+        Labelled data, as in `limen.tune`.
+    new_scores : array-like (n_new, n_labels)
+        Scores of items without labels, from where the thresholds will be used.
+    damping : float from 0 to 1
+        How far to go, in log odds, from the share in the labelled data (0) to the estimate (1). An
+        estimate from scores alone can be far off, so half way is the default.
+
+    Raises
+    ------
+    InputError
+        If the data do not fit together.
+
+    Warns
+    -----
+    LimenWarning
+        If no share of positives explains the new scores of some labels: positives or negatives then
+        score differently than before, and the estimate means little.
+
+    Notes
+    -----
+    Saerens, Latinne & Decaestecker (2002): expectation maximisation of the shares, with the calibrated
+    probabilities of `calibrated`; the fit is checked by the distance of Kolmogorov and Smirnov between the
+    new scores and the mixture, at the level 1 % for all labels together.
+    """
+    if not 0 <= damping <= 1:
+        raise InputError(f"damping={damping} is not usable. It must be from 0 to 1.")
+    source = as_source(y_true, y_score, labels=labels)
+    fresh = as_scores(new_scores, "new_scores")
+    if fresh.shape[1] != len(source.labels) or fresh.shape[0] == 0:
+        raise InputError(
+            f"new_scores has shape {tuple(fresh.shape)}. It must be (n_new, {len(source.labels)}), with the same "
+            "labels in the same order."
+        )
+    if not isinstance(fresh, CSR):
+        fresh = fresh.astype(source.dtype, copy=False)
+    (fine,) = FineCurves.of_folds([source], [source])
+    none = np.broadcast_to(np.zeros(1, np.uint8), fresh.shape)
+    unlabelled = as_source(none, fresh, labels=source.labels)
+    for _ in unlabelled.blocks():
+        pass
+    new = FineCurves(Curves.from_source(unlabelled, fine.curves.candidates), fine.scale)
+    known = np.maximum(fine.curves.n_known, 1e-300)
+    here = np.clip(fine.curves.n_positive / known, 1e-6, 1 - 1e-6)
+    there = _expectation_maximisation(new, Calibration.fit(fine), here)
+    _warn_of_poor_fit(fine, new, there)
+    return _sigmoid((1 - damping) * _logit(here) + damping * _logit(there))
+
+
+def _expectation_maximisation(
+    new: FineCurves, calibration: Calibration, here: NDArray[np.float64], rounds: int = 200
+) -> NDArray[np.float64]:
+    points = new.points
+    weight = points.negative
+    z = calibration.log_odds(points.x, points.label) - _logit(here)[points.label]
+    total = np.maximum(new.sums(weight), 1e-300)
+    share = here
+    for _ in range(rounds):
+        updated = new.sums(weight * _sigmoid(z + _logit(share)[points.label])) / total
+        updated = np.clip(updated, 1e-6, 1 - 1e-6)
+        if np.abs(updated - share).max() < 1e-7:
+            break
+        share = updated
+    return np.asarray(share)
+
+
+def _warn_of_poor_fit(fine: FineCurves, new: FineCurves, share: NDArray[np.float64]) -> None:
+    curves, label = fine.curves, fine.curves.label_of
+    p = np.maximum(curves.n_positive, 1e-300)[label]
+    q = np.maximum(curves.n_known - curves.n_positive, 1e-300)[label]
+    mixture = share[label] * curves.tp / p + (1 - share[label]) * curves.fp / q
+    n_new = new.curves.n_known
+    distance = np.abs(mixture - new.curves.fp / np.maximum(n_new, 1)[label])
+    worst = np.maximum.reduceat(distance, curves.offsets[:-1])
+    level = 0.01 / fine.n_labels
+    few = np.minimum(curves.n_positive, curves.n_known - curves.n_positive)
+    old = share**2 / np.maximum(few, 1) + 1 / np.maximum(curves.n_known, 1)
+    spread = np.sqrt(1 / np.maximum(n_new, 1) + old)
+    poor = np.flatnonzero((worst > math.sqrt(-math.log(level / 2) / 2) * spread) & (few > 0))
+    if len(poor):
+        warnings.warn(
+            f"no share of positives explains the new scores of {count(len(poor), 'label')} "
+            f"({examples(curves.labels[k] for k in poor)}): their positives or negatives score differently than in "
+            "the labelled data. Do not trust these estimates; annotate some of the new items.",
+            LimenWarning,
+            stacklevel=3,
+        )
+
+
+def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.log(p) - np.log1p(-p))

@@ -1,0 +1,154 @@
+"""Curves on a finer grid, in log odds: what the regularised methods work on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.curves import Candidates, Curves
+from limen.io.sources import Source, flatten
+from limen.solvers.tables import Logit
+
+GRID = 64
+
+
+class Points(NamedTuple):
+    """Where the items of each label lie, on the scale of log odds; one element for each group of items.
+
+    Groups are the positives at one candidate, or the negatives between two candidates.
+    """
+
+    x: NDArray[np.float64]
+    label: NDArray[np.int64]
+    positive: NDArray[np.float64]
+    negative: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FineCurves:
+    """Curves whose candidates are the positive scores and a grid, and the scale of log odds.
+
+    Attributes
+    ----------
+    curves : Curves
+    scale : Logit
+    """
+
+    curves: Curves
+    scale: Logit
+
+    @classmethod
+    def of_folds(cls, sources: Sequence[Source], folds: Sequence[Source]) -> list[FineCurves]:
+        """Return the curves of each fold at the candidates of all ``sources``, so that they add up."""
+        candidates, scale = _fine_candidates(sources)
+        return [cls(Curves.from_source(fold, candidates), scale) for fold in folds]
+
+    def __add__(self, other: FineCurves) -> FineCurves:
+        """Return the curves of both parts together."""
+        return FineCurves(self.curves + other.curves, self.scale)
+
+    def reweighted(self, target_prevalence: NDArray[np.float64]) -> FineCurves:
+        """Return the curves as if each label had the given share of positives."""
+        return replace(self, curves=self.curves.reweighted(target_prevalence))
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels."""
+        return self.curves.n_labels
+
+    @cached_property
+    def increments(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Positives and negatives of each interval: at or above a cut and below the next higher."""
+        first = self.curves.offsets[:-1]
+        parts = []
+        for cumulated in (self.curves.tp, self.curves.fp):
+            change = np.diff(cumulated, prepend=cumulated[:1])
+            change[first] = 0
+            parts.append(change)
+        return parts[0], parts[1]
+
+    @cached_property
+    def points(self) -> Points:
+        """Groups of items; negatives stand halfway between their interval's cut and highest score."""
+        curves, label = self.curves, self.curves.label_of
+        positive, negative = self.increments
+        highest = np.concatenate([[-np.inf], curves.beneath[:-1]])
+        at_cut, with_some = np.flatnonzero(positive > 0), np.flatnonzero(negative > 0)
+        cut = self.scale.forward(curves.candidates.cuts[at_cut], label[at_cut])
+        low = self.scale.forward(curves.candidates.cuts[with_some], label[with_some])
+        high = self.scale.forward(highest[with_some], label[with_some])
+        none = np.zeros(len(at_cut)), np.zeros(len(with_some))
+        return Points(
+            np.concatenate([cut, (low + high) / 2]),
+            np.concatenate([label[at_cut], label[with_some]]),
+            np.concatenate([positive[at_cut].astype(np.float64), none[1]]),
+            np.concatenate([none[0], negative[with_some].astype(np.float64)]),
+        )
+
+    @cached_property
+    def span(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest log odds of each label; 0 where a label has no item."""
+        points = self.points
+        low, high = np.full(self.n_labels, np.inf), np.full(self.n_labels, -np.inf)
+        np.minimum.at(low, points.label, points.x)
+        np.maximum.at(high, points.label, points.x)
+        empty = ~np.isfinite(low)
+        return np.where(empty, 0.0, low), np.where(empty, 0.0, high)
+
+    def sums(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return sums of a weight of each point, by label."""
+        return np.bincount(self.points.label, weight, self.n_labels).astype(np.float64)
+
+    def log_odds(self, thresholds: NDArray[Any]) -> NDArray[np.float64]:
+        """Return thresholds (n_labels,) as log odds; "never" lies just above the label's highest score."""
+        finite = np.isfinite(thresholds)
+        x = self.scale.forward(np.where(finite, thresholds, 0.5), np.arange(self.n_labels))
+        return np.where(finite, x, self.span[1] + MARGIN)
+
+    def back(self, cuts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return cuts in log odds as thresholds on the scale of the scores."""
+        return self.scale.back(cuts)
+
+    def index(self, cuts: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return, for cuts in log odds, each label's lowest candidate at or above."""
+        curves, thresholds = self.curves, self.back(cuts)
+        above = curves.candidates.cuts >= thresholds[curves.label_of]
+        counted = np.add.reduceat(above.astype(np.int64), curves.offsets[:-1])
+        return curves.offsets[:-1] + np.maximum(counted, 1) - 1
+
+
+MARGIN = 0.1
+"""How far above a label's highest score "never" lies, in log odds, where cuts are averaged."""
+
+
+def _fine_candidates(sources: Sequence[Source]) -> tuple[Candidates, Logit]:
+    """Return positive scores and a grid even in log odds, for each label; reads the data once or twice."""
+    candidates = Candidates.from_source(sources[0])
+    for source in sources[1:]:
+        candidates = candidates | Candidates.from_source(source)
+    n_labels = len(candidates.labels)
+    low, high = np.full(n_labels, np.inf), np.full(n_labels, -np.inf)
+    tiny, nearly = np.inf, -np.inf
+    for source in sources:
+        for block in source.blocks(check=False):
+            if block.scores.ndim == 2:
+                low, high = np.minimum(low, block.scores.min(axis=0)), np.maximum(high, block.scores.max(axis=0))
+            else:
+                entries = flatten(block)
+                np.minimum.at(low, entries.label, entries.scores)
+                np.maximum.at(high, entries.label, entries.scores)
+            tiny = min(tiny, float(block.scores.min(initial=np.inf, where=block.scores > 0)))
+            nearly = max(nearly, float(block.scores.max(initial=-np.inf, where=block.scores < 1)))
+    known = np.flatnonzero(np.isfinite(low))
+    from_logits = bool(len(known)) and bool(low[known].min() < 0 or high[known].max() > 1)
+    scale = Logit(from_logits, min(tiny / 2, 0.25), min((1 - nearly) / 2, 0.25))
+    ends = scale.forward(low[known], known), scale.forward(high[known], known)
+    grid = ends[0] + (ends[1] - ends[0]) * np.linspace(0, 1, GRID)[1:, np.newaxis]
+    cuts = np.concatenate([low[known], scale.back(grid).ravel()])
+    added = Candidates.distinct(candidates.labels, candidates.dtype, np.tile(known, GRID), cuts)
+    return candidates | added, scale

@@ -1,0 +1,198 @@
+"""Data frames of three libraries: columns are labels and are joined by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import limen
+from limen.curves import Curves
+from limen.errors import InputError
+from strategies import SCORE_DTYPES, random_data, tuned
+
+LABELS = ("dog", "cat", "bird")
+
+
+def pandas_frame(columns):
+    return pytest.importorskip("pandas").DataFrame(columns)
+
+
+def polars_frame(columns):
+    return pytest.importorskip("polars").DataFrame(columns)
+
+
+def arrow_table(columns):
+    arrow = pytest.importorskip("pyarrow")
+    return arrow.table({name: arrow.array(values) for name, values in columns.items()})
+
+
+MAKERS = {"pandas": pandas_frame, "polars": polars_frame, "pyarrow": arrow_table}
+every_library = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+def framed(make, matrix, names=LABELS):
+    return make({name: matrix[:, k].copy() for k, name in enumerate(names)})
+
+
+def curves_of(problem, y_true, y_score, **options):
+    return Curves.from_arrays(y_true, y_score, sample_weight=problem.sample_weight, **options)
+
+
+def case(seed, **options):
+    problem = random_data(seed, n_items=8, n_labels=3, **options)
+    return problem, curves_of(problem, problem.y_true, problem.y_score, labels=LABELS)
+
+
+@every_library
+@pytest.mark.parametrize("dtype", SCORE_DTYPES)
+@pytest.mark.parametrize("seed", range(5))
+def test_frames_count_as_arrays_do(make, dtype, seed):
+    problem, expected = case(seed, dtype=dtype)
+    y_score = framed(make, problem.y_score)
+    assert curves_of(problem, framed(make, problem.y_true), y_score) == expected
+    assert curves_of(problem, problem.y_true, y_score) == expected
+    assert curves_of(problem, framed(make, problem.y_true), problem.y_score) == expected
+    assert curves_of(problem, problem.y_true, y_score, labels=LABELS) == expected
+
+
+@every_library
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_are_joined_by_name(make, seed):
+    problem, expected = case(seed)
+    turned = framed(make, problem.y_true[:, [2, 0, 1]], [LABELS[k] for k in (2, 0, 1)])
+    assert curves_of(problem, turned, framed(make, problem.y_score)) == expected
+
+
+@every_library
+@pytest.mark.parametrize("kind", ["bool", "int8", "uint8", "int64", "float32"])
+def test_columns_of_labels_of_every_kind(make, kind):
+    problem, expected = case(1, unknown=False)
+    y_true = framed(make, problem.y_true.astype(kind))
+    assert curves_of(problem, y_true, framed(make, problem.y_score)) == expected
+
+
+@every_library
+def test_columns_of_different_kinds(make):
+    problem, expected = case(2, unknown=False, dtype="f8")
+    kinds = ("bool", "int16", "float32")
+    mixed = make({name: problem.y_true[:, k].astype(kinds[k]) for k, name in enumerate(LABELS)})
+    assert curves_of(problem, mixed, problem.y_score) == expected
+
+
+@every_library
+@pytest.mark.parametrize("kind", [bool, int, float])
+def test_a_null_label_is_unknown(make, kind):
+    problem, expected = case(3, unknown=True)
+    columns = {
+        name: [None if np.isnan(value) else kind(value) for value in problem.y_true[:, k]]
+        for k, name in enumerate(LABELS)
+    }
+    if make is pandas_frame:  # as pandas reads a file with gaps
+        frame = make(columns).astype({bool: "boolean", int: "Int64", float: "Float64"}[kind])
+    else:
+        frame = make(columns)
+    assert curves_of(problem, frame, framed(make, problem.y_score)) == expected
+
+
+@every_library
+def test_a_column_may_be_null_throughout(make):
+    if make is pandas_frame:
+        y_true = make({"dog": [1.0, 0.0], "cat": [np.nan, np.nan]})
+    else:
+        y_true = make({"dog": [1.0, 0.0], "cat": np.array([np.nan, np.nan])})
+    t = tuned_frames(y_true, framed(make, np.array([[0.5, 0.1], [0.2, 0.3]]), ["dog", "cat"]))
+    assert t.counts.n.tolist() == [2, 0]
+
+
+def tuned_frames(y_true, y_score):
+    return tuned(Curves.from_arrays(y_true, y_score))
+
+
+@every_library
+def test_a_frame_of_scores_is_decided_by_name(make):
+    problem, _ = case(4, weighted=False, unknown=False)
+    t = limen.tune(problem.y_true, problem.y_score, labels=LABELS, method="fixed:0.3")
+    turned = framed(make, problem.y_score[:, [1, 2, 0]], [LABELS[k] for k in (1, 2, 0)])
+    np.testing.assert_array_equal(t.decide(turned), t.decide(problem.y_score))
+    wider = make({"wind": np.zeros(8), **{name: problem.y_score[:, k].copy() for k, name in enumerate(LABELS)}})
+    np.testing.assert_array_equal(t.decide(wider), t.decide(problem.y_score))
+    with pytest.raises(InputError, match=r"y_score has no column for 'cat'\. Every label of the thresholds"):
+        t.decide(make({"dog": [0.5], "bird": [0.5]}))
+
+
+@every_library
+def test_frames_are_evaluated(make):
+    problem, _ = case(5, weighted=False)
+    t = tuned_frames(framed(make, problem.y_true), framed(make, problem.y_score))
+    measured = limen.evaluate(framed(make, problem.y_true), framed(make, problem.y_score), t)
+    assert measured.value == t.value
+    assert measured.labels == LABELS
+
+
+@every_library
+def test_names_that_do_not_match(make):
+    problem, _ = case(0)
+    y_score = framed(make, problem.y_score)
+    with pytest.raises(InputError) as caught:
+        curves_of(problem, framed(make, problem.y_true, ["dog", "fish", "bird"]), y_score)
+    assert "y_true lacks 'cat', and has 'fish' beyond those of y_score" in str(caught.value)
+    with pytest.raises(InputError, match="labels differs from the column names of y_score"):
+        curves_of(problem, problem.y_true, y_score, labels=["cat", "dog", "bird"])
+
+
+@every_library
+def test_columns_that_are_no_numbers_are_named(make):
+    y_score = make({"clip": ["a", "b"], "dog": [0.1, 0.2]})
+    with pytest.raises(InputError, match="y_score has columns that are not numbers: 'clip'"):
+        Curves.from_arrays([[1], [0]], y_score)
+
+
+@every_library
+def test_a_missing_score_is_refused(make):
+    y_score = make({"dog": [0.1, None], "cat": [0.2, 0.3]})
+    with pytest.raises(InputError, match=r"y_score has NaN in 1 of 2 labels \(first: 'dog', row 1\)"):
+        Curves.from_arrays([[1, 0], [0, 1]], y_score)
+
+
+def test_columns_may_be_numbered():
+    """pandas numbers the columns of a frame made from an array."""
+    pandas = pytest.importorskip("pandas")
+    problem, _ = case(0)
+    expected = curves_of(problem, problem.y_true, problem.y_score)
+    frame = pandas.DataFrame(problem.y_score)
+    assert curves_of(problem, problem.y_true, frame) == expected
+    assert curves_of(problem, pandas.DataFrame(problem.y_true), frame) == expected
+
+
+def test_repeated_columns_are_refused():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame([[0.1, 0.2], [0.3, 0.4]], columns=["dog", "dog"])
+    with pytest.raises(InputError, match="dog"):
+        Curves.from_arrays([[1, 0], [0, 1]], frame)
+
+
+def test_the_index_of_a_pandas_frame_does_not_matter():
+    pandas = pytest.importorskip("pandas")
+    problem, expected = case(1)
+    y_true = pandas.DataFrame(problem.y_true, columns=LABELS, index=range(8, 0, -1))
+    y_score = pandas.DataFrame(problem.y_score, columns=LABELS, index=list("abcdefgh"))
+    assert curves_of(problem, y_true, y_score) == expected
+
+
+def test_series_are_one_label():
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    y_true, y_score = [1, 0, 1], [0.5, 0.25, 0.75]
+    expected = Curves.from_arrays(y_true, y_score)
+    assert Curves.from_arrays(pandas.Series(y_true), pandas.Series(y_score)) == expected
+    assert Curves.from_arrays(polars.Series(y_true), polars.Series(y_score)) == expected
+    weight = pandas.Series([1.0, 2, 3], index=[7, 8, 9])
+    assert Curves.from_arrays(y_true, y_score, sample_weight=weight) == Curves.from_arrays(
+        y_true, y_score, sample_weight=[1.0, 2, 3]
+    )
+
+
+def test_lazy_frames_are_refused():
+    polars = pytest.importorskip("polars")
+    lazy = polars.DataFrame({"dog": [0.5, 0.25]}).lazy()
+    with pytest.raises(InputError):
+        Curves.from_arrays([[1], [0]], lazy)

@@ -1,0 +1,302 @@
+"""thresholds.json: written whole, read strictly."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+import limen
+from limen.errors import FileError, InputError, LimenError
+from limen.metrics import METRICS
+from strategies import AVERAGES, SCORE_DTYPES, data, random_data, tuned
+
+NAMES = ["Speech", "<b>Hängebrücke ☃", 'quote " and \\ and \n line']
+
+
+@pytest.fixture
+def thresholds():
+    y_true, y_score = [[0, 1, 0], [1, 0, 1], [1, 1, 0]], [[0.2, 0.9, 0.5], [0.6, 0.3, 0.7], [0.8, 0.7, 0.1]]
+    return limen.tune(y_true, y_score, labels=NAMES, method="exact")
+
+
+@pytest.fixture
+def content(thresholds):
+    return json.loads(json.dumps(thresholds.to_dict()))
+
+
+def refused(content):
+    with pytest.raises(InputError) as caught:
+        limen.Thresholds.from_dict(content)
+    return str(caught.value)
+
+
+def loaded(tmp_path, t):
+    t.save(tmp_path / "t.json")
+    return limen.Thresholds.load(tmp_path / "t.json")
+
+
+class TestRoundTrip:
+    @pytest.mark.parametrize("dtype", SCORE_DTYPES)
+    @pytest.mark.parametrize("placement", ["midpoint", "score"])
+    def test_every_dtype(self, tmp_path, dtype, placement):
+        for seed in range(10):
+            problem = random_data(seed, dtype=dtype)
+            t = tuned(problem, placement=placement)
+            again = loaded(tmp_path, t)
+            assert again == t
+            assert again.values.dtype == dtype
+            assert again.values.tobytes() == t.values.tobytes()
+            np.testing.assert_array_equal(again.decide(problem.y_score), t.decide(problem.y_score))
+            assert again.counts.tp.dtype.kind == t.counts.tp.dtype.kind
+            assert all(map(np.array_equal, again.counts, t.counts))
+
+    @pytest.mark.parametrize("dtype", SCORE_DTYPES)
+    def test_values_at_the_ends_of_the_range(self, tmp_path, dtype):
+        limits = np.finfo(dtype)
+        ends = np.array([[limits.max, limits.min, limits.smallest_subnormal, -0.0, np.pi]], dtype)
+        t = tuned(data(np.ones((1, 5)), ends), placement="score")
+        assert loaded(tmp_path, t).values.tobytes() == ends[0].tobytes()
+
+    @pytest.mark.parametrize("average", AVERAGES)
+    @pytest.mark.parametrize(
+        "metric", [*METRICS, {"name": "fbeta", "beta": 1.5}, {"name": "cost", "fp": [1, 2], "fn": 3}]
+    )
+    def test_every_objective(self, tmp_path, metric, average):
+        t = tuned(random_data(3, n_labels=2), metric=metric, average=average, zero_division=0.5)
+        again = loaded(tmp_path, t)
+        assert again == t
+        assert again.metric.spec == t.metric.spec
+        assert again.objective(*again.counts) == t.value
+
+    @pytest.mark.parametrize("method", ["exact", "fixed:0.25", "shared", "top-k:2", "mcut", "pcut", "sgl"])
+    def test_every_rule(self, tmp_path, method):
+        problem = random_data(1, n_items=7, n_labels=3)
+        t = tuned(problem, method=method)
+        again = loaded(tmp_path, t)
+        assert again == t
+        assert (again.rule, again.status, again.method) == (t.rule, t.status, method)
+        np.testing.assert_array_equal(again.decide(problem.y_score), t.decide(problem.y_score))
+
+    def test_names_are_kept(self, tmp_path, thresholds):
+        assert loaded(tmp_path, thresholds).labels == tuple(NAMES)
+
+
+def test_what_is_written(thresholds, content):
+    assert content["rule"] == ">="
+    assert content["score_dtype"] == "float64"
+    assert (content["metric"], content["average"], content["status"]) == ("f1", "micro", "optimal")
+    assert content["value"] == content["upper_bound"] == thresholds.value
+    assert content["n_items"] == 3
+    assert datetime.fromisoformat(content["created"]).utcoffset().total_seconds() == 0
+    assert content["versions"]["numpy"] == np.__version__
+    assert content["data_digest"] == thresholds.digest
+    assert [label["name"] for label in content["labels"]] == NAMES
+    assert {"threshold": 0.4, "tp": 2, "pp": 2, "p": 2, "n": 3}.items() <= content["labels"][0].items()
+
+
+def test_never_is_null():
+    never = tuned(data([[0]], [[0.5]])).to_dict()
+    assert never["labels"][0]["threshold"] is None
+    assert limen.Thresholds.from_dict(never).values.tolist() == [np.inf]
+
+
+class TestStrict:
+    def test_every_field_is_needed(self, content):
+        for key in content:
+            if key in ("schema", "schema_version"):
+                continue
+            assert f"the file lacks '{key}'" in refused({k: v for k, v in content.items() if k != key})
+        for key in content["labels"][1]:
+            label = {k: v for k, v in content["labels"][1].items() if k != key}
+            altered = {**content, "labels": [content["labels"][0], label]}
+            assert f"label 1 lacks '{key}'" in refused(altered)
+
+    def test_no_other_field_is_known(self, content):
+        assert "and has unknown 'comment'" in refused({**content, "comment": ""})
+        content["labels"][2]["comment"] = ""
+        assert "label 2 lacks nothing and has unknown 'comment'" in refused(content)
+
+    @pytest.mark.parametrize("other", [None, [], "text", 1, {}, {"schema": "https://example.org"}])
+    def test_another_file(self, other):
+        assert "this is not a thresholds file: its 'schema' is not limen's" in refused(other)
+
+    @pytest.mark.parametrize("version", ["1", None, 0, -1, 1.5])
+    def test_no_version(self, content, version):
+        assert f"the schema version {version!r} is not a number from 1" in refused(
+            {**content, "schema_version": version}
+        )
+
+    def test_a_newer_schema(self, content):
+        message = refused({**content, "schema_version": 2, "new": 1})
+        assert "the file has schema version 2; this limen reads up to 1. Upgrade limen" in message
+
+    def test_kinds_of_values(self, content):
+        other = {str: 3, int: "x", float: "x", list: {}, dict: [], type(None): "x"}
+        for key, value in content.items():
+            for wrong in (other[type(value)], True):
+                refused({**content, key: wrong})
+
+    @pytest.mark.parametrize("key", ["name", "threshold", "tp", "pp", "p", "n"])
+    def test_kinds_of_values_of_labels(self, content, key):
+        for value in ("x" if key != "name" else 3, True, [], {}):
+            content["labels"][0][key] = value
+            assert f"{key!r} of label 0 is {value!r}. It must be" in refused(content)
+
+    @pytest.mark.parametrize("value", [False, True])
+    def test_true_is_no_number(self, content, value):
+        assert "'n_items' of the file is" in refused({**content, "n_items": value})
+
+    def test_labels_are_objects(self, content):
+        assert "label 1 is not an object" in refused({**content, "labels": [content["labels"][0], "Speech"]})
+
+    def test_no_labels(self, content):
+        assert "the file has no labels. At least one is needed." in refused({**content, "labels": []})
+
+    def test_labels_are_repeated(self, content):
+        content["labels"][2]["name"] = content["labels"][0]["name"]
+        assert "labels are repeated: 'Speech'. Every label needs a name of its own." in refused(content)
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"status": "proven"}, "'status' is 'proven'. It must be one of optimal, bounded, local"),
+            ({"average": "samples"}, "'average' is 'samples'. It must be one of micro, macro, weighted"),
+            ({"score_dtype": "int8"}, "'score_dtype' is 'int8'. It must be one of float16, float32, float64"),
+            ({"rule": ">"}, "rule '>' is unknown"),
+            (
+                {"rule": "top-k:4"},
+                "rule 'top-k:4' is unknown. It must be '>=', 'mcut', or 'top-k:K' with K from 1 to 3",
+            ),
+            ({"rule": "top-k:²"}, "rule 'top-k:²' is unknown"),
+            ({"metric": "f3"}, "metric='f3' is unknown"),
+            ({"metric": {"name": "fbeta", "beta": -1}}, "beta=-1 is not a weight"),
+            ({"metric": {"name": "cost", "fp": [1, 2], "fn": 1}}, "the cost fp has 2 values for 3 labels"),
+            ({"zero_division": 7}, "zero_division=7 is not usable"),
+            ({"value": float("inf")}, "value"),
+            ({"upper_bound": float("-inf")}, "upper_bound"),
+        ],
+    )
+    def test_values_that_cannot_be(self, content, changes, words):
+        assert words in refused({**content, **changes})
+
+    @pytest.mark.parametrize("threshold", [float("-inf"), float("inf"), float("nan"), 10**400])
+    def test_thresholds_are_finite_or_null(self, content, threshold):
+        content["labels"][0]["threshold"] = threshold
+        refused(content)
+
+    def test_counts_that_cannot_be(self, content):
+        """No more hits than tags and positives, no more of those than items; none below 0."""
+        refused({**content, "n_items": -3})
+        for counts in ({"tp": -1}, {"tp": 3}, {"p": 4}, {"tp": 10**30, "pp": 10**30}):
+            first = {**content["labels"][0], **counts}
+            refused({**content, "labels": [first, *content["labels"][1:]]})
+
+    def test_mcut_needs_two_labels(self, content):
+        refused({**content, "rule": "mcut", "labels": content["labels"][:1]})
+
+    @pytest.mark.parametrize("dtype", ["float16", "float32"])
+    def test_a_threshold_that_the_dtype_does_not_hold(self, content, dtype):
+        message = refused({**content, "score_dtype": dtype})
+        assert (
+            f"the threshold 0.4 of 'Speech' is no {dtype} number. The file was altered, or score_dtype is"
+            in message
+        )
+
+
+class TestFile:
+    def test_cut_short_anywhere(self, tmp_path, thresholds):
+        path = tmp_path / "t.json"
+        thresholds.save(path)
+        whole = path.read_bytes()
+        for size in [*range(0, len(whole.rstrip()), 10), len(whole.rstrip()) - 1]:
+            path.write_bytes(whole[:size])
+            with pytest.raises(InputError) as caught:
+                limen.Thresholds.load(path)
+            assert str(path) in str(caught.value)
+        assert "is not a whole thresholds file" in str(caught.value)
+
+    @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+    def test_constants_that_are_no_json(self, tmp_path, thresholds, constant):
+        path = tmp_path / "t.json"
+        path.write_text(json.dumps({**thresholds.to_dict(), "value": float(constant)}))
+        with pytest.raises(InputError, match=rf"{constant} is no JSON number \(null means: never given\)"):
+            limen.Thresholds.load(path)
+
+    def test_numbers_beyond_every_float(self, tmp_path, thresholds):
+        path = tmp_path / "t.json"
+        text = json.dumps(thresholds.to_dict())
+        path.write_text(text.replace('"threshold": 0.4', '"threshold": 1e999'))
+        assert "1e999" in path.read_text()
+        with pytest.raises(InputError):
+            limen.Thresholds.load(path)
+
+    @pytest.mark.parametrize(
+        "content", [b"\xff\xfe{", b"\x93NUMPY", b"", b"[" * 100_000], ids=["bytes", "npy", "empty", "deep"]
+    )
+    def test_what_is_no_json(self, tmp_path, content):
+        path = tmp_path / "t.json"
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"t\.json is not a (whole )?thresholds file"):
+            limen.Thresholds.load(path)
+
+    def test_a_message_names_the_file(self, tmp_path, content):
+        path = tmp_path / "altered.json"
+        path.write_text(json.dumps({**content, "status": "proven"}))
+        with pytest.raises(InputError, match=r"altered\.json: 'status' is 'proven'"):
+            limen.Thresholds.load(path)
+
+    def test_no_file(self, tmp_path):
+        with pytest.raises(
+            FileError, match=r"cannot read .*no\.json: No such file or directory\. Check the path\."
+        ):
+            limen.Thresholds.load(tmp_path / "no.json")
+        with pytest.raises(FileError, match="cannot read"):
+            limen.Thresholds.load(tmp_path)
+
+    def test_no_folder(self, tmp_path, thresholds):
+        with pytest.raises(FileError, match="cannot write"):
+            thresholds.save(tmp_path / "no" / "t.json")
+
+    def test_text_is_a_path_too(self, tmp_path, thresholds):
+        thresholds.save(str(tmp_path / "t.json"))
+        assert limen.Thresholds.load(os.fspath(tmp_path / "t.json")) == thresholds
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+    def test_an_interrupted_save_keeps_the_old_file(self, tmp_path, monkeypatch, thresholds, error):
+        path = tmp_path / "t.json"
+        path.write_text("old")
+
+        def fail(*_):
+            raise error
+
+        monkeypatch.setattr(os, "fsync", fail)
+        with pytest.raises((KeyboardInterrupt, LimenError)):
+            thresholds.save(path)
+        assert path.read_text() == "old"
+        assert [entry.name for entry in tmp_path.iterdir()] == ["t.json"]
+
+    def test_a_full_disk_keeps_the_old_file(self, tmp_path):
+        """A limit on the size of files stands in for the disk."""
+        path = tmp_path / "t.json"
+        path.write_text("old")
+        script = (
+            "import limen, resource, sys\n"
+            "t = limen.tune([[1]] * 2, [[0.5], [0.25]], method='fixed:0.5')\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
+            "try:\n    t.save(sys.argv[1])\n"
+            "except limen.LimenError as error:\n    print('refused', error)\n"
+        )
+        assert hasattr(resource, "RLIMIT_FSIZE")
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=120, check=True
+        )
+        assert done.stdout.startswith("refused cannot write")
+        assert path.read_text() == "old"
+        assert [entry.name for entry in tmp_path.iterdir()] == ["t.json"]
