@@ -225,15 +225,16 @@ def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, boots
     for name in order:
         runs = [run for part in results[name] for run in part]
         statuses = {run.status for run in runs}
-        low, high = percentiles(resampled[name])
-        gap = percentiles(resampled[name] - resampled[best])
+        low, high = percentiles(resampled[name], held_out[name])
+        gap = held_out[name] - held_out[best]
+        gaps = percentiles(resampled[name] - resampled[best], gap)
         rows.append(
             Compared(
                 method=name,
                 held_out=held_out[name],
                 low=float(low),
                 high=float(high),
-                difference=Interval(held_out[name] - held_out[best], *map(float, gap)),
+                difference=Interval(gap, *map(float, gaps)),
                 rank=ranks[name],
                 fitted=float(np.mean([run.fitted for run in runs])),
                 seconds=float(np.mean([run.seconds for run in runs])),

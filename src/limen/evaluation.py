@@ -153,13 +153,14 @@ def evaluate(
         bootstrap = Bootstrap.over(source.n_items, member, random_state)
         values = bootstrap.values_by_label if by_label else bootstrap.values
         resampled = values([part], objective)
-        interval = percentiles(resampled)
+        interval = percentiles(resampled, value)
         if baseline is not None and not by_label:
             other = _part(source, baseline)
             gap = objective(*counts) - objective(
                 *count_decisions((source,), other.values, other.rule, check=False)
             )
-            difference = Interval(gap, *map(float, percentiles(resampled - values([other], objective))))
+            gaps = resampled - values([other], objective)
+            difference = Interval(gap, *map(float, percentiles(gaps, gap)))
     return Evaluation(
         value=value,
         metric=chosen,

@@ -118,13 +118,16 @@ def measure(
     total = [count_decisions((part.source,), part.values, part.rule, check=False) for part in parts]
     value = objective(*(np.add.reduce(counts) for counts in zip(*total, strict=True)))
     resampled = Bootstrap.over(n_items, groups, random_state).values(parts, objective)
-    low, high = percentiles(resampled)
-    return Interval(value, min(float(low), value), max(float(high), value))
+    return Interval(value, *map(float, percentiles(resampled, value)))
 
 
-def percentiles(values: NDArray[np.float64]) -> tuple[Any, Any]:
-    """Return the 2.5 % and 97.5 % percentiles over the first axis."""
-    low, high = np.percentile(values, [2.5, 97.5], axis=0)
+def percentiles(resampled: NDArray[np.float64], value: Any) -> tuple[Any, Any]:
+    """Return the 95 % interval of a value from its resamples (samples, ...).
+
+    The percentiles are moved so that the resamples' mean is the value: a macro average of rare labels
+    falls when items are resampled, because some labels lose all their positives.
+    """
+    low, high = np.percentile(resampled - resampled.mean(axis=0) + value, [2.5, 97.5], axis=0)
     return low, high
 
 

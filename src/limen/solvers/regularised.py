@@ -53,11 +53,14 @@ def one_cut(fine: FineCurves, z: NDArray[np.float64], objective: Objective, most
         values = objective.metric(tp[own], pp[own], p.sum(), n.sum(), objective.zero_division)
     else:
         own = own[np.unique(np.linspace(0, len(own) - 1, min(most, len(own))).astype(np.int64))]
-        values = []
-        for cut in z[order[own]]:
-            kept = z >= cut
-            tp_by_label = fine.sums(points.positive * kept)
-            values.append(objective(tp_by_label, tp_by_label + fine.sums(points.negative * kept), p, n))
+        falling = z[order[own]]
+        cell = np.searchsorted(-falling, -z, side="left") * fine.n_labels + points.label
+        shape = (len(own) + 1, fine.n_labels)
+        tp, fp = (
+            np.bincount(cell, part, shape[0] * shape[1]).reshape(shape).cumsum(axis=0)
+            for part in (points.positive, points.negative)
+        )
+        values = [objective(tp[k], tp[k] + fp[k], p, n) for k in range(len(own))]
     at = own[int(np.argmax(values))]
     below = z[order[min(at + 1, len(order) - 1)]]
     return float(z[order[at]] + below) / 2
