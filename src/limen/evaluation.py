@@ -132,7 +132,7 @@ def evaluate(
     Examples
     --------
     >>> evaluate([[1], [0], [1]], [[0.9], [0.6], [0.4]], 0.5)
-    Evaluation(1 label; micro F1 0.5000 (95 % 0.0000 to 1.0000), measured on 3 items)
+    Evaluation(1 label; micro F1 0.5000 (95 % 0.0658 to 1.0000), measured on 3 items)
     """
     if isinstance(thresholds, Thresholds) and labels is None and not hasattr(y_score, "columns"):
         labels = thresholds.labels

@@ -125,10 +125,12 @@ def percentiles(resampled: NDArray[np.float64], value: Any) -> tuple[Any, Any]:
     """Return the 95 % interval of a value from its resamples (samples, ...).
 
     The percentiles are moved so that the resamples' mean is the value: a macro average of rare labels
-    falls when items are resampled, because some labels lose all their positives.
+    falls when items are resampled, because some labels lose all their positives. They stay within
+    what the resamples reach.
     """
     low, high = np.percentile(resampled - resampled.mean(axis=0) + value, [2.5, 97.5], axis=0)
-    return low, high
+    lowest, highest = resampled.min(axis=0), resampled.max(axis=0)
+    return np.maximum(low, np.minimum(lowest, value)), np.minimum(high, np.maximum(highest, value))
 
 
 def as_groups(groups: Any, n_items: int) -> NDArray[np.int64] | None:

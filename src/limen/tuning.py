@@ -100,7 +100,7 @@ def tune(
     --------
     >>> y_true = [[0, 1], [1, 0], [1, 1], [0, 0]]
     >>> y_score = [[0.2, 0.9], [0.6, 0.3], [0.8, 0.7], [0.4, 0.8]]
-    >>> t = tune(y_true, y_score, labels=["dog", "cat"])
+    >>> t = tune(y_true, y_score, labels=["dog", "cat"], method="exact")
     >>> t.values, t.status, round(t.value, 4)
     (array([0.5, 0.5]), 'optimal', 0.8889)
     """

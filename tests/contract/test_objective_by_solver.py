@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import limen
+import limen.data
 from limen import solvers
 from limen.curves import Curves
 from limen.errors import InputError, UnsupportedError
 from oracle import naive
-from strategies import AVERAGES, METRICS, best_value, exactly, random_data, recounted, tuned
+from strategies import AVERAGES, METRICS, best_value, data, exactly, random_data, recounted, tuned
 
 SEEDS = range(10)
 ROUNDING = 1e-14
@@ -211,3 +212,18 @@ def test_foreign_candidates_prove_nothing():
     t = tuned(Curves.from_arrays(y_true, problem.y_score, candidates=foreign))
     best = best_value("f1", "micro", problem._replace(y_true=y_true))
     assert t.status != "optimal" or naive.value("f1", "micro", exactly(t.counts)) == best
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("metric", ["f1", "mcc", "g_mean"])
+def test_no_vector_of_thresholds_beats_the_exact_one_on_real_scores(metric, average):
+    y_true, y_score, labels = limen.data.spoken_tags()
+    problem = data(y_true[:400], y_score[:400])
+    exact = tuned(problem, metric=metric, average=average, labels=labels)
+    for method, variants in SOLVERS.items():
+        t = tuned(problem, metric=metric, average=average, labels=labels, method=variants[0])
+        if method not in BY_ITEM:
+            assert t.value <= exact.upper_bound + ROUNDING
+        measured = limen.evaluate(*problem[:2], t)
+        assert measured.value == pytest.approx(t.value, abs=ROUNDING)
+        assert measured.on_tuning_data

@@ -67,9 +67,7 @@ def test_metric_equals_the_hand_worked_value(table, name):
 
 
 def test_metric_names():
-    expected = (
-        "f1 f0.5 f2 precision recall jaccard accuracy balanced_accuracy kappa mcc fowlkes_mallows g_mean"
-    )
+    expected = "f1 f0.5 f2 precision recall jaccard accuracy balanced_accuracy kappa mcc fowlkes_mallows g_mean"
     assert set(naive.METRICS) == {*expected.split(), "youden_j", "cost"}
 
 
@@ -229,9 +227,7 @@ def test_unweighted_counts_are_ints_and_weighted_counts_exact_fractions():
     y_true, y_score = [[1], [1], [0]], [[3], [2], [1]]
     assert all(type(count) is int for count in naive.counts(y_true, y_score, [1])[0])
     tenth = F(0.1)  # what the float holds, not 1/10
-    assert naive.counts(y_true, y_score, [2], [0.1, 0.1, 0.1]) == [
-        (2 * tenth, 2 * tenth, 2 * tenth, 3 * tenth)
-    ]
+    assert naive.counts(y_true, y_score, [2], [0.1, 0.1, 0.1]) == [(2 * tenth, 2 * tenth, 2 * tenth, 3 * tenth)]
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -255,9 +251,7 @@ def test_unknown_labels_by_hand():
     assert naive.all_cuts(column(y_true, 0), column(y_score, 0)) == [INF, 3, 1]
 
 
-@pytest.mark.parametrize(
-    ("truth", "score"), [(2, 0.5), (0.5, 0.5), (-1, 0.5), (1, math.nan), (1, INF), (0, -INF)]
-)
+@pytest.mark.parametrize(("truth", "score"), [(2, 0.5), (0.5, 0.5), (-1, 0.5), (1, math.nan), (1, INF), (0, -INF)])
 def test_refuses_what_has_no_meaning(truth, score):
     with pytest.raises(ValueError, match="the oracle wants"):
         naive.counts([[truth]], [[score]], [0.5])
@@ -282,9 +276,7 @@ def test_arrays_equal_lists(dtype):
     s_list, t_list = s_array.tolist(), t_array.tolist()
     assert naive.counts(y_array, s_array, t_array, w_array) == naive.counts(y_true, s_list, t_list, w)
     assert naive.counts(list(y_array), list(s_array), t_array, w) == naive.counts(y_true, s_list, t_list, w)
-    assert naive.best("f1", "micro", y_array, s_array, w_array) == naive.best(
-        "f1", "micro", y_true, s_list, w
-    )
+    assert naive.best("f1", "micro", y_array, s_array, w_array) == naive.best("f1", "micro", y_true, s_list, w)
     assert naive.curve(y_array[:, 0], s_array[:, 0], w_array) == naive.curve(
         column(y_true, 0), column(s_list, 0), w
     )
@@ -294,9 +286,7 @@ def test_arrays_equal_lists(dtype):
 def test_array_neighbours_stay_apart(dtype):
     half, one = np.array([0.5, 1], dtype)
     above = np.nextafter(half, one)
-    assert naive.counts(np.array([[1], [0]]), np.array([[above], [half]]), np.array([above])) == [
-        (1, 1, 1, 2)
-    ]
+    assert naive.counts(np.array([[1], [0]]), np.array([[above], [half]]), np.array([above])) == [(1, 1, 1, 2)]
 
 
 def test_the_oracle_stands_alone():

@@ -77,9 +77,7 @@ def test_best_equals_trying_every_vector(seed, zero_division):
     cuts = [naive.all_cuts(column(y_true, k), column(y_score, k)) for k in range(2)]
     tables = {vector: naive.counts(y_true, y_score, vector, w) for vector in product(*cuts)}
     for metric, average in product(naive.METRICS, AVERAGES):
-        values = {
-            vector: naive.value(metric, average, table, zero_division) for vector, table in tables.items()
-        }
+        values = {vector: naive.value(metric, average, table, zero_division) for vector, table in tables.items()}
         top = max(values.values())
         slack = 1e-12 if isinstance(top, float) else 0
         value, vectors = naive.best(metric, average, y_true, y_score, w, zero_division)
