@@ -120,6 +120,14 @@ def cumulate(offsets, counts):
 
 
 @njit(cache=True, nogil=True)
+def highest_below(offsets, beneath):
+    """Replace the highest score of each interval by the highest of it and all below it."""
+    for k in range(offsets.shape[0] - 1):
+        for j in range(offsets[k + 1] - 2, offsets[k] - 1, -1):
+            beneath[j] = max(beneath[j], beneath[j + 1])
+
+
+@njit(cache=True, nogil=True)
 def best_points(points, reward, price, out):
     """Write to ``out`` each label's first candidate with the largest ``reward * tp - price * pp``."""
     offsets, tp, pp = points

@@ -155,7 +155,7 @@ def compare(
         If the data do not fit, or ``cv`` is no way to split them.
     """
     objective = objectives.objective(metric, average, zero_division)
-    named = dict(methods) if isinstance(methods, Mapping) else {_name(method): method for method in methods}
+    named = dict(methods) if isinstance(methods, Mapping) else _named(methods)
     if not named:
         raise InputError("methods is empty. Name at least one.")
     chosen = {name: solvers.choose(objective.metric, average, method) for name, method in named.items()}
@@ -251,6 +251,8 @@ def _rounds(
     if repeats < 1:
         raise InputError(f"repeats={repeats} is not usable. It must be at least 1.")
     if not isinstance(cv, int):
+        if not isinstance(cv, Iterable):
+            raise InputError(f"cv={cv!r} is no way to split. Give a number of folds, or pairs of row numbers.")
         if repeats > 1:
             raise InputError("repeats draws folds anew, and cv gives the splits. Use one of them.")
         return [_given(cv, n_items, groups)]
@@ -308,5 +310,11 @@ def _duration(seconds: float) -> str:
     return f"{1000 * seconds:.0f} ms" if seconds >= 0.01 else f"{1000 * seconds:.2g} ms"
 
 
-def _name(method: str | Solver) -> str:
-    return method if isinstance(method, str) else method.name
+def _named(methods: Iterable[str | Solver]) -> dict[str, str | Solver]:
+    """Return methods by name; solvers of one kind are told apart by their options."""
+    methods = list(methods)
+    names = [method if isinstance(method, str) else method.name for method in methods]
+    return {
+        name if names.count(name) == 1 else str(method): method
+        for name, method in zip(names, methods, strict=True)
+    }

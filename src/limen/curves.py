@@ -94,7 +94,8 @@ class Candidates:
         """Return the distinct ones of ``scores``, each a cut of the label with that number, and "never"."""
         n_labels = len(labels)
         label = np.concatenate([np.arange(n_labels), label])
-        scores = np.concatenate([np.full(n_labels, np.inf), scores]).astype(working_dtype(dtype))
+        # Adding 0 makes -0.0 the same number to the last bit.
+        scores = np.concatenate([np.full(n_labels, np.inf), scores]).astype(working_dtype(dtype)) + 0
         order = np.lexsort((-scores, label))
         label, scores = label[order], scores[order]
         new = np.ones(len(label), bool)
@@ -149,6 +150,8 @@ class Curves:
     n_positive, n_known : int64 or float64 (n_labels,)
         Positive items, and items whose label is known.
     n_items : int
+    complete : bool
+        Whether every positive score is a candidate; if not, a better cut may lie between.
 
     Notes
     -----
@@ -165,6 +168,7 @@ class Curves:
     n_positive: NDArray[Any]
     n_known: NDArray[Any]
     n_items: int
+    complete: bool = True
     sources: tuple[Source, ...] = field(default=(), repr=False)
 
     @classmethod
@@ -237,7 +241,7 @@ class Curves:
         """Return the curves of a source, at its own candidates or at the given ones."""
         from limen import _kernels
 
-        check = candidates is not None
+        complete, check = True, candidates is not None
         if candidates is None:
             candidates = Candidates.from_source(source)
         elif candidates.labels != source.labels or candidates.dtype != source.dtype:
@@ -245,6 +249,8 @@ class Curves:
                 f"candidates are for {len(candidates.labels)} labels of {candidates.dtype} scores, the data have "
                 f"{len(source.labels)} of {source.dtype}. Labels, their order and the dtype must agree."
             )
+        else:
+            complete = (candidates | Candidates.from_source(source)) == candidates
         exact = np.float64 if source.weighted else np.int64
         size = len(candidates.cuts)
         tallies = _kernels.Tallies(
@@ -255,8 +261,21 @@ class Curves:
             _kernels.count_block(block, grid, tallies)
         _kernels.cumulate(candidates.offsets, tallies.tp)
         _kernels.cumulate(candidates.offsets, tallies.fp)
+        _kernels.highest_below(candidates.offsets, tallies.beneath)
         totals = source.totals()
-        return cls(candidates, *tallies, totals.positive, totals.known, n_items=source.n_items, sources=(source,))
+        if source.weighted:
+            label_of = np.repeat(np.arange(len(source.labels)), np.diff(candidates.offsets))
+            np.minimum(tallies.tp, totals.positive[label_of], out=tallies.tp)
+            np.minimum(tallies.fp, totals.negative[label_of], out=tallies.fp)
+        return cls(
+            candidates,
+            *tallies,
+            totals.positive,
+            totals.known,
+            n_items=source.n_items,
+            complete=complete,
+            sources=(source,),
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -323,6 +342,14 @@ class Curves:
             n_positive=self.n_positive * up,
             n_known=self.n_known.astype(np.float64),
         )
+
+    def at(self, keep: NDArray[np.bool_]) -> Curves:
+        """Return the curves at some of the candidates; "never" must be among them for each label."""
+        size = np.add.reduceat(keep.astype(np.int64), self.offsets[:-1])
+        offsets = np.concatenate([[0], np.cumsum(size)])
+        candidates = replace(self.candidates, offsets=offsets, cuts=self.candidates.cuts[keep])
+        arrays = (self.tp[keep], self.fp[keep], self.beneath[keep])
+        return Curves(candidates, *arrays, self.n_positive, self.n_known, self.n_items, complete=False)
 
     def digest(self) -> str:
         """Return a digest of all counts and cuts: the same data give the same digest."""
@@ -394,6 +421,7 @@ def _sum(parts: Sequence[Curves]) -> Curves:
         np.add.reduce([part.n_positive for part in parts]),
         np.add.reduce([part.n_known for part in parts]),
         sum(part.n_items for part in parts),
+        all(part.complete for part in parts),
         tuple(source for part in parts for source in part.sources) if all(part.sources for part in parts) else (),
     )
 

@@ -25,11 +25,14 @@ class Counts(NamedTuple):
 
 
 def check_rule(rule: str, n_labels: int) -> None:
-    """Raise `InputError` unless ``rule`` is ``">="``, ``"top-k:K"`` with K from 1 to n_labels, or ``"mcut"``."""
+    """Raise `InputError` unless ``rule`` is ``">="``, ``"top-k:K"`` with K from 1 to n_labels, or ``"mcut"``.
+
+    ``"mcut"`` needs two labels.
+    """
     name, _, k = rule.partition(":")
-    if rule in (THRESHOLD_RULE, "mcut"):
+    if rule == THRESHOLD_RULE or (rule == "mcut" and n_labels > 1):
         return
-    if name == "top-k" and k.isdigit() and 1 <= int(k) <= n_labels:
+    if name == "top-k" and k.isascii() and k.isdigit() and 1 <= int(k[:9]) <= n_labels:
         return
     raise InputError(
         f"rule {rule!r} is unknown. It must be '>=', 'mcut', or 'top-k:K' with K from 1 to {n_labels}."
@@ -98,6 +101,11 @@ def count_decisions(
                 pp = pp + for_pp
         totals = source.totals()
         positive, known = positive + totals.positive, known + totals.known
+    if np.asarray(positive).dtype == np.float64:
+        # Sums of the same weights in another order differ in the last bits; shares must not pass 1.
+        fp = np.minimum(pp - tp, known - positive)
+        tp = np.minimum(tp, positive)
+        pp = tp + np.maximum(fp, 0)
     return Counts(tp, pp, positive, known)
 
 

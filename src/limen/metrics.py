@@ -101,7 +101,8 @@ class LinearRatio(Metric):
     def __call__(self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0) -> Any:
         """Return the metric, elementwise, as float64."""
         numerator, denominator = self.terms(p, n, zero_division)
-        return ratio(numerator(tp, pp), denominator(tp, pp), zero_division)
+        # Sums of weights are rounded, and a ratio of them could pass the metrics' greatest value.
+        return np.minimum(ratio(numerator(tp, pp), denominator(tp, pp), zero_division), 1.0)
 
     def gradient(
         self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0
@@ -120,7 +121,7 @@ class FBeta(LinearRatio):
     beta: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.beta) and self.beta > 0):
+        if not (isinstance(self.beta, int | float) and math.isfinite(self.beta) and self.beta > 0):
             raise InputError(f"beta={self.beta} is not a weight. It must be a finite number above 0.")
 
     def terms(self, p: Counts, n: Counts, zero_division: float = 0.0) -> tuple[Linear, Linear]:
@@ -241,7 +242,10 @@ class Cost(LinearRatio):
 
     def __post_init__(self) -> None:
         for name in ("fp", "fn"):
-            cost = np.asarray(getattr(self, name), dtype=np.float64)
+            try:
+                cost = np.asarray(getattr(self, name), dtype=np.float64)
+            except (TypeError, ValueError):
+                cost = np.full(1, np.nan)
             if cost.ndim > 1 or not np.isfinite(cost).all() or (cost < 0).any():
                 raise InputError(
                     f"the cost {name}={getattr(self, name)!r} is not usable. Costs must be finite and not "
@@ -293,7 +297,7 @@ class MCC(Metric):
         """Return the metric, elementwise, as float64."""
         tp, pp, p, n = _floats(tp, pp, p, n)
         excess = n * tp - p * pp
-        square = ratio(excess * excess, p * pp * (n - p) * (n - pp), np.nan)
+        square = ratio(excess * excess, p * pp * np.maximum(n - p, 0) * np.maximum(n - pp, 0), np.nan)
         return _fill(np.sign(excess) * np.sqrt(square), zero_division)
 
     def gradient(
@@ -301,7 +305,7 @@ class MCC(Metric):
     ) -> tuple[Any, Any]:
         """Return the partial derivatives by tp and by pp, elementwise; 0 where the metric is 0/0."""
         tp, pp, p, n = _floats(tp, pp, p, n)
-        root = np.sqrt(p * pp * (n - p) * (n - pp))
+        root = np.sqrt(p * pp * np.maximum(n - p, 0) * np.maximum(n - pp, 0))
         value = self(tp, pp, p, n, 0.0)
         by_tp = ratio(n, root, 0.0)
         by_pp = ratio(-p, root, 0.0) - value * ratio(n - 2 * pp, 2 * pp * (n - pp), 0.0)

@@ -117,4 +117,10 @@ def objective(
     metric: str | dict[str, Any] | metrics.Metric = "f1", average: str = "micro", zero_division: float = 0.0
 ) -> Objective:
     """Return the objective of a metric's name (or the metric) and an average."""
-    return Objective(metrics.get(metric), average, float(zero_division))  # type: ignore[arg-type]
+    try:
+        zero = float(zero_division)
+    except (TypeError, ValueError):
+        zero = math.nan
+    if not 0 <= zero <= 1:
+        raise InputError(f"zero_division={zero_division!r} is not usable. It must be a number from 0 to 1.")
+    return Objective(metrics.get(metric), average, zero)  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ def estimate_prevalence(
     unlabelled = as_source(none, fresh, labels=source.labels)
     for _ in unlabelled.blocks():
         pass
-    new = FineCurves(Curves.from_source(unlabelled, fine.curves.candidates), fine.scale)
+    new = FineCurves(Curves.from_source(unlabelled, fine.curves.candidates), fine.scale, fine.on_grid)
     known = np.maximum(fine.curves.n_known, 1e-300)
     here = np.clip(fine.curves.n_positive / known, 1e-6, 1 - 1e-6)
     there = _expectation_maximisation(new, Calibration.fit(fine), here)
@@ -114,8 +114,8 @@ def _warn_of_poor_fit(fine: FineCurves, new: FineCurves, share: NDArray[np.float
     if len(poor):
         warnings.warn(
             f"no share of positives explains the new scores of {count(len(poor), 'label')} "
-            f"({examples(curves.labels[k] for k in poor)}): their positives or negatives score differently than in "
-            "the labelled data. Do not trust these estimates; annotate some of the new items.",
+            f"({examples(curves.labels[k] for k in poor)}): their positives or negatives score differently than "
+            "in the labelled data. Do not trust these estimates; annotate some of the new items.",
             LimenWarning,
             stacklevel=3,
         )

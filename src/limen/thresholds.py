@@ -13,12 +13,12 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from limen import metrics
+from limen import metrics, objectives
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide_entries, decide_rows
 from limen.display import html_table, rich_table
 from limen.errors import InputError, UnreadableError, count, examples
 from limen.intervals import Interval
-from limen.io.arrays import CSR, as_scores, check_finite, is_csr
+from limen.io.arrays import CSR, as_scores, check_finite, check_finite_entries, is_csr
 from limen.io.frames import frame_to_array, is_frame
 from limen.io.sources import Entries
 from limen.io.writing import write_atomically
@@ -152,7 +152,7 @@ class Thresholds:
                 f"{count(len(self.labels), 'label')}. Columns must be the same labels in the same order."
             )
         row = csr.row_of_entries()
-        check_finite(csr.data[:, np.newaxis], ["(stored)"])
+        check_finite_entries(csr, self.labels)
         label = csr.indices.astype(np.int64)
         entries = Entries(csr.data, label, np.zeros(len(row), np.int8), np.ones(len(row)), row)
         kept = decide_entries(entries, self.values, self.rule)
@@ -205,7 +205,7 @@ class Thresholds:
             raise InputError(f"{path} is not a thresholds file: it is not UTF-8 text.") from error
         try:
             content = json.loads(text, parse_constant=_refuse_constant)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{path} is not a whole thresholds file: {error}. Write it again with limen tune."
             ) from error
@@ -269,6 +269,8 @@ class Thresholds:
         _check_choice(content, "status", get_args(Status))
         _check_choice(content, "average", get_args(Average))
         _check_choice(content, "score_dtype", ("float16", "float32", "float64"))
+        if content["n_items"] < 1:
+            raise InputError(f"'n_items' is {content['n_items']}. At least one item is needed.")
         if not content["labels"]:
             raise InputError("the file has no labels. At least one is needed.")
         for number, label in enumerate(content["labels"]):
@@ -286,14 +288,16 @@ class Thresholds:
         if not np.array_equal(values.astype(np.float64), wide):
             at = int(np.flatnonzero(values.astype(np.float64) != wide)[0])
             raise InputError(
-                f"the threshold {wide[at]!r} of {labels[at]!r} is no {dtype} number. The file was altered, or "
-                "score_dtype is wrong."
+                f"the threshold {float(wide[at])!r} of {labels[at]!r} is no {dtype} number. The file was altered, "
+                "or score_dtype is wrong."
             )
+        objective = objectives.objective(content["metric"], content["average"], content["zero_division"])
+        objective.check_labels(len(labels))
         return cls(
             labels=labels,
             values=values,
-            metric=metrics.get(content["metric"]),
-            counts=Counts(*(np.array([x[key] for x in content["labels"]]) for key in Counts._fields)),
+            metric=objective.metric,
+            counts=_counts(content["labels"]),
             digest=content["data_digest"],
             expected=_interval(content["expected"]),
             ranges=_ranges([label["range"] for label in content["labels"]], dtype),
@@ -401,6 +405,8 @@ def _check_fields(content: dict[str, Any], fields: dict[str, tuple[type, ...]], 
             f"A thresholds file of schema version {SCHEMA_VERSION} has exactly: {', '.join(fields)}."
         )
     for key, kinds in fields.items():
+        if isinstance(content[key], float) and not math.isfinite(content[key]):
+            raise InputError(f"{key!r} of {where} is {content[key]}. It must be a finite number.")
         if not isinstance(content[key], kinds) or (isinstance(content[key], bool)):
             raise InputError(
                 f"{key!r} of {where} is {content[key]!r}. It must be {' or '.join(k.__name__ for k in kinds)}."
@@ -413,9 +419,31 @@ def _check_choice(content: dict[str, Any], key: str, choices: Sequence[str]) -> 
 
 
 def _threshold(value: Any) -> float:
-    if value is not None and not isinstance(value, int | float):
-        raise InputError(f"a threshold is {value!r}. It must be a number, or null for never.")
-    return math.inf if value is None else float(value)
+    if value is None:
+        return math.inf
+    if not isinstance(value, int | float) or not _is_finite(value):
+        raise InputError(f"a threshold is {str(value)[:40]}. It must be a finite number, or null for never.")
+    return float(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _counts(labels: list[dict[str, Any]]) -> Counts:
+    for label in labels:
+        tp, pp, p, n = (label[key] for key in Counts._fields)
+        slack = 1e-9 * (abs(n) + 1)
+        if not all(map(_is_finite, (tp, pp, p, n))) or not (
+            -slack <= tp <= min(p, pp) + slack and p <= n + slack and pp <= n + slack and n < 1 << 62
+        ):
+            raise InputError(
+                f"the counts of {label['name']!r} cannot be: tp {tp}, pp {pp}, p {p}, n {n}. The file was altered."
+            )
+    return Counts(*(np.array([label[key] for label in labels]) for key in Counts._fields))
 
 
 def _number(value: Any) -> float | None:

@@ -20,6 +20,8 @@ ROUNDING = 1e-14
 
 # The iterative ones with few steps, for what they promise does not depend on how long they search.
 VARIANTS = {
+    "auto": [solvers.Auto(folds=2, samples=3)],
+    "bagged": [solvers.Bagged(samples=3)],
     "sgl": [
         solvers.SurrogateGradient(epochs=5),
         solvers.SurrogateGradient(epochs=3, space="rank", keep="best", surrogate="triangle"),
@@ -138,7 +140,7 @@ def test_a_name_makes_its_solver(method, made):
 @pytest.mark.parametrize(
     ("method", "words"),
     [
-        ("best", "method='best' is unknown. The methods are: auto, exact, sgl"),
+        ("best", "method='best' is unknown. The methods are: auto, "),
         ("exact:2", "method='exact:2' is unknown"),
         ("pcut:", "method='pcut:' is unknown"),
         ("", "method='' is unknown"),
@@ -147,7 +149,7 @@ def test_a_name_makes_its_solver(method, made):
         ("top-k:1.5", "'1.5' is not a number. Write it like top-k:3"),
         ("fixed:nan", "fixed:nan is not a threshold. Give a finite number"),
         ("fixed:inf", "fixed:inf is not a threshold"),
-        (3, "method is a int. Use a name (auto, exact"),
+        (3, "method is a int. Use a name (auto, "),
         (None, "method is a NoneType"),
         (solvers.Fixed, "method is a type"),
     ],
@@ -183,10 +185,12 @@ def test_counts_alone_are_enough_for_those_that_need_no_scores(method):
     problem = random_data(1, n_labels=2, unknown=False)
     curves = Curves.from_arrays(*problem[:2], sample_weight=problem.sample_weight)
     alone = curves.__class__(**{**curves.__dict__, "sources": ()})
-    how = SOLVERS[method][0]
+    how = SOLVERS[method][0] if method != "auto" else "auto"
     needs = solvers.choose(method=how).needs
     assert needs == "curves" or method not in ("exact", "pcut")
-    if needs == "curves":
+    if method == "auto":  # the default does what it can
+        np.testing.assert_array_equal(tuned(alone, method="auto").values, tuned(problem, method="exact").values)
+    elif needs == "curves":
         assert tuned(alone, method=how).to_dict()["labels"] == tuned(problem, method=how).to_dict()["labels"]
     else:
         with pytest.raises(UnsupportedError, match="needs the scores; these curves hold only counts"):

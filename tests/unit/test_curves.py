@@ -136,7 +136,8 @@ def test_counting_at_given_candidates():
     found = curves(candidates=grid)
     assert found.tp.tolist() == [0, 0, 1, 0, 0, 1]
     assert found.fp.tolist() == [0, 1, 2, 0, 0, 1]
-    assert found.beneath.tolist() == [0.9, 0.8, 0.25, -np.inf, 0.5, 0.25]  # down to the next lower cut
+    assert found.beneath.tolist() == [0.9, 0.8, 0.25, 0.5, 0.5, 0.25]
+    assert found.thresholds(np.array([1, 5])).tolist() == [0.825, 0.275]
 
 
 @pytest.mark.parametrize(

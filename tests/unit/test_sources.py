@@ -68,8 +68,8 @@ def test_dense_blocks():
     assert block.truth.tolist() == [[1, 0], [-1, 1], [0, -1]]
     np.testing.assert_array_equal(block.scores, Y_SCORE)
     assert block.weight.tolist() == [1, 2, 4]
-    positive, known = source.totals()
-    assert (positive.tolist(), known.tolist()) == ([1, 2], [5, 3])
+    totals = source.totals()
+    assert (totals.positive.tolist(), totals.known.tolist()) == ([1, 2], [5, 3])
     assert (source.n_items, source.weighted, source.dtype) == (3, True, np.float64)
 
 
@@ -84,8 +84,8 @@ def test_sparse_blocks():
     )
     assert list(columns) == [(0, 0, 0.5, 1), (1, 0, 0.75, -1), (1, 1, 0.5, 1)]
     assert block.weight.dtype == np.int64
-    positive, known = source.totals()
-    assert (positive.tolist(), known.tolist()) == ([1, 1], [2, 2])
+    totals = source.totals()
+    assert (totals.positive.tolist(), totals.known.tolist()) == ([1, 1], [2, 2])
     assert not source.weighted
 
 

@@ -62,6 +62,11 @@ def as_scores(y_score: Any, name: str = "y_score") -> NDArray[Any] | CSR:
     if is_csr(y_score):
         csr = _as_csr(y_score)
         return csr._replace(data=_as_float(csr.data, name))
+    if np.ma.is_masked(y_score):
+        raise InputError(
+            f"{name} has masked scores. Every item needs its scores: leave labels unknown with mask=, or drop "
+            "the items."
+        )
     if is_frame(y_score):
         return _as_float(frame_to_array(y_score, name)[1], name)
     return _as_float(_as_matrix(y_score, name), name)
@@ -86,23 +91,30 @@ def check_finite(scores: NDArray[Any], labels: Sequence[str], start: int = 0) ->
     )
 
 
-def truth_codes(truth: NDArray[Any], labels: Sequence[str], start: int = 0) -> NDArray[np.int8]:
+def truth_codes(
+    truth: NDArray[Any],
+    labels: Sequence[str],
+    start: int = 0,
+    known: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int8]:
     """Return 0/1/NaN labels (rows, n_labels) as int8 codes 0, 1 and -1 (unknown).
+
+    What ``known`` does not mark is unknown, whatever its value.
 
     Raises
     ------
     InputError
         If any value is neither 0, 1 nor NaN; names the label, the row and the value.
     """
-    if truth.dtype == np.bool_:
+    if truth.dtype == np.bool_ and known is None:
         return np.ascontiguousarray(truth).view(np.int8)
-    if truth.dtype.kind in "iu":
+    if truth.dtype.kind in "iu" and known is None:
         low, high = (truth.min(), truth.max()) if truth.size else (0, 0)
         if low >= 0 and high <= 1:
             return np.ascontiguousarray(truth, dtype=np.int8)
-        unknown = np.zeros(truth.shape, bool)
-    else:
-        unknown = np.isnan(truth)
+    unknown = np.isnan(truth) if truth.dtype.kind == "f" else np.zeros(truth.shape, bool)
+    if known is not None:
+        unknown |= ~known
     one = truth == 1
     bad = ~(one | (truth == 0) | unknown)
     if bad.any():
@@ -131,16 +143,29 @@ def _as_matrix(data: Any, name: str) -> NDArray[Any]:
 
 
 def _as_float(array: NDArray[Any], name: str) -> NDArray[Any]:
-    if array.dtype in (np.float16, np.float32, np.float64):
+    if array.dtype.newbyteorder("=") in (np.float16, np.float32, np.float64):
         return array
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
     raise InputError(f"{name} has dtype {array.dtype}. Scores must be float16, float32, float64 or integers.")
 
 
+def check_finite_entries(csr: CSR, labels: Sequence[str], start: int = 0) -> None:
+    """Raise `InputError` if a stored score is NaN or infinite."""
+    bad = np.flatnonzero(~np.isfinite(csr.data))
+    if len(bad):
+        one_row = np.zeros((1, len(labels)))
+        one_row[0, csr.indices[bad[0]]] = csr.data[bad[0]]
+        check_finite(one_row, labels, start + int(csr.row_of_entries()[bad[0]]))
+
+
 def _as_csr(data: Any) -> CSR:
     if isinstance(data, CSR):
         return data
+    if len(data.shape) != 2:
+        raise InputError(
+            f"a sparse array has {len(data.shape)} dimension. It must have two: (n_items, n_labels); reshape it."
+        )
     csr = data.tocsr()
     if not csr.has_canonical_format:
         csr = csr.copy()
@@ -160,7 +185,16 @@ def as_truth(y_true: Any, labels: tuple[str, ...], first_row: int = 0) -> NDArra
     """
     if is_csr(y_true):
         csr = _as_csr(y_true)
-        return csr._replace(data=truth_codes(csr.data[:, np.newaxis], ["(stored)"], first_row)[:, 0])
+        codes = csr.data.astype(np.float64)
+        bad = np.flatnonzero(~((codes == 0) | (codes == 1) | np.isnan(codes)))
+        if len(bad):
+            row = csr.row_of_entries()[bad[0]]
+            raise InputError(
+                f"y_true has {csr.data[bad[0]]!s} in label {labels[csr.indices[bad[0]]]!r}, "
+                f"row {first_row + row}. "
+                "Labels must be 0, 1, True, False, or NaN for unknown."
+            )
+        return csr._replace(data=np.where(np.isnan(codes), UNKNOWN, codes).astype(np.int8))
     if is_frame(y_true):
         columns, array = frame_to_array(y_true, "y_true")
         missing = [name for name in labels if name not in set(columns)]
@@ -218,9 +252,15 @@ def _tags_to_csr(y_true: Sequence[Iterable[str]], labels: tuple[str, ...], first
     )
 
 
-def as_weight(sample_weight: Any, n_items: int) -> NDArray[np.float64]:
-    """Return weights (n_items,), after checking that they are finite, not negative and not all 0."""
-    weight = np.asarray(sample_weight, dtype=np.float64)
+def as_weight(sample_weight: Any, n_items: int, *, part: bool = False) -> NDArray[np.float64]:
+    """Return weights (n_items,), after checking that they are finite, not negative and not all 0.
+
+    Those of a ``part`` of the data may all be 0.
+    """
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"sample_weight is not numbers: {error}. Give one number for each item.") from error
     if weight.shape != (n_items,):
         raise InputError(
             f"sample_weight has shape {weight.shape}. It must be ({n_items},): one weight for each item."
@@ -228,6 +268,6 @@ def as_weight(sample_weight: Any, n_items: int) -> NDArray[np.float64]:
     if not np.isfinite(weight).all() or (weight < 0).any():
         row = int(np.flatnonzero(~np.isfinite(weight) | (weight < 0))[0])
         raise InputError(f"sample_weight has {weight[row]} in row {row}. Weights must be finite and not negative.")
-    if not weight.any():
+    if not part and not weight.any():
         raise InputError("sample_weight is zero for every item. At least one weight must be positive.")
     return weight

@@ -12,6 +12,8 @@ from limen.errors import InputError, examples
 
 def is_frame(data: Any) -> bool:
     """Return whether ``data`` is a table with named columns; imports nothing."""
+    if type(data).__name__ == "LazyFrame":
+        raise InputError("a lazy frame has no values yet. Collect it first: frame.collect().")
     return hasattr(data, "columns") and hasattr(data, "shape") and not isinstance(data, np.ndarray)
 
 
@@ -27,17 +29,19 @@ def frame_to_array(frame: Any, name: str) -> tuple[tuple[str, ...], NDArray[Any]
     """
     import narwhals as nw
 
-    table = nw.from_native(frame, eager_only=True)
+    try:
+        table = nw.from_native(frame, eager_only=True)
+        columns = tuple(str(column) for column in table.columns)
+    except nw.exceptions.DuplicateError as error:
+        raise InputError(f"{name} repeats a column name: {error}. Every label needs one column.") from error
     text = [column for column, dtype in table.schema.items() if not (dtype.is_numeric() or dtype == nw.Boolean)]
     if text:
         raise InputError(
             f"{name} has columns that are not numbers: {examples(text)}. Every column must be a label; set "
             "item ids aside first."
         )
-    columns = tuple(str(column) for column in table.columns)
     arrays = []
-    for column in table.columns:
-        series = table[column]
+    for series in table.iter_columns():
         if series.null_count():
             series = series.cast(nw.Float64)
         arrays.append(np.asarray(series.to_numpy()))

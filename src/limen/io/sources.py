@@ -7,7 +7,7 @@ copied); sparse scores stay sparse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -22,6 +22,7 @@ from limen.io.arrays import (
     as_truth,
     as_weight,
     check_finite,
+    check_finite_entries,
     truth_codes,
     working_dtype,
 )
@@ -59,10 +60,20 @@ def flatten(block: Rows | Entries, *, known_only: bool = True) -> Entries:
 
 
 class Totals(NamedTuple):
-    """Weight of the positive and of all known items of each label, shape (n_labels,)."""
+    """Weight of the positive and of the negative items of each label, shape (n_labels,)."""
 
     positive: NDArray[Any]
-    known: NDArray[Any]
+    negative: NDArray[Any]
+
+    @property
+    def known(self) -> NDArray[Any]:
+        """Weight of all items whose label is known."""
+        return np.asarray(self.positive + self.negative)
+
+    @classmethod
+    def none(cls, n_labels: int, weighted: bool) -> Totals:
+        """Return totals of no items."""
+        return cls(*np.zeros((2, n_labels), np.float64 if weighted else np.int64))
 
 
 class Source(Protocol):
@@ -92,8 +103,8 @@ class Source(Protocol):
         """Return the blocks, in item order; a repeated pass may leave out the check for NaN."""
         ...
 
-    def totals(self) -> Totals:
-        """Return the weight of the positive and of the known items of each label."""
+    def totals(self, before: Totals | None = None) -> Totals:
+        """Return the weight of the positive and of the negative items of each label, added to ``before``."""
         ...
 
     def dense_blocks(self) -> Iterator[Rows]:
@@ -140,19 +151,22 @@ class DenseSource:
                 check_finite(scores, self.labels, self.first_row + rows.start)
             yield Rows(scores, self._codes(rows), _weights(self.weight, rows))
 
-    def totals(self) -> Totals:
-        """Return the weight of the positive and of the known items of each label."""
-        n_labels = len(self.labels)
-        exact = np.float64 if self.weighted else np.int64
-        positive, unknown, negative = np.zeros((3, n_labels), exact)
+    def totals(self, before: Totals | None = None) -> Totals:
+        """Return the weight of the positive and of the negative items of each label, added to ``before``."""
+        positive, negative = map(np.copy, before or Totals.none(len(self.labels), self.weighted))
         for rows in self._spans():
             truth, weight = self._codes(rows), _weights(self.weight, rows)
-            positive += _weight_by_label(truth == 1, weight)
             if self.weighted:
-                negative += _weight_by_label(truth == 0, weight)
-            else:
-                unknown += _weight_by_label(truth < 0, weight)
-        return Totals(positive, positive + negative if self.weighted else self.n_items - unknown)
+                _add_by_label(truth == 1, weight, positive)
+                _add_by_label(truth == 0, weight, negative)
+                continue
+            ones, unknown = (
+                np.bincount(np.flatnonzero(chosen) % truth.shape[1], minlength=truth.shape[1])
+                for chosen in (truth == 1, truth < 0)
+            )
+            positive += ones
+            negative += len(truth) - ones - unknown
+        return Totals(positive, negative)
 
     def dense_blocks(self) -> Iterator[Rows]:
         """Return the blocks as rows, in item order."""
@@ -173,10 +187,9 @@ class DenseSource:
             codes = np.zeros(part.shape, np.int8)
             codes[part.row_of_entries(), part.indices] = part.data
         else:
-            codes = truth_codes(self.truth[rows], self.labels, self.first_row + rows.start)
-        if self.mask is not None:
-            codes = np.where(self.mask[rows], codes, np.int8(UNKNOWN))
-        return codes
+            known = None if self.mask is None else self.mask[rows]
+            return truth_codes(self.truth[rows], self.labels, self.first_row + rows.start, known)
+        return codes if self.mask is None else np.where(self.mask[rows], codes, np.int8(UNKNOWN))
 
 
 @dataclass(frozen=True)
@@ -235,11 +248,8 @@ class SparseSource:
         values = np.ascontiguousarray(part.data, dtype=working_dtype(self.dtype))
         row = part.row_of_entries()
         column = part.indices.astype(np.int64)
-        if check and not np.isfinite(values).all():
-            first = int(np.flatnonzero(~np.isfinite(values))[0])
-            one_row = np.zeros((1, len(self.labels)))
-            one_row[0, column[first]] = values[first]
-            check_finite(one_row, self.labels, self.first_row + start + int(row[first]))
+        if check:
+            check_finite_entries(part, self.labels, self.first_row + start)
         if isinstance(self.truth, CSR):
             truth = self.truth.rows(start, stop)
             keys = truth.row_of_entries() * len(self.labels) + truth.indices
@@ -248,26 +258,27 @@ class SparseSource:
             found = (keys[at] == wanted) if len(keys) else np.zeros(len(wanted), bool)
             codes = np.where(found, truth.data[at] if len(keys) else 0, 0).astype(np.int8)
         else:
-            codes = truth_codes(self.truth[start:stop], self.labels, self.first_row + start)[row, column]
-        if self.mask is not None:
+            known = None if self.mask is None else self.mask[start:stop]
+            codes = truth_codes(self.truth[start:stop], self.labels, self.first_row + start, known)[row, column]
+        if isinstance(self.truth, CSR) and self.mask is not None:
             codes = np.where(self.mask[start:stop][row, column], codes, np.int8(UNKNOWN))
         weight = _weights(self.weight, slice(start, stop))
         return Entries(values, column, codes, weight[row], row)
 
-    def totals(self) -> Totals:
-        """Return the weight of the positive and of the known items of each label."""
-        exact = np.float64 if self.weighted else np.int64
-        n_labels = len(self.labels)
-        weight = _weights(self.weight, slice(0, self.n_items))
+    def totals(self, before: Totals | None = None) -> Totals:
+        """Return the weight of the positive and of the negative items of each label, added to ``before``."""
         if not isinstance(self.truth, CSR) or self.mask is not None:
             no_scores = np.broadcast_to(np.float32(0), self.scores.shape)
-            return DenseSource(no_scores, self.truth, self.mask, self.weight, self.labels, self.first_row).totals()
-        codes = self.truth.data
+            dense = DenseSource(no_scores, self.truth, self.mask, self.weight, self.labels, self.first_row)
+            return dense.totals(before)
+        positive, negative = map(np.copy, before or Totals.none(len(self.labels), self.weighted))
+        weight = _weights(self.weight, slice(0, self.n_items))
         of_entry = weight[self.truth.row_of_entries()]
-        columns = self.truth.indices
-        positive = np.bincount(columns, of_entry * (codes == 1), n_labels).astype(exact)
-        unknown = np.bincount(columns, of_entry * (codes == UNKNOWN), n_labels).astype(exact)
-        return Totals(positive, weight.sum(dtype=exact) - unknown)
+        stored = np.zeros_like(positive)
+        np.add.at(stored, self.truth.indices[self.truth.data != 0], of_entry[self.truth.data != 0])
+        np.add.at(positive, self.truth.indices[self.truth.data == 1], of_entry[self.truth.data == 1])
+        negative += weight.sum() - stored
+        return Totals(positive, negative)
 
 
 @dataclass(frozen=True)
@@ -286,12 +297,12 @@ class ChunkSource:
         for source in self.sources():
             yield from source.blocks(check=check)
 
-    def totals(self) -> Totals:
-        """Return the weight of the positive and of the known items of each label."""
-        parts = [source.totals() for source in self.sources()]
-        return Totals(
-            np.add.reduce([part.positive for part in parts]), np.add.reduce([part.known for part in parts])
-        )
+    def totals(self, before: Totals | None = None) -> Totals:
+        """Return the weight of the positive and of the negative items of each label, added to ``before``."""
+        totals = before or Totals.none(len(self.labels), self.weighted)
+        for source in self.sources():
+            totals = source.totals(totals)
+        return totals
 
     def sources(self) -> Iterator[DenseSource | SparseSource]:
         """Return one source a chunk; every chunk has the labels and the dtype of the first."""
@@ -331,6 +342,7 @@ def as_source(
     sample_weight: Any = None,
     mask: Any = None,
     first_row: int = 0,
+    part: bool = False,
 ) -> DenseSource | SparseSource:
     """Return scores and labels as a source, after checking that they fit together.
 
@@ -343,6 +355,10 @@ def as_source(
     sample_weight : array-like (n_items,), optional
     mask : bool array-like (n_items, n_labels), optional
         True where the label of an item is known.
+    first_row : int
+        Number of the first row, for messages.
+    part : bool
+        Whether this is part of the data, so that all its weights may be 0.
 
     Raises
     ------
@@ -378,7 +394,7 @@ def as_source(
                 f"mask has dtype {mask.dtype} and shape {mask.shape}. It must be bool of shape "
                 f"{tuple(scores.shape)}, True where the label of an item is known."
             )
-    weight = None if sample_weight is None else as_weight(sample_weight, scores.shape[0])
+    weight = None if sample_weight is None else as_weight(sample_weight, scores.shape[0], part=part)
     if isinstance(scores, CSR):
         return SparseSource(scores, truth, mask, weight, label_names, first_row)
     return DenseSource(scores, truth, mask, weight, label_names, first_row)
@@ -394,9 +410,14 @@ def as_chunk_source(chunks: Any, labels: Sequence[str] | None = None) -> ChunkSo
     InputError
         If the iterable can be read only once or is empty, or a chunk does not fit the first.
     """
-    if not callable(chunks) and iter(chunks) is chunks:
+    if not callable(chunks) and not isinstance(chunks, Iterable):
         raise InputError(
-            f"chunks is a {type(chunks).__name__}, which can be read only once. Exact counting reads twice: "
+            f"chunks is a {type(chunks).__name__}. Give a list of chunks, or a function returning them."
+        )
+    again = chunks() if callable(chunks) else chunks
+    if isinstance(again, Iterator) and (not callable(chunks) or chunks() is again):
+        raise InputError(
+            f"chunks is a {type(again).__name__}, which can be read only once. Exact counting reads twice: "
             "give a list, or a function that returns a fresh iterator."
         )
 
@@ -408,13 +429,13 @@ def as_chunk_source(chunks: Any, labels: Sequence[str] | None = None) -> ChunkSo
         raise InputError("chunks is empty. At least one block of rows is needed.")
     source = _chunk_source(first, labels, 0)
     whole = ChunkSource(read, source.labels, source.dtype, source.weighted)
-    return ChunkSource(
-        read,
-        source.labels,
-        source.dtype,
-        source.weighted,
-        n_items=sum(part.n_items for part in whole.sources()),
-    )
+    n_items, some = 0, not source.weighted
+    for piece in whole.sources():
+        n_items += piece.n_items
+        some = some or (piece.weight is not None and bool(piece.weight.any()))
+    if not some:
+        as_weight(np.zeros(n_items), n_items)
+    return replace(whole, n_items=n_items)
 
 
 def _chunk_source(chunk: Any, labels: Sequence[str] | None, row: int) -> DenseSource | SparseSource:
@@ -424,7 +445,7 @@ def _chunk_source(chunk: Any, labels: Sequence[str] | None, row: int) -> DenseSo
             "(y_true, y_score, sample_weight)."
         )
     weight = chunk[2] if len(chunk) == 3 else None
-    return as_source(chunk[0], chunk[1], labels=labels, sample_weight=weight, first_row=row)
+    return as_source(chunk[0], chunk[1], labels=labels, sample_weight=weight, first_row=row, part=True)
 
 
 def _label_names(y_true: Any, y_score: Any, labels: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -461,12 +482,13 @@ def _take(
     return truth, mask, None if source.weight is None else source.weight[rows]
 
 
-def _weight_by_label(chosen: NDArray[np.bool_], weight: NDArray[Any]) -> NDArray[Any]:
-    """Return the summed weight of the chosen pairs of a block, by label."""
-    n_labels = chosen.shape[1]
-    if weight.dtype == np.float64:
-        return weight @ chosen
-    return np.bincount(np.flatnonzero(chosen) % n_labels, minlength=n_labels)
+def _add_by_label(chosen: NDArray[np.bool_], weight: NDArray[Any], total: NDArray[Any]) -> None:
+    """Add the weight of the chosen pairs of a block to the total of their label, in the order of items.
+
+    The order makes sums of weights the same, however the items are cut into blocks.
+    """
+    row, label = np.divmod(np.flatnonzero(chosen), chosen.shape[1])
+    np.add.at(total, label, weight[row])
 
 
 def _weights(weight: NDArray[Any] | None, rows: slice) -> NDArray[Any]:

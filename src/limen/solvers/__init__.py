@@ -104,7 +104,7 @@ def choose(
     Fixed(threshold=0.5)
     """
     if not isinstance(method, str):
-        if isinstance(method, Solver):
+        if isinstance(method, Solver) and not isinstance(method, type):
             return method
         raise InputError(
             f"method is a {type(method).__name__}. Use a name ({', '.join(METHODS)}) or a solver object."

@@ -46,6 +46,8 @@ def starting_point(start: Start, problem: Problem, scale: Scale) -> NDArray[np.f
             raise InputError(f"start={start!r} is unknown. Use a number, one for each label, or 'shared'.")
         values = Shared().solve(problem).values
         assert values is not None
+        if not np.isfinite(values).all():  # never: begin at the highest score there is
+            values = np.full(n_labels, max(float(block.scores.max()) for block in problem.blocks(check=False)))
     else:
         values = np.asarray(start, np.float64)
         if values.ndim > 1 or (values.ndim and len(values) != n_labels) or not np.isfinite(values).all():

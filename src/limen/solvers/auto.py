@@ -44,7 +44,8 @@ class Auto(LogOddsSolver):
     the mixture. Each of the 15 mixtures is tuned on all folds but one and measured on that one; their
     weights fall exponentially with the loss of the cross-fitted objective to the best, and the cuts tuned
     on all data are averaged with these weights. No per-label choice is made from a label's few
-    positives, and a clear winner takes all.
+    positives, and a clear winner takes all. For what to expect on new data each fold is decided by the
+    cuts tuned without it, averaged with weights in which its own result does not count.
     """
 
     name: ClassVar[str] = "auto"
@@ -67,7 +68,7 @@ class Auto(LogOddsSolver):
         counts, tuned = [], []
         for number, held_out in enumerate(parts):
             others = [part for other, part in enumerate(parts) if other != number]
-            training = sum(others[1:], start=others[0])
+            training = sum(others[1:], start=others[0]).without_foreign()
             cuts = self._mixtures(training, objective, problem.random_state + 1 + number)
             index = [held_out.index(cut) for cut in cuts]
             counts.append([(held_out.curves.tp[at], held_out.curves.pp[at]) for at in index])

@@ -136,6 +136,13 @@ class Solution:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+def proven(curves: Curves, index: NDArray[np.int64], value: float, history: tuple[float, ...] = ()) -> Solution:
+    """Return the best candidates as optimal; as local if a better cut may lie between the candidates."""
+    if not curves.complete:
+        return Solution(index=index, history=history)
+    return Solution(index=index, status="optimal", upper_bound=value, history=history)
+
+
 @runtime_checkable
 class Solver(Protocol):
     """A way to choose thresholds.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.metrics import Linear, LinearRatio
 from limen.objectives import Objective
-from limen.solvers.base import Problem, Solution, Solver
+from limen.solvers.base import Problem, Solution, Solver, proven
 from limen.solvers.frontier import FrontierWalk
 
 
@@ -36,7 +36,7 @@ class Enumeration:
         values = objective.of_labels(curves.tp, curves.pp, curves.n_positive, curves.n_known, curves.label_of)
         index = first_best(curves, values)
         value = objective(curves.tp[index], curves.pp[index], curves.n_positive, curves.n_known)
-        return Solution(index=index, status="optimal", upper_bound=value)
+        return proven(curves, index, value)
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ class Dinkelbach:
             )
             new_above, new_below = _total(numerator, curves, better), _total(denominator, curves, better)
             if new_above * below <= above * new_below:
+                if new_below > 0 and new_above * below == above * new_below:
+                    index = better
                 break
             index, above, below = better, new_above, new_below
 
@@ -84,7 +86,7 @@ class Dinkelbach:
 
         if value(never) >= value(index):
             index = never
-        return Solution(index=index, status="optimal", upper_bound=value(index), history=tuple(history))
+        return proven(curves, index, value(index), tuple(history))
 
 
 def first_best(curves: Curves, values: NDArray[Any]) -> NDArray[np.int64]:

@@ -37,20 +37,32 @@ class FineCurves:
     ----------
     curves : Curves
     scale : Logit
+    on_grid : bool (n_candidates,)
+        Which candidates are there whatever the labels of the items.
     """
 
     curves: Curves
     scale: Logit
+    on_grid: NDArray[np.bool_]
 
     @classmethod
     def of_folds(cls, sources: Sequence[Source], folds: Sequence[Source]) -> list[FineCurves]:
         """Return the curves of each fold at the candidates of all ``sources``, so that they add up."""
-        candidates, scale = _fine_candidates(sources)
-        return [cls(Curves.from_source(fold, candidates), scale) for fold in folds]
+        candidates, scale, on_grid = _fine_candidates(sources)
+        return [cls(Curves.from_source(fold, candidates), scale, on_grid) for fold in folds]
 
     def __add__(self, other: FineCurves) -> FineCurves:
         """Return the curves of both parts together."""
-        return FineCurves(self.curves + other.curves, self.scale)
+        return replace(self, curves=self.curves + other.curves)
+
+    def without_foreign(self) -> FineCurves:
+        """Return the curves without the candidates that only other folds' positives made.
+
+        Where those lie would tell something of the other folds' labels.
+        """
+        keep = self.on_grid | (self.increments[0] > 0)
+        keep[self.curves.offsets[:-1]] = True
+        return FineCurves(self.curves.at(keep), self.scale, self.on_grid[keep])
 
     def reweighted(self, target_prevalence: NDArray[np.float64]) -> FineCurves:
         """Return the curves as if each label had the given share of positives."""
@@ -93,12 +105,12 @@ class FineCurves:
     @cached_property
     def span(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lowest and highest log odds of each label; 0 where a label has no item."""
-        points = self.points
-        low, high = np.full(self.n_labels, np.inf), np.full(self.n_labels, -np.inf)
-        np.minimum.at(low, points.label, points.x)
-        np.maximum.at(high, points.label, points.x)
-        empty = ~np.isfinite(low)
-        return np.where(empty, 0.0, low), np.where(empty, 0.0, high)
+        first, last = self.curves.offsets[:-1], self.curves.offsets[1:] - 1
+        highest, lowest = self.curves.beneath[first], self.curves.candidates.cuts[last]
+        some = np.isfinite(highest) & np.isfinite(lowest)
+        ends = (self.scale.forward(np.where(some, end, 0.5), first) for end in (lowest, highest))
+        low, high = (np.where(some, end, 0.0) for end in ends)
+        return low, np.maximum(low, high)
 
     def sums(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return sums of a weight of each point, by label."""
@@ -126,8 +138,8 @@ MARGIN = 0.1
 """How far above a label's highest score "never" lies, in log odds, where cuts are averaged."""
 
 
-def _fine_candidates(sources: Sequence[Source]) -> tuple[Candidates, Logit]:
-    """Return positive scores and a grid even in log odds, for each label; reads the data once or twice."""
+def _fine_candidates(sources: Sequence[Source]) -> tuple[Candidates, Logit, NDArray[np.bool_]]:
+    """Return positive scores and a grid even in log odds, the scale, and which candidates are of the grid."""
     candidates = Candidates.from_source(sources[0])
     for source in sources[1:]:
         candidates = candidates | Candidates.from_source(source)
@@ -151,4 +163,16 @@ def _fine_candidates(sources: Sequence[Source]) -> tuple[Candidates, Logit]:
     grid = ends[0] + (ends[1] - ends[0]) * np.linspace(0, 1, GRID)[1:, np.newaxis]
     cuts = np.concatenate([low[known], scale.back(grid).ravel()])
     added = Candidates.distinct(candidates.labels, candidates.dtype, np.tile(known, GRID), cuts)
-    return candidates | added, scale
+    united = candidates | added
+    return united, scale, _among(united, added)
+
+
+def _among(united: Candidates, part: Candidates) -> NDArray[np.bool_]:
+    """Return which candidates of a union are in one of its parts."""
+    cuts = np.concatenate([united.cuts, part.cuts])
+    label = np.concatenate([np.repeat(np.arange(len(c.labels)), np.diff(c.offsets)) for c in (united, part)])
+    order = np.lexsort((np.arange(len(cuts)), -cuts, label))
+    same = (label[order][1:] == label[order][:-1]) & (cuts[order][1:] == cuts[order][:-1])
+    among = np.zeros(len(united.cuts), bool)
+    among[order[:-1][same]] = True
+    return among

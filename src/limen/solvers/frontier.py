@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.metrics import GMean
-from limen.solvers.base import Problem, Solution
+from limen.solvers.base import Problem, Solution, proven
 from limen.solvers.coordinate import improve
 
 
@@ -97,13 +97,13 @@ class FrontierWalk:
             return objective(curves.tp[at], curves.pp[at], curves.n_positive, curves.n_known)
 
         if objective.structure != "counts":
-            return Solution(index=index, status="optimal", upper_bound=value(index))
+            return proven(curves, index, value(index))
         assert isinstance(objective.metric, GMean)
         bound = max(
             value(index),
             objective.metric.on_edges(walk.tp, walk.pp, p, n, objective.zero_division),
         )
         index = improve(curves, objective, index)
-        if value(index) >= bound:
-            return Solution(index=index, status="optimal", upper_bound=value(index))
+        if value(index) >= bound or not curves.complete:
+            return proven(curves, index, value(index))
         return Solution(index=index, status="bounded", upper_bound=bound)

@@ -51,7 +51,7 @@ class Numerical:
         scale = scale_of("probability", problem)
         table = Table.of(problem, scale, self.bins)
         t = starting_point(self.start, problem, scale).copy()
-        p, n = table.sums(np.ones(len(table.x)))
+        p, n = table.totals
         adam = Adam(self.learning_rate, len(t))
         tp, pp = table.counts(t)
         history = [objective(tp, pp, p, n)]

@@ -47,7 +47,7 @@ class RandomSearch:
         scale = scale_of("probability", problem)
         table = Table.of(problem, scale, self.bins)
         t = starting_point(self.start, problem, scale)
-        p, n = table.sums(np.ones(len(table.x)))
+        p, n = table.totals
         draw = np.random.default_rng(problem.random_state)
 
         def value_at(thresholds: NDArray[np.float64]) -> float:

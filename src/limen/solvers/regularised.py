@@ -95,7 +95,8 @@ class Bagged(LogOddsSolver):
         draw = np.random.default_rng(random_state)
         curves = fine.curves
         last = curves.offsets[1:] - 1
-        outside = curves.n_positive - curves.tp[last]
+        outside = np.maximum(curves.n_positive - curves.tp[last], 0)
+        unseen = np.maximum(curves.n_known - curves.n_positive - curves.fp[last], 0)
         unit = 1.0
         if curves.tp.dtype == np.float64:
             unit = max(float(curves.n_known.sum()) / max(curves.n_items * fine.n_labels, 1), 1e-12)
@@ -105,7 +106,9 @@ class Bagged(LogOddsSolver):
             tp, fp = tp.astype(curves.tp.dtype), fp.astype(curves.fp.dtype)
             _kernels.cumulate(curves.offsets, tp)
             _kernels.cumulate(curves.offsets, fp)
-            sample = replace(curves, tp=tp, fp=fp, n_positive=tp[last] + outside)
+            positive, negative = tp[last] + outside, fp[last] + draw.poisson(unseen / unit) * unit
+            known = (positive + negative).astype(curves.n_known.dtype)
+            sample = replace(curves, tp=tp, fp=fp, n_positive=positive, n_known=known)
             row[:] = fine.log_odds(sample.thresholds(exact_index(sample, objective)))
         return cuts
 

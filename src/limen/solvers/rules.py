@@ -134,7 +134,7 @@ class TopK:
             pp += np.bincount(cell, weight, size).reshape(n_labels, n_labels)
             right = weight * (entries.truth[order][known] == 1)
             tp += np.bincount(cell, right, size).reshape(n_labels, n_labels)
-        p, n = sum(t.positive for t in totals), sum(t.known for t in totals)
+        p, n = (np.add.reduce(part) for part in ([t.positive for t in totals], [t.known for t in totals]))
         tp, pp = tp.cumsum(axis=0), pp.cumsum(axis=0)
         return 1 + int(np.argmax([problem.objective(tp[k], pp[k], p, n) for k in range(n_labels)]))
 
@@ -185,11 +185,9 @@ class _Pooled:
     def take(self, rows: NDArray[np.int64]) -> Source:
         raise NotImplementedError("pooled pairs are never split")
 
-    def totals(self) -> Totals:
+    def totals(self, before: Totals | None = None) -> Totals:
         totals = [part.totals() for part in self.parts]
-        return Totals(
-            np.array([sum(t.positive.sum() for t in totals)]), np.array([sum(t.known.sum() for t in totals)])
-        )
+        return Totals(*(np.array([sum(t[k].sum() for t in totals)]) for k in range(2)))
 
 
 def _everything(problem: Problem) -> NDArray[np.float64]:

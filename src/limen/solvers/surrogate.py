@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, UnsupportedError
-from limen.io.sources import DenseSource, SparseSource, flatten
+from limen.io.sources import DenseSource, SparseSource
 from limen.solvers.ascent import Adam, Start, starting_point
 from limen.solvers.base import EVERYTHING, Problem, Solution
 from limen.solvers.tables import Scale, Space, Table, scale_of
@@ -117,7 +117,7 @@ class SurrogateGradient:
         slope = np.full(n_labels, self.slope or (2.0 if logits else 50.0))
         rate = self.learning_rate or (0.1 if logits else 0.01)
         adam, slope_adam = Adam(rate, n_labels), Adam(rate, n_labels)
-        p, n = _sums(table)
+        p, n = table.totals
 
         def value_at(thresholds: NDArray[np.float64]) -> float:
             tp, pp = table.counts(thresholds)
@@ -145,7 +145,7 @@ class SurrogateGradient:
         distance = table.x - t[table.label]
         steep = slope[table.label]
         weight = SURROGATES[self.surrogate](steep * distance)
-        p, n = _sums(table)
+        p, n = table.totals
         by_tp, by_pp = objective.gradient(*table.sums(distance >= 0), p, n)
         of_positive, of_all = table.sums(steep * weight)
         by_t = -(by_tp * of_positive + by_pp * of_all)
@@ -167,10 +167,4 @@ class SurrogateGradient:
         order = np.random.default_rng([problem.random_state, epoch]).permutation(source.n_items)
         for first in range(0, len(order), self.batch_size):
             part = source.take(np.sort(order[first : first + self.batch_size]))
-            blocks = (flatten(block) for block in part.blocks(check=False))
-            yield Table.of_items(blocks, scale, len(problem.labels))
-
-
-def _sums(table: Table) -> NDArray[np.float64]:
-    """Return the weight of the positives and of all items of each label."""
-    return table.sums(np.ones(len(table.x)))
+            yield Table.of(replace(problem, sources=(part,), counted=None), scale, problem.n_items)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError
-from limen.io.sources import Entries, flatten
+from limen.io.sources import Entries, Source, flatten
 from limen.solvers.base import Problem
 
 Space = Literal["probability", "logit", "rank"]
@@ -95,7 +95,9 @@ class Rank:
         edges = np.searchsorted(label[order], np.arange(len(self.offsets)))
         for k in range(len(self.offsets) - 1):
             own, known = order[edges[k] : edges[k + 1]], slice(self.offsets[k], self.offsets[k + 1])
-            if len(own):
+            if known.stop == known.start:
+                ranks[own] = 0.5
+            elif len(own):
                 ranks[own] = np.interp(scores[own], self.scores[known], self.ranks[known])
         return ranks
 
@@ -135,12 +137,15 @@ class Table:
         A score; or the mean score of a bin's positives, or of its negatives.
     positive, weight : float64 (n_entries,)
         Weight of the positives, and of all items, behind an entry.
+    totals : float64 (2, n_labels)
+        Weight of the positives and of all known items of each label, those without a score among them.
     """
 
     offsets: NDArray[np.int64]
     x: NDArray[np.float64]
     positive: NDArray[np.float64]
     weight: NDArray[np.float64]
+    totals: NDArray[np.float64]
 
     @classmethod
     def of(cls, problem: Problem, scale: Scale, bins: int) -> Table:
@@ -152,17 +157,18 @@ class Table:
         """
         blocks = (flatten(block) for block in problem.blocks(check=False))
         if problem.n_items <= bins:
-            return cls.of_items(blocks, scale, len(problem.labels))
+            return cls.of_items(blocks, scale, _totals(problem.sources))
         return cls._binned(problem, scale, bins)
 
     @classmethod
-    def of_items(cls, blocks: Iterable[Entries], scale: Scale, n_labels: int) -> Table:
+    def of_items(cls, blocks: Iterable[Entries], scale: Scale, totals: NDArray[np.float64]) -> Table:
         """Return the table with one entry for each known pair."""
+        n_labels = totals.shape[1]
         parts = [(scale.forward(b.scores, b.label), b.label, b.truth == 1, b.weight) for b in blocks]
         x, label, positive, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = np.argsort(label, kind="stable")
         offsets = np.searchsorted(label[order], np.arange(n_labels + 1))
-        return cls(offsets, x[order], (positive * weight)[order].astype(np.float64), weight[order] * 1.0)
+        return cls(offsets, x[order], (positive * weight)[order] * 1.0, weight[order] * 1.0, totals)
 
     @classmethod
     def _binned(cls, problem: Problem, scale: Scale, bins: int) -> Table:
@@ -185,7 +191,8 @@ class Table:
             moment += np.bincount(cell, entries.weight * x, size)
         full = np.flatnonzero(weight)
         offsets = np.searchsorted(full, np.arange(n_labels + 1) * 2 * bins)
-        return cls(offsets, moment[full] / weight[full], weight[full] * (full % 2), weight[full])
+        x, weight = moment[full] / weight[full], weight[full]
+        return cls(offsets, x, weight * (full % 2), weight, _totals(problem.sources))
 
     @cached_property
     def label(self) -> NDArray[np.int64]:
@@ -216,6 +223,12 @@ class Table:
             beyond = np.append(total, 0.0)[self.offsets[1:]]
             at_or_above.append(total - beyond[self.label])
         return self.offsets, self.x[order], at_or_above[0], at_or_above[1]
+
+
+def _totals(sources: Iterable[Source]) -> NDArray[np.float64]:
+    """Return the weight of the positives and of all known items of each label, (2, n_labels)."""
+    totals = [source.totals() for source in sources]
+    return np.asarray(np.add.reduce([(t.positive * 1.0, t.known * 1.0) for t in totals]))
 
 
 def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,240 @@
+"""Methods side by side: nothing is tuned on what it is measured on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import limen
+from limen.errors import InputError
+from limen.metrics import get
+from limen.solvers import Fixed, Solution, SurrogateGradient
+from strategies import data, random_data, smooth_data, tuned
+
+
+class Spy:
+    """A solver that remembers which items it was tuned on, by their scores."""
+
+    name, needs, serves = "spy", "scores", ("separable", "linear-ratio", "quasi-convex", "counts")
+
+    def __init__(self):
+        self.seen = []
+
+    def solve(self, problem):
+        (block,) = problem.blocks()
+        self.seen.append(set(block.scores[:, 0].tolist()))
+        return Solution(values=np.full(len(problem.labels), 0.5))
+
+
+def numbered(n_items):
+    """Items whose score is their number, so that a solver can tell them apart."""
+    y_score = np.column_stack([np.arange(n_items, dtype=float), np.zeros(n_items)])
+    return np.tile([[1, 0], [0, 1]], (n_items, 1))[:n_items], y_score
+
+
+@pytest.mark.parametrize("cv", [2, 3, 5, 11])
+def test_folds_are_disjoint_and_measure_every_item_once(cv):
+    spy = Spy()
+    limen.compare(*numbered(11), methods=[spy], cv=cv)
+    everything = set(map(float, range(11)))
+    measured = [everything - seen for seen in spy.seen]
+    assert len(measured) == cv
+    assert sorted(item for fold in measured for item in fold) == sorted(everything)
+    assert max(map(len, measured)) - min(map(len, measured)) <= 1
+
+
+def test_folds_are_drawn_by_the_seed():
+    folds = []
+    for seed in (0, 0, 1):
+        spy = Spy()
+        limen.compare(*numbered(11), methods=[spy], cv=3, random_state=seed)
+        folds.append(spy.seen)
+    assert folds[0] == folds[1] != folds[2]
+
+
+def by_hand(problem, pairs, method, metric, average):
+    """Held-out counts of all parts summed; the mean of the values on the parts tuned on."""
+    counts, fitted = [], []
+    for tune, measure in pairs:
+        t = tuned(problem.taken(tune), method=method, metric=metric, average=average)
+        part = problem.taken(measure)
+        measured = limen.evaluate(
+            part.y_true, part.y_score, t.values, metric=metric, average=average, sample_weight=part.sample_weight
+        )
+        counts.append(np.array(measured.counts))
+        fitted.append(t.value)
+    summed = np.sum(counts, axis=0)
+    of_labels = get(metric)(*summed)
+    value = get(metric).pooled(*summed) if average == "micro" else of_labels.mean()
+    return value, np.mean(fitted)
+
+
+@pytest.mark.parametrize(("metric", "average"), [("f1", "micro"), ("f2", "macro"), ("accuracy", "micro")])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_numbers_worked_out_again(metric, average, weighted):
+    problem = smooth_data(0, n_items=50)
+    if weighted:
+        problem = problem._replace(sample_weight=np.random.default_rng(0).integers(1, 5, 50) / 2)
+    order = np.random.default_rng(1).permutation(50)
+    pairs = [(np.setdiff1d(order, fold), np.sort(fold)) for fold in np.array_split(order, 3)]
+    methods = ["fixed:0.4", "shared", "exact", "pcut"]
+    compared = limen.compare(
+        *problem[:2],
+        sample_weight=problem.sample_weight,
+        methods=methods,
+        metric=metric,
+        average=average,
+        cv=pairs,
+    )
+    for method in methods:
+        held_out, fitted = by_hand(problem, pairs, method, metric, average)
+        assert compared[method].held_out == pytest.approx(held_out, abs=1e-12)
+        assert compared[method].fitted == pytest.approx(fitted, abs=1e-12)
+
+
+def test_rows_are_sorted_and_say_what_was_proven():
+    problem = smooth_data(0)
+    compared = limen.compare(*problem[:2], methods=["fixed:0.99", "exact", "sgl", "shared"], cv=3)
+    values = [row.held_out for row in compared.rows]
+    assert values == sorted(values, reverse=True)
+    assert compared.rows[-1].method == "fixed:0.99"
+    assert {row.method: row.status for row in compared.rows} == {
+        "exact": "optimal", "sgl": "local", "shared": "local", "fixed:0.99": "local"
+    }  # fmt: skip
+    assert compared["exact"].fitted == max(row.fitted for row in compared.rows)
+    assert all(row.seconds > 0 for row in compared.rows)
+    with pytest.raises(KeyError):
+        compared["numerical"]
+
+
+def test_statuses_that_differ_are_mixed():
+    for seed in range(60):
+        problem = random_data(seed, n_items=10, n_labels=2, unknown=False, weighted=False)
+        row = limen.compare(*problem[:2], methods=["exact"], metric="g_mean", cv=2).rows[0]
+        if row.status == "mixed":
+            return
+    raise AssertionError("no problem has one fold proven and one bounded")
+
+
+def test_rules_by_item_are_measured_as_rules():
+    problem = smooth_data(0)
+    rows = np.arange(60)
+    compared = limen.compare(*problem[:2], methods=["top-k:1", "mcut"], cv=[(rows[:30], rows[30:])])
+    for method in ("top-k:1", "mcut"):
+        t = tuned(problem.taken(rows[:30]), method=method)
+        measured = limen.evaluate(*problem.taken(rows[30:])[:2], t)
+        assert compared[method].held_out == measured.value
+
+
+def test_splits_may_be_masks():
+    problem = smooth_data(0)
+    first = np.arange(60) < 20
+    a = limen.compare(*problem[:2], methods=["exact"], cv=[(first, ~first)])
+    b = limen.compare(*problem[:2], methods=["exact"], cv=[(np.arange(20), np.arange(20, 60))])
+    assert a["exact"].held_out == b["exact"].held_out
+
+
+def test_names_of_ones_own():
+    problem = smooth_data(0)
+    methods = {"mine": SurrogateGradient(epochs=3), "plain": "fixed:0.5"}
+    compared = limen.compare(*problem[:2], methods=methods, cv=2)
+    assert {row.method for row in compared.rows} == {"mine", "plain"}
+
+
+def test_no_method_is_dropped_for_its_name():
+    """Two solvers of one kind differ by their options: both are measured, or the caller is told."""
+    problem = smooth_data(0)
+    try:
+        compared = limen.compare(*problem[:2], methods=[Fixed(0.3), Fixed(0.5)], cv=2)
+    except InputError:
+        return
+    assert len(compared.rows) == 2
+
+
+def test_progress_counts_every_tuning():
+    steps = []
+    problem = smooth_data(0)
+    limen.compare(*problem[:2], methods=["exact", "pcut"], cv=3, progress=lambda *step: steps.append(step))
+    assert len(steps) == 6
+    assert {step[1] for step in steps} == {6}
+    assert [step[0] for step in steps] == list(range(steps[0][0], steps[0][0] + 6))
+    assert {step[2] for step in steps} == {"exact", "pcut"}
+
+
+def test_labels_without_positives_do_not_warn_at_every_fold():
+    problem = data([[1, 0], [0, 0], [1, 0], [0, 0]], [[0.5, 0.1], [0.2, 0.3], [0.6, 0.2], [0.1, 0.1]])
+    limen.compare(*problem[:2], methods=["exact"], cv=2)
+
+
+@pytest.mark.parametrize(
+    ("cv", "words"),
+    [
+        (1, "cv=1 folds of 6 items. Use 2 to 6 folds."),
+        (7, "cv=7 folds of 6 items"),
+        (0, "cv=0 folds"),
+        (True, "folds of 6 items"),
+        ([], "cv is empty. Give a number of folds, or pairs of row numbers."),
+        ([([0, 1, 2], [2, 3])], "cv tunes and measures on the same 1 row (first: 2). The parts must not overlap"),
+        ([([0], [1]), ([0, 1, 2], [1, 2, 3])], "the same 2 rows (first: 1)"),
+        ([([0], [6])], "cv has a part that is empty or has row numbers outside 0 to 5."),
+        ([([], [1])], "cv has a part that is empty"),
+        ([([-1], [1])], "row numbers outside 0 to 5"),
+        (2.5, "cv"),
+    ],
+)
+def test_no_way_to_split(cv, words):
+    with pytest.raises(InputError) as caught:
+        limen.compare(*smooth_data(0, n_items=6)[:2], methods=["exact"], cv=cv)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"methods": []}, "methods is empty. Name at least one."),
+        ({"methods": {}}, "methods is empty"),
+        ({"methods": ["exact", "magic"]}, "method='magic' is unknown"),
+        ({"metric": "auc"}, "metric='auc' is unknown"),
+        ({"metric": {"name": "cost", "fp": [1]}}, "the cost fp has 1 values for 3 labels"),
+        ({"labels": ["a"]}, "labels has 1 name, y_score has 3 columns"),
+    ],
+)
+def test_refused(options, words):
+    with pytest.raises(InputError) as caught:
+        limen.compare(*smooth_data(0)[:2], cv=2, **{"methods": ["exact"], **options})
+    assert words in str(caught.value)
+
+
+class TestShown:
+    hostile = "<script>alert(1)</script>[bold]x[/bold]"
+
+    def compared(self):
+        return limen.compare(*smooth_data(0)[:2], methods={self.hostile: "exact", "plain": "fixed:0.5"}, cv=2)
+
+    def test_as_text(self):
+        text = repr(self.compared())
+        assert text.splitlines()[0].startswith("micro F1")
+        assert "2 folds of 60 items: each tuned on the others" in text
+        assert self.hostile in text
+        assert len(text.splitlines()) == 4
+
+    def test_html_is_escaped(self):
+        html = self.compared()._repr_html_()
+        assert "<script" not in html
+        assert "&lt;script&gt;" in html
+
+    def test_rich_markup_is_not_followed(self):
+        import io
+
+        from rich.console import Console
+
+        text = io.StringIO()
+        Console(file=text, width=250, color_system=None).print(self.compared())
+        assert self.hostile in text.getvalue()
+
+    def test_designs(self):
+        problem, rows = smooth_data(0), np.arange(60)
+        one = limen.compare(*problem[:2], methods=["exact"], cv=[(rows[:20], rows[20:])])
+        assert "tuned on 20 items, measured on 40 others" in one.design
+        two = limen.compare(*problem[:2], methods=["exact"], cv=[(rows[:20], rows[20:]), (rows[20:], rows[:20])])
+        assert "2 splits, tuned on 30 items, measured on 30 others" in two.design

@@ -1,0 +1,85 @@
+"""The walk along the frontier, and the coordinate steps after it; limen.frontier is in tests/contract."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from limen.curves import Curves
+from limen.objectives import objective
+from limen.solvers.base import Problem
+from limen.solvers.coordinate import improve
+from limen.solvers.frontier import FrontierWalk, Walk
+from strategies import data, random_data, smooth_data
+
+
+def curves_of(problem):
+    return Curves.from_arrays(problem.y_true, problem.y_score, sample_weight=problem.sample_weight)
+
+
+def value(of, curves, index):
+    return of(curves.tp[index], curves.pp[index], curves.n_positive, curves.n_known)
+
+
+def test_a_walk_by_hand():
+    """First label: 1 of 1, then 2 of 3. Second: 1 of 2."""
+    curves = curves_of(data([[1, 0], [0, 1], [1, 0]], [[0.9, 0.8], [0.8, 0.7], [0.7, 0.1]]))
+    walk = Walk.of(curves)
+    assert walk.slope.tolist() == [1, 0.5, 0.5]
+    assert walk.label.tolist() == [0, 0, 1]
+    assert walk.candidate.tolist() == [1, 2, 4]
+    assert (walk.tp.tolist(), walk.pp.tolist()) == ([0, 1, 2, 3], [0, 1, 3, 5])
+    assert [walk.index(curves, point).tolist() for point in range(4)] == [[0, 3], [1, 3], [2, 3], [2, 4]]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_point_is_the_sum_of_its_candidates(seed):
+    curves = curves_of(random_data(seed))
+    walk = Walk.of(curves)
+    for point in range(len(walk.tp)):
+        index = walk.index(curves, point)
+        assert curves.tp[index].sum() == walk.tp[point]
+        assert curves.pp[index].sum() == walk.pp[point]
+
+
+def test_without_positives_the_walk_stays_where_it_is():
+    walk = Walk.of(curves_of(data([[0, 0]], [[0.5, 0.5]])))
+    assert (walk.tp.tolist(), walk.slope.tolist()) == ([0], [])
+
+
+def test_the_best_point():
+    """MCC of the points (0, 0), (1, 1), (3, 2), (5, 3) of 3 positives among 9."""
+    problem = data([[1, 0, 0], [0, 1, 0], [1, 0, 0]], [[0.9, 0.8, 0], [0.8, 0.7, 0], [0.7, 0.1, 0]])
+    solution = FrontierWalk().solve(Problem(objective("mcc"), counted=curves_of(problem)))
+    by_hand = [0, 6 / np.sqrt(3 * 1 * 6 * 8), 9 / np.sqrt(3 * 3 * 6 * 6), 12 / np.sqrt(3 * 5 * 6 * 4)]
+    assert solution.upper_bound == pytest.approx(max(by_hand))
+    assert solution.index.tolist() == [2, 4, 5]
+    assert solution.status == "optimal"
+
+
+@pytest.mark.parametrize("metric", ["g_mean", "f1", "mcc"])
+@pytest.mark.parametrize("seed", range(15))
+def test_coordinate_steps_end_where_no_label_alone_gains(seed, metric):
+    problem = random_data(seed, n_labels=3)
+    curves, of = curves_of(problem), objective(metric)
+    start = curves.offsets[:-1].copy()
+    index = improve(curves, of, start)
+    assert start.tolist() == curves.offsets[:-1].tolist(), "the start is as it was"
+    assert value(of, curves, index) >= value(of, curves, start)
+    for k in range(3):
+        for candidate in range(curves.offsets[k], curves.offsets[k + 1]):
+            moved = np.where(np.arange(3) == k, candidate, index)
+            assert value(of, curves, moved) <= value(of, curves, index) + 1e-15
+
+
+def test_coordinate_steps_improve_on_the_best_vertex_somewhere():
+    """The optimum of the G-mean may lie between vertices of the hull; then the walk alone is not enough."""
+    better = 0
+    for seed in range(60):
+        curves, of = curves_of(smooth_data(seed, n_items=12)), objective("g_mean")
+        walk = Walk.of(curves)
+        vertex = max(value(of, curves, walk.index(curves, point)) for point in range(len(walk.tp)))
+        solution = FrontierWalk().solve(Problem(of, counted=curves))
+        assert vertex <= value(of, curves, solution.index) <= solution.upper_bound
+        better += value(of, curves, solution.index) > vertex
+    assert better > 0
