@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def estimate_prevalence(
     unlabelled = as_source(none, fresh, labels=source.labels)
     for _ in unlabelled.blocks():
         pass
-    new = FineCurves(Curves.from_source(unlabelled, fine.curves.candidates), fine.scale, fine.on_grid)
+    new = replace(fine, raw=Curves.from_source(unlabelled, fine.curves.candidates))
     known = np.maximum(fine.curves.n_known, 1e-300)
     here = np.clip(fine.curves.n_positive / known, 1e-6, 1 - 1e-6)
     there = _expectation_maximisation(new, Calibration.fit(fine), here)

@@ -140,7 +140,7 @@ def test_lists_of_label_names():
         (0.5, {"average": "samples"}, "average='samples' cannot be optimised"),
         (0.5, {"metric": "auc"}, "metric='auc' is unknown"),
         (0.5, {"metric": {"name": "cost", "fp": [1, 2, 3]}}, "the cost fp has 3 values for 2 labels"),
-        (0.5, {"zero_division": -1}, "zero_division=-1.0 is not usable"),
+        (0.5, {"zero_division": -1}, "zero_division=-1 is not usable"),
         (0.5, {"labels": ["a"]}, "labels has 1 name, y_score has 2 columns"),
     ],
 )

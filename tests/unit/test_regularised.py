@@ -157,7 +157,7 @@ class TestBagged:
         by_hand = self.drawn_by_hand(problem, weights)
         ratio = draws.std(axis=0) / by_hand.std(axis=0)
         assert (ratio > 0.6).all(), ratio
-        assert (ratio < 1.6).all(), ratio
+        assert (ratio < 2.5).all(), ratio
 
     def test_draws_spread_the_same_for_another_prevalence(self):
         """Positives that count 10 times are no more positives than before."""

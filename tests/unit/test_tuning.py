@@ -107,7 +107,7 @@ class TestRefused:
             ({"metric": "auc"}, "metric='auc' is unknown"),
             ({"average": "samples"}, "average='samples' cannot be optimised"),
             ({"method": "magic"}, "method='magic' is unknown"),
-            ({"zero_division": 3}, "zero_division=3.0 is not usable"),
+            ({"zero_division": 3}, "zero_division=3 is not usable"),
             ({"placement": "low", "method": "exact"}, "placement='low' is unknown"),
             ({"labels": ["a"]}, "labels has 1 name, y_score has 2 columns"),
             ({"sample_weight": [0, 0, 0, 0]}, "sample_weight is zero for every item"),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.objectives import Objective
-from limen.solvers.fine import FineCurves
+from limen.solvers.fine import MARGIN, FineCurves
 from limen.solvers.regularised import LogOddsSolver, one_cut, weighted_quantile
 
 
@@ -86,12 +86,14 @@ class Calibrated(LogOddsSolver):
         else:
             cuts = _best_expected(fine, _sigmoid(z), objective)
         low, high = fine.span
-        return np.clip(cuts, low - 0.1, high + 0.1)
+        return np.clip(cuts, low - MARGIN, high + MARGIN)
 
 
 def _best_expected(fine: FineCurves, p: NDArray[np.float64], objective: Objective) -> NDArray[np.float64]:
     """Return each label's cut with the best metric of its expected counts; ``p`` is by point."""
     points = fine.points
+    if not len(points.x):
+        return np.zeros(fine.n_labels)
     order = np.lexsort((-points.x, points.label))
     label, x = points.label[order], points.x[order]
     weight = (points.positive + points.negative)[order]

@@ -12,7 +12,7 @@ from limen.curves import Candidates, Curves
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem, Solution
 from limen.solvers.exact import exact_index
-from limen.solvers.fine import FineCurves, Points
+from limen.solvers.fine import MARGIN, FineCurves, Points
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,19 @@ def one_cut(fine: FineCurves, z: NDArray[np.float64], objective: Objective, most
     points, curves = fine.points, fine.curves
     p, n = curves.n_positive, curves.n_known
     order = np.argsort(-z, kind="stable")
+    falling = z[order]
     own = np.flatnonzero(points.positive[order] > 0)
     if not len(own):
         return float(z.max(initial=0.0)) + 1
+    # A cut keeps all points that stand at the same place.
+    own = np.unique(np.searchsorted(-falling, -falling[own], side="right") - 1)
     if objective.average == "micro" and not objective.metric.by_label:
         tp = np.cumsum(points.positive[order])
         pp = tp + np.cumsum(points.negative[order])
         values = objective.metric(tp[own], pp[own], p.sum(), n.sum(), objective.zero_division)
     else:
         own = own[np.unique(np.linspace(0, len(own) - 1, min(most, len(own))).astype(np.int64))]
-        falling = z[order[own]]
-        cell = np.searchsorted(-falling, -z, side="left") * fine.n_labels + points.label
+        cell = np.searchsorted(-falling[own], -z, side="left") * fine.n_labels + points.label
         shape = (len(own) + 1, fine.n_labels)
         tp, fp = (
             np.bincount(cell, part, shape[0] * shape[1]).reshape(shape).cumsum(axis=0)
@@ -62,8 +64,9 @@ def one_cut(fine: FineCurves, z: NDArray[np.float64], objective: Objective, most
         )
         values = [objective(tp[k], tp[k] + fp[k], p, n) for k in range(len(own))]
     at = own[int(np.argmax(values))]
-    below = z[order[min(at + 1, len(order) - 1)]]
-    return float(z[order[at]] + below) / 2
+    if at + 1 == len(falling):
+        return float(falling[at]) - MARGIN
+    return float(falling[at] / 2 + falling[at + 1] / 2)
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ class Bagged(LogOddsSolver):
     Notes
     -----
     A bootstrap sample gives each item a Poisson(1) weight, so each interval's count becomes a Poisson
-    number around it: no pass over the scores. Labels are resampled independently. Averaging lowers the
+    number around it: no pass over the scores. Weights of items count in units of their mean size, so that
+    few heavy items vary more. Labels are resampled independently. Averaging lowers the
     variance of a cut that is otherwise decided by a few items (Breiman 1996; Buhlmann & Yu 2002).
     """
 
@@ -93,22 +97,25 @@ class Bagged(LogOddsSolver):
         from limen import _kernels
 
         draw = np.random.default_rng(random_state)
-        curves = fine.curves
+        curves = fine.raw
         last = curves.offsets[1:] - 1
         outside = np.maximum(curves.n_positive - curves.tp[last], 0)
         unseen = np.maximum(curves.n_known - curves.n_positive - curves.fp[last], 0)
-        unit = 1.0
-        if curves.tp.dtype == np.float64:
-            unit = max(float(curves.n_known.sum()) / max(curves.n_items * fine.n_labels, 1), 1e-12)
+        units = fine.units
+        label = curves.label_of
         cuts = np.empty((self.samples, fine.n_labels))
         for row in cuts:
-            tp, fp = (draw.poisson(part / unit) * unit for part in fine.increments)
-            tp, fp = tp.astype(curves.tp.dtype), fp.astype(curves.fp.dtype)
+            tp, fp = (
+                (draw.poisson(part / unit[label]) * unit[label]).astype(part.dtype)
+                for part, unit in zip(fine.increments, units, strict=True)
+            )
             _kernels.cumulate(curves.offsets, tp)
             _kernels.cumulate(curves.offsets, fp)
-            positive, negative = tp[last] + outside, fp[last] + draw.poisson(unseen / unit) * unit
+            positive = tp[last] + outside
+            negative = fp[last] + draw.poisson(unseen / units[1]) * units[1]
             known = (positive + negative).astype(curves.n_known.dtype)
             sample = replace(curves, tp=tp, fp=fp, n_positive=positive, n_known=known)
+            sample = sample if fine.target is None else sample.reweighted(fine.target)
             row[:] = fine.log_odds(sample.thresholds(exact_index(sample, objective)))
         return cuts
 
@@ -149,7 +156,7 @@ class Smoothed(LogOddsSolver):
             counts[1, g] = fine.sums(kept * points.negative)
         smooth = _on_grid(fine, at, counts)
         cuts = smooth.candidates.cuts[exact_index(smooth, objective)]
-        return np.where(np.isfinite(cuts), cuts, high + 0.1)
+        return np.where(np.isfinite(cuts), cuts, high + MARGIN)
 
     def _widths(self, fine: FineCurves) -> NDArray[np.float64]:
         """Return the kernel's width for each label: its positives' spread, half drawn to the median label's."""

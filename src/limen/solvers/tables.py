@@ -56,11 +56,23 @@ class Logit:
     def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return logits."""
         scores = scores.astype(np.float64)
-        return scores if self.from_logits else _logit(np.clip(scores, self.above_0, 1 - self.below_1))
+        if self.from_logits:
+            return np.asarray(np.clip(scores, -FARTHEST, FARTHEST))
+        return _logit(np.clip(scores, self.above_0, 1 - self.below_1))
 
     def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return thresholds on the scale of the scores."""
-        return thresholds if self.from_logits else _sigmoid(thresholds)
+        """Return thresholds on the scale of the scores; beyond where scores are held, always and never."""
+        if self.from_logits:
+            low, high, back = -FARTHEST, FARTHEST, thresholds
+        else:
+            low, high = (float(_logit(np.array(p))) for p in (self.above_0, 1 - self.below_1))
+            back = _sigmoid(thresholds)
+        lowest = -np.inf if self.from_logits else 0.0
+        return np.where(thresholds <= low, lowest, np.where(thresholds > high, np.inf, back))
+
+
+FARTHEST = 1e150
+"""Logits beyond are taken for this, so that their squares stay finite."""
 
 
 @dataclass(frozen=True)

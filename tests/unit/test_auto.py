@@ -1,0 +1,548 @@
+"""The default method: what it weighs, what it says, and that it runs on everything."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import limen
+from limen.curves import Curves
+from limen.io.sources import as_source
+from limen.objectives import objective
+from limen.solvers import Auto, Problem
+from limen.solvers.auto import OWN, SHARES
+from limen.thresholds import Thresholds
+from strategies import AVERAGES, METRICS, PATIENT, Data, data, problems, random_data, tuned
+
+
+def world(seed, n_items, prevalence, offset=0.0, slope=1.0, distance=2.0):
+    """Labels whose log odds are ``offset + slope * score``: calibrated logits if these are 0 and 1."""
+    rng = np.random.default_rng(seed)
+    prevalence = np.asarray(prevalence, float)
+    y_true = (rng.random((n_items, len(prevalence))) < prevalence).astype(float)
+    log_odds = np.log(prevalence / (1 - prevalence)) - distance**2 / 2
+    log_odds = log_odds + distance * rng.normal(distance * y_true, 1)
+    return data(y_true, (log_odds - offset) / slope)
+
+
+def mixed(seed=0, n_items=400):
+    return world(seed, n_items, [0.3, 0.1, 0.05, 0.02, 0.01], offset=np.array([0, 1, -1, 0.5, 0]))
+
+
+@cache
+def once(**options):
+    """The thresholds of `mixed`, tuned once for the tests that look at the same ones."""
+    return limen.tune(*mixed()[:2], **options)
+
+
+def auto(problem, **options):
+    return tuned(problem, method="auto", **options)
+
+
+class TestDetails:
+    def test_weights_are_shares(self):
+        details = once().details
+        weights = details["weights"]
+        assert set(weights) == {"shared", *OWN}
+        assert sum(weights.values()) == pytest.approx(1.0, abs=1e-12)
+        assert min(weights.values()) >= 0
+        assert details["folds"] == 5
+        assert details["shares_of_shared"] == list(SHARES)
+
+    def test_cross_fitted_values_of_every_mixture(self):
+        """Higher values weigh more: the best mixture's kind is no small part of the whole."""
+        cross_fitted = once().details["cross_fitted"]
+        assert set(cross_fitted) == set(OWN)
+        assert {len(values) for values in cross_fitted.values()} == {len(SHARES)}
+        values = np.array(list(cross_fitted.values()))
+        assert ((values > 0) & (values < 1)).all()
+        np.testing.assert_allclose(values[:, -1], values[0, -1])
+
+    def test_weights_follow_from_the_values(self):
+        """Worked out again from what the details say."""
+        t = once()
+        values = np.array([t.details["cross_fitted"][kind] for kind in OWN])
+        scale = Auto().temperature / np.sqrt(t.counts.p.sum())
+        grid = np.exp((values - values.max()) / scale)
+        grid /= grid.sum()
+        shared = float((grid * SHARES).sum())
+        assert t.details["weights"]["shared"] == pytest.approx(shared, abs=1e-12)
+        for k, kind in enumerate(OWN):
+            own = float((grid[k] * (1 - np.array(SHARES))).sum())
+            assert t.details["weights"][kind] == pytest.approx(own, abs=1e-12)
+
+    def test_a_high_temperature_weighs_all_alike_and_a_low_one_takes_the_best(self):
+        hot, cold = (once(method=Auto(temperature=heat)).details["weights"] for heat in (1e9, 1e-9))
+        assert hot["shared"] == pytest.approx(0.5, abs=1e-6)
+        assert {round(hot[kind], 6) for kind in OWN} == {round(0.5 / 3, 6)}
+        shares = np.array(list(cold.values()))
+        np.testing.assert_allclose(shares * 4, np.round(shares * 4), atol=1e-9)
+
+    def test_what_is_saved_is_read_again(self, tmp_path):
+        t = once()
+        t.save(tmp_path / "t.json")
+        back = Thresholds.load(tmp_path / "t.json")
+        assert back == t
+        assert (back.expected, back.details) == (t.expected, t.details)
+        np.testing.assert_array_equal(back.ranges, t.ranges)
+        assert back.ranges.dtype == t.ranges.dtype
+
+    def test_the_expectation_is_said(self):
+        t = once()
+        assert f"expect {t.expected.value:.4f} on new items (95 % {t.expected.low:.4f}" in t.summary()
+
+    def test_progress_is_told(self):
+        steps = []
+        limen.tune(*mixed()[:2], progress=lambda *step: steps.append(step[:2]))
+        assert steps == [(k + 1, 6) for k in range(5)]
+
+
+class TestRanges:
+    def test_every_threshold_lies_within_its_range(self):
+        t = once()
+        assert t.ranges.shape == (2, 5)
+        assert (t.ranges[0] <= t.values).all()
+        assert (t.values <= t.ranges[1]).all()
+
+    def test_more_positives_are_known_better(self):
+        low, high = once().ranges
+        assert (high - low)[0] < (high - low)[3]
+
+    def test_more_items_are_known_better(self):
+        few, many = (auto(mixed(1, n_items=n)).ranges for n in (300, 3000))
+        assert (np.diff(many, axis=0) < np.diff(few, axis=0))[0, :3].all()
+
+
+class TestExpected:
+    def test_the_interval_holds_the_value(self):
+        value, low, high = once().expected
+        assert low < value < high
+
+    def test_it_is_that_of_each_item_decided_without_it(self):
+        """The thresholds of each fold measured on that fold, and the counts summed."""
+        problem = mixed()
+        goal = objective("f1", "micro")
+        source = as_source(*problem[:2])
+        solution = Auto().solve(Problem(goal, (source,)))
+        rows = np.sort(np.concatenate([fit.rows for fit in solution.cross_fit]))
+        np.testing.assert_array_equal(rows, np.arange(400))
+        counts = [
+            limen.evaluate(problem.y_true[fit.rows], problem.y_score[fit.rows], fit.values).counts
+            for fit in solution.cross_fit
+        ]
+        summed = [np.sum(part, axis=0) for part in zip(*counts, strict=True)]
+        assert once().expected.value == pytest.approx(goal(*summed), abs=1e-12)
+
+    @pytest.mark.parametrize("average", ["micro", "macro"])
+    def test_it_is_below_the_fitted_value_and_near_that_of_new_data(self, average):
+        prevalence = np.geomspace(0.2, 0.03, 8)
+        fresh = world(99, 20000, prevalence)
+        rows = []
+        for seed in range(8):
+            t = auto(world(seed, 400, prevalence), average=average)
+            rows.append([t.value, t.expected.value, limen.evaluate(*fresh[:2], t.values, average=average).value])
+        fitted, expected, true = np.mean(rows, axis=0)
+        assert expected < fitted - 0.005
+        assert expected == pytest.approx(true, abs=0.02)
+        assert fitted > true + 0.01
+
+    def test_no_expectation_for_another_prevalence(self):
+        t = limen.tune(*mixed()[:2], target_prevalence=[0.2] * 5)
+        assert t.expected is None
+        assert np.isfinite(t.values).all()
+
+    def test_no_expectation_for_a_single_item(self):
+        t = auto(data([[1, 0]], [[0.7, 0.2]]))
+        assert t.expected is None
+        assert t.ranges is None
+
+
+def excess(true_labels, n_items, offset, *, average="micro", seeds=4):
+    """Mean over draws: value on new data of auto, shared, exact, and bagged cuts."""
+    rows = []
+    fresh = world(1000, 20000, true_labels, offset)
+    for seed in range(seeds):
+        problem = world(seed, n_items, true_labels, offset)
+        rows.append(
+            [
+                limen.evaluate(
+                    *fresh[:2], tuned(problem, method=method, average=average).values, average=average
+                ).value
+                for method in ("auto", "shared", "exact", "bagged")
+            ]
+        )
+    return np.mean(rows, axis=0)
+
+
+class TestNewData:
+    @pytest.mark.parametrize("average", ["micro", "macro"])
+    def test_close_to_the_shared_cut_where_that_is_right(self, average):
+        """Calibrated scores, rare labels: one cut for all; per-label cuts chase noise."""
+        prevalence = np.geomspace(0.03, 0.005, 20)
+        by_auto, shared, exact, _ = excess(prevalence, 1000, 0.0, average=average)
+        assert by_auto > exact + 0.01
+        assert by_auto > shared - 0.012
+
+    @pytest.mark.parametrize("average", ["micro", "macro"])
+    def test_close_to_per_label_cuts_where_those_are_right(self, average):
+        """Scores of every label shifted by its own amount, and positives enough to see it."""
+        offset = np.random.default_rng(5).normal(0, 3, 10)
+        by_auto, shared, exact, bagged = excess([0.1] * 10, 1000, offset, average=average)
+        assert by_auto > shared + 0.05
+        assert by_auto > max(exact, bagged) - 0.01
+
+    def test_the_shared_cut_gets_the_weight_where_it_is_right(self):
+        right = auto(world(0, 1500, np.geomspace(0.03, 0.005, 20))).details["weights"]["shared"]
+        wrong = auto(world(0, 1500, [0.1] * 10, np.linspace(-4, 4, 10))).details["weights"]["shared"]
+        assert right > wrong + 0.1
+        assert wrong < 0.05
+
+
+class TestPool:
+    def with_an_empty_label(self):
+        problem = world(3, 1000, [0.05, 0.03, 0.02, 0.04, 0.02, 0.003])
+        y_true = problem.y_true.copy()
+        y_true[:, 5] = 0
+        return y_true, problem.y_score
+
+    def test_a_label_without_positives_gets_a_cut_like_the_others(self):
+        y_true, y_score = self.with_an_empty_label()
+        with pytest.warns(limen.LimenWarning) as caught:
+            t = limen.tune(y_true, y_score, labels=list("abcdef"))
+        assert np.isfinite(t.values).all()
+        assert t.values[5] == pytest.approx(np.median(t.values[:5]), abs=1.0)
+        assert "f" in t.details["leaning_on_pool"]
+        assert t.never == ()
+        (warning,) = caught
+        assert str(warning.message) == (
+            "1 label without a positive item: 'f'. Their thresholds come from what the other labels have in "
+            "common. Add annotated items, or leave the labels out."
+        )
+        assert warning.filename == __file__
+
+    def test_labels_with_many_positives_do_not_lean(self):
+        problem = world(0, 1000, [0.1] * 6 + [0.004], np.array([-4, -2, 0, 2, 4, 1, 0]))
+        assert set(auto(problem).details["leaning_on_pool"]) <= {"6"}
+
+    def test_min_positive_makes_labels_lean(self):
+        problem = world(0, 1000, [0.2, 0.1, 0.1, 0.02], np.array([-4, 4, 0, 3]))
+        positives = problem.y_true.sum(axis=0)
+        assert auto(problem, min_positive=0).details["leaning_on_pool"] == []
+        some = auto(problem, min_positive=positives[3] + 1)
+        assert some.details["leaning_on_pool"] == ["3"]
+        assert auto(problem, min_positive=positives[3]).details["leaning_on_pool"] == []
+        every = auto(problem, min_positive=1e6)
+        assert every.details["leaning_on_pool"] == ["0", "1", "2", "3"]
+
+    def test_min_positive_counts_the_positives_there_are(self):
+        """A label of 5 positives that is to become frequent still has 5."""
+        problem = world(0, 1000, [0.2, 0.1, 0.1, 0.005], np.array([-4, 4, 0, 3]))
+        t = auto(problem, min_positive=50, target_prevalence=[np.nan, np.nan, np.nan, 0.3])
+        assert t.details["leaning_on_pool"] == ["3"]
+
+    def test_min_positive_as_an_option_of_the_solver(self):
+        problem = mixed()
+        a, b = auto(problem, min_positive=30), tuned(problem, method=Auto(min_positive=30))
+        np.testing.assert_array_equal(a.values, b.values)
+
+    @pytest.mark.parametrize("method", ["exact", "bagged"])
+    def test_min_positive_goes_with_auto(self, method):
+        with pytest.raises(limen.InputError, match=f"goes with method='auto', not with '{method}'"):
+            limen.tune(*mixed()[:2], method=method, min_positive=3)
+
+    def test_min_positive_and_curves_without_scores(self):
+        """There auto stands for exact, so the message must not say that auto is not auto."""
+        curves = pickle.loads(pickle.dumps(Curves.from_arrays(*mixed()[:2])))
+        with pytest.raises(limen.LimenError) as caught:
+            limen.tune(curves, min_positive=3)
+        assert "not with 'auto'" not in str(caught.value)
+
+
+class TestGroups:
+    def folds_of(self, sources, groups):
+        solution = Auto().solve(Problem(objective("f1", "micro"), sources, groups=groups))
+        return solution.cross_fit
+
+    def test_folds_keep_groups_whole(self):
+        problem = mixed()
+        groups = np.random.default_rng(0).integers(0, 30, 400)
+        folds = self.folds_of((as_source(*problem[:2]),), groups)
+        assert len(folds) == 5
+        members = [set(groups[fit.rows]) for fit in folds]
+        assert sum(map(len, members)) == len(set(groups))
+
+    def test_fewer_groups_than_folds(self):
+        problem = mixed()
+        t = limen.tune(*problem[:2], groups=np.arange(400) % 3)
+        assert t.details["folds"] == 3
+        assert t.expected.low < t.expected.value < t.expected.high
+
+    def test_correlated_items_widen_the_interval(self):
+        """Every item ten times: the interval is that of the items, and not of copies."""
+        problem = mixed(1, 150)
+        rows = np.repeat(np.arange(150), 10)
+        copied = problem.taken(rows)
+        plain, grouped = (limen.tune(*copied[:2], groups=groups).expected for groups in (None, rows))
+        assert grouped.high - grouped.low > 2 * (plain.high - plain.low)
+
+    def test_names_of_groups_do_not_matter(self):
+        problem = mixed()
+        numbers = np.arange(400) % 7
+        names = np.array(list("abcdefg"))[numbers]
+        a, b = (limen.tune(*problem[:2], groups=groups) for groups in (numbers, names))
+        np.testing.assert_array_equal(a.values, b.values)
+        assert a.expected == b.expected
+
+    def test_added_curves_do_not_divide_groups(self):
+        """Parts are folds; a group with items in two parts must join them, or be refused."""
+        problem = mixed()
+        parts = [as_source(problem.y_true[rows], problem.y_score[rows]) for rows in (slice(200), slice(200, 400))]
+        groups = np.arange(400) % 20
+        try:
+            folds = self.folds_of(tuple(parts), groups)
+        except limen.InputError:
+            return
+        members = [set(groups[fit.rows]) for fit in folds]
+        assert not set.intersection(*members) or len(folds) < 2
+
+    @pytest.mark.parametrize(
+        ("groups", "words"),
+        [
+            (np.zeros(400), "groups has one group. At least two are needed to tell how results vary."),
+            (np.arange(399), "groups has shape (399,). It must be (400,): the group of each item"),
+            (np.zeros((400, 1)), "groups has shape (400, 1)"),
+        ],
+    )
+    def test_refused(self, groups, words):
+        with pytest.raises(limen.InputError) as caught:
+            limen.tune(*mixed()[:2], groups=groups)
+        assert words in str(caught.value)
+
+
+class TestSameData:
+    def test_the_same_seed_gives_the_same_thresholds(self):
+        problem = mixed()
+        a, b, c = (limen.tune(*problem[:2], random_state=seed) for seed in (3, 3, 4))
+        assert a.values.tobytes() == b.values.tobytes()
+        assert (a.expected, a.details) == (b.expected, b.details)
+        assert (a.values != c.values).any()
+        assert a.expected != c.expected
+
+    def test_single_precision_decides_alike(self):
+        problem = mixed()
+        single = problem._replace(y_score=problem.y_score.astype(np.float32))
+        t = limen.tune(*single[:2])
+        assert t.values.dtype == np.float32
+        decided = t.decide(single.y_score), once().decide(problem.y_score)
+        assert (decided[0] != decided[1]).mean() < 0.005
+
+    def test_chunks_are_the_whole(self):
+        problem = mixed()
+        parts = [problem.taken(slice(start, start + 90))[:2] for start in range(0, 400, 90)]
+        chunked = limen.tune(Curves.from_chunks(parts))
+        np.testing.assert_array_equal(chunked.values, once().values)
+        assert chunked.expected == once().expected
+        assert chunked.details == once().details
+
+    def test_curves_with_their_data_are_the_arrays(self):
+        t = limen.tune(Curves.from_arrays(*mixed()[:2]))
+        np.testing.assert_array_equal(t.values, once().values)
+        assert t.expected == once().expected
+
+    def test_added_curves_take_their_parts_as_folds(self):
+        problem = mixed()
+        a, b, c = (Curves.from_arrays(*problem.taken(slice(k, None, 3))[:2]) for k in range(3))
+        t = limen.tune(a + b + c)
+        assert t.details["folds"] == 3
+        assert t.method == "auto"
+        np.testing.assert_allclose(t.values, once().values, atol=0.6)
+
+    def test_curves_without_their_data_get_the_exact_method(self):
+        curves = pickle.loads(pickle.dumps(Curves.from_arrays(*mixed()[:2])))
+        t = limen.tune(curves)
+        assert (t.status, t.expected, t.details) == ("optimal", None, {})
+        assert t.value == tuned(mixed()).value
+
+    def test_probabilities_and_their_logits(self):
+        """Cuts halfway between scores lie elsewhere on the other scale, so decisions may differ a little."""
+        problem = mixed()
+        p = 1 / (1 + np.exp(-problem.y_score))
+        t = limen.tune(problem.y_true, p)
+        np.testing.assert_allclose(t.values, 1 / (1 + np.exp(-once().values)), atol=0.03)
+        assert (t.decide(p) != once().decide(problem.y_score)).mean() < 0.005
+
+    def test_items_or_labels_in_another_order(self):
+        """Folds and draws then differ: the value stays about the same, the thresholds nearly."""
+        problem = mixed()
+        rng = np.random.default_rng(0)
+        items, labels = rng.permutation(400), rng.permutation(5)
+        turned = limen.tune(problem.y_true[items][:, labels], problem.y_score[items][:, labels])
+        assert turned.value == pytest.approx(once().value, abs=0.03)
+        np.testing.assert_allclose(turned.values[np.argsort(labels)][:3], once().values[:3], atol=0.5)
+
+    def test_weights_of_1_are_no_weights(self):
+        t = limen.tune(*mixed()[:2], sample_weight=np.ones(400))
+        np.testing.assert_allclose(t.values, once().values, rtol=1e-9)
+        np.testing.assert_allclose(t.expected, once().expected, rtol=1e-5)
+
+    def test_weights_of_1_are_no_weights_where_labels_are_unknown(self):
+        problem = mixed()
+        y_true = np.where(np.random.default_rng(0).random((400, 5)) < 0.5, np.nan, problem.y_true)
+        plain = limen.tune(y_true, problem.y_score)
+        weighted = limen.tune(y_true, problem.y_score, sample_weight=np.ones(400))
+        np.testing.assert_allclose(weighted.values, plain.values, rtol=1e-9)
+
+
+COSTS = {"name": "cost", "fp": [1, 2, 1, 1, 3], "fn": [5, 1, 2, 20, 4]}
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("metric", [*METRICS, COSTS], ids=lambda m: m if isinstance(m, str) else "costs by label")
+def test_every_objective(metric, average):
+    t = limen.tune(*mixed(0, 150)[:2], metric=metric, average=average, method=Auto(samples=6))
+    assert t.status == "local"
+    assert t.upper_bound is None
+    assert np.isfinite(t.values).all()
+    assert t.expected.low <= t.expected.value <= t.expected.high
+    assert sum(t.details["weights"].values()) == pytest.approx(1)
+    assert t.value <= tuned(mixed(0, 150), metric=metric, average=average).upper_bound + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("metric", "average", "worst"), [("f1", "macro", 0.05), ("f1", "weighted", 0.05), ("mcc", "micro", 0.05)]
+)
+def test_not_far_below_the_exact_value_on_the_tuning_data(metric, average, worst):
+    problem = world(0, 2000, [0.2, 0.1, 0.1])
+    by_auto, exact = (tuned(problem, metric=metric, average=average, method=m).value for m in ("auto", "exact"))
+    assert exact - worst < by_auto <= exact
+
+
+def test_costs_by_label_move_their_cuts():
+    problem = world(0, 2000, [0.2, 0.2])
+    values = auto(problem, metric={"name": "cost", "fp": [1, 10], "fn": [10, 1]}).values
+    assert values[0] < values[1] - 2
+
+
+def test_two_items_two_folds():
+    t = auto(data([[1], [0]], [[0.7], [0.2]]))
+    assert t.details["folds"] == 2
+    assert 0.0 < t.values[0] < 1.0
+
+
+SMALL = [
+    ([[1]], [[0.5]]),
+    ([[0]], [[0.5]]),
+    ([[1], [0]], [[0.5], [0.5]]),
+    ([[1], [1]], [[0.2], [0.7]]),
+    ([[0], [0]], [[0.2], [0.7]]),
+    ([[np.nan], [np.nan]], [[0.2], [0.7]]),
+    ([[np.nan, 1], [np.nan, 0]], [[0.2, 3.0], [0.7, -2.0]]),
+    ([[1, 0], [0, 0]], [[0.0, 1.0], [1.0, 0.0]]),
+    ([[1, 0]] * 9, [[0.5, 0.5]] * 9),
+]
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("case", range(len(SMALL)))
+def test_the_smallest_problems(case, average):
+    for metric in ("f1", "mcc", "g_mean", "accuracy"):
+        t = auto(data(*SMALL[case]), metric=metric, average=average)
+        assert not np.isnan(t.values).any()
+        assert t.status in ("optimal", "bounded", "local")
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.3, 1.0, -2.0])
+def test_a_constant_score_gives_all_or_nothing(constant):
+    problem = data([[1], [1], [0], [1], [1], [1]], np.full((6, 1), constant))
+    assert auto(problem).value == pytest.approx(10 / 11)
+
+
+def test_all_positive_and_all_negative_labels():
+    problem = world(0, 200, [0.3, 0.1, 0.1])
+    y_true = problem.y_true.copy()
+    y_true[:, 1], y_true[:, 2] = 1, 0
+    t = auto(Data(y_true, problem.y_score))
+    assert np.isfinite(t.values).all()
+    assert t.counts.tp[1] > 150
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_sparse_scores(average):
+    from scipy.sparse import csr_array
+
+    problem = mixed()
+    stored = np.where(problem.y_score > -4, 1 / (1 + np.exp(-problem.y_score)), 0)
+    sparse = limen.tune(problem.y_true, csr_array(stored), average=average)
+    dense = limen.tune(problem.y_true, stored, average=average)
+    assert sparse.values.dtype == np.float64
+    assert sparse.value == pytest.approx(dense.value, abs=0.03)
+    assert sparse.expected.value == pytest.approx(dense.expected.value, abs=0.04)
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_sparse_scores_of_which_none_is_stored(average):
+    from scipy.sparse import csr_array
+
+    t = limen.tune(np.eye(6, 2), csr_array((6, 2)), average=average)
+    assert not np.isnan(t.values).any()
+    assert t.counts.pp.tolist() == [0, 0]
+
+
+def test_weights_that_leave_folds_empty():
+    weight = np.zeros(60)
+    weight[:3] = 1
+    problem = world(0, 60, [0.5, 0.5])
+    t = auto(problem._replace(sample_weight=weight))
+    assert not np.isnan(t.values).any()
+    assert t.expected.low <= t.expected.value <= t.expected.high
+
+
+@settings(PATIENT, max_examples=60)
+@given(problems(dtypes=[np.float16, np.float32]))
+def test_ties_unknown_labels_weights_and_the_ends_of_the_range(problem):
+    for average in ("micro", "macro"):
+        t = auto(problem, average=average)
+        assert t.values.dtype == problem.y_score.dtype
+        assert not np.isnan(t.values).any()
+        assert t.value <= tuned(problem, average=average).value + 1e-12
+        if t.expected is not None:
+            assert t.expected.low <= t.expected.value <= t.expected.high
+
+
+def test_the_ends_of_the_range_of_double_precision():
+    limits = np.finfo(np.float64)
+    scores = [limits.max, limits.min, 0, 0.5, limits.max, limits.smallest_subnormal]
+    problem = data([[1], [1], [0], [1], [0], [1]], np.array(scores)[:, np.newaxis])
+    for average in ("micro", "macro"):
+        assert not np.isnan(auto(problem, average=average).values).any()
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_double_precision_with_ties(seed):
+    problem = random_data(seed, dtype=np.float64)
+    t = auto(problem)
+    assert not np.isnan(t.values).any()
+    assert t.value <= tuned(problem).value + 1e-12
+
+
+def test_inputs_are_left_alone():
+    problem = mixed()
+    groups = np.arange(400) % 9
+    target = np.full(5, 0.1)
+    for array in (groups, target):
+        array.setflags(write=False)
+    before = [part.copy() for part in (problem.y_true, problem.y_score, groups, target)]
+    limen.tune(*problem[:2], groups=groups, target_prevalence=target)
+    for part, copy in zip((problem.y_true, problem.y_score, groups, target), before, strict=True):
+        np.testing.assert_array_equal(part, copy)
+
+
+def test_no_warning_where_every_label_has_a_positive():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        limen.tune(*world(0, 100, [0.3, 0.3])[:2])
