@@ -90,7 +90,9 @@ class Bootstrap:
             row = 0
             for block in part.source.dense_blocks():
                 stop = row + len(block.scores)
-                weight = self.weights[:, self.unit[part.rows[row:stop]]] * block.weight.astype(np.float32)
+                weight: NDArray[Any] = self.weights[:, self.unit[part.rows[row:stop]]]
+                if part.source.weighted:
+                    weight = weight * block.weight
                 kept = decide_rows(block.scores, part.values, part.rule) & (block.scores > -np.inf)
                 known, true = block.truth >= 0, block.truth == 1
                 flags = (kept & true, kept & known, true, known)
@@ -129,8 +131,8 @@ def percentiles(resampled: NDArray[np.float64], value: Any) -> tuple[Any, Any]:
     what the resamples reach.
     """
     low, high = np.percentile(resampled - resampled.mean(axis=0) + value, [2.5, 97.5], axis=0)
-    lowest, highest = resampled.min(axis=0), resampled.max(axis=0)
-    return np.maximum(low, np.minimum(lowest, value)), np.minimum(high, np.maximum(highest, value))
+    lowest, highest = np.minimum(resampled.min(axis=0), value), np.maximum(resampled.max(axis=0), value)
+    return np.clip(low, lowest, value), np.clip(high, value, highest)
 
 
 def as_groups(groups: Any, n_items: int) -> NDArray[np.int64] | None:
@@ -149,7 +151,12 @@ def as_groups(groups: Any, n_items: int) -> NDArray[np.int64] | None:
             f"groups has shape {groups.shape}. It must be ({n_items},): the group of each item, such as its "
             "recording."
         )
-    names, number = np.unique(groups, return_inverse=True)
+    try:
+        names, number = np.unique(groups, return_inverse=True)
+    except TypeError as error:
+        raise InputError(
+            f"groups mixes kinds of names: {error}. Make all of them text, or all numbers."
+        ) from error
     if len(names) < 2:
         raise InputError("groups has one group. At least two are needed to tell how results vary.")
     return np.asarray(number, np.int64)

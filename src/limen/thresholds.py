@@ -64,7 +64,7 @@ class Thresholds:
         The objective to expect on new data like these, with a 95 % interval: cross-fitted, each item
         decided by thresholds tuned without it.
     ranges : ndarray (2, n_labels) or None
-        Where 95 % of the exact thresholds of bootstrap samples lie: how well each threshold is known.
+        Where the threshold would lie for 95 % of bootstrap samples: how well it is known.
     details : dict
         What the method chose, and why.
     history : tuple of float

@@ -121,7 +121,8 @@ def tune(
     if isinstance(solver, solvers.Auto) and min_positive:
         solver = replace(solver, min_positive=min_positive)
     elif min_positive:
-        raise InputError(f"min_positive goes with method='auto', not with {method!r}.")
+        found = "the scores are not at hand" if method == "auto" else f"not with {method!r}"
+        raise InputError(f"min_positive goes with method='auto', {found}. Leave it out.")
     solvers.check_fit(solver, problem)
     solution = solver.solve(problem)
     name = method if isinstance(method, str) else str(method)

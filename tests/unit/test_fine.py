@@ -70,8 +70,8 @@ def test_candidates_are_the_positive_scores_and_a_grid(seed):
 
 def test_the_grid_is_even_in_log_odds():
     rng = np.random.default_rng(0)
-    y_score = 1 / (1 + np.exp(-rng.normal(size=(50, 2))))
-    source = as_source(np.zeros((50, 2)), y_score)
+    y_score = 1 / (1 + np.exp(-rng.normal(size=(500, 2))))
+    source = as_source(np.zeros((500, 2)), y_score)
     (fine,) = FineCurves.of_folds([source], [source])
     for k in range(2):
         cuts = fine.curves.candidates.cuts[slice(*fine.curves.offsets[k : k + 2])]

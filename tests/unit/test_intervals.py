@@ -1,170 +1,488 @@
-"""Bootstrap intervals: every resample is the oracle's value with weights."""
+"""The bootstrap: its weights, its values against repeated items, and what is compared over it."""
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+
 import numpy as np
 import pytest
-from scipy import sparse
 
 import limen
+from limen import intervals
 from limen.errors import InputError
-from limen.intervals import Bootstrap, Part, as_groups, measure, percentiles
-from limen.io.sources import as_source
+from limen.intervals import SAMPLES, Bootstrap, Interval, Part, as_groups, measure, percentiles
+from limen.io.sources import as_chunk_source, as_source
 from limen.objectives import objective
-from oracle import naive
-from strategies import AVERAGES, data, random_data, recounted, smooth_data, tuned
+from limen.solvers import Solution
+from strategies import AVERAGES, Data, data, random_data, smooth_data, tuned
+
+CUTS = np.array([0.3, 0.5, 0.6])
 
 
-def part_of(problem, thresholds, rule=">=", rows=None):
-    source = as_source(problem.y_true, problem.y_score, sample_weight=problem.sample_weight)
-    rows = np.arange(source.n_items) if rows is None else rows
-    return Part(source, rows, np.asarray(thresholds, problem.y_score.dtype), rule)
+class TestWeights:
+    def test_mean_and_variance_are_about_1(self):
+        weights = Bootstrap.over(400, None, 0).weights
+        assert weights.shape == (SAMPLES, 400)
+        assert weights.mean() == pytest.approx(1, abs=0.01)
+        assert weights.var() == pytest.approx(1, abs=0.015)
+
+    def test_they_are_poisson(self):
+        """Shares of 0, 1, 2, ... are exp(-1) / k!."""
+        weights = Bootstrap.over(1000, None, 1).weights
+        share, factorial = np.exp(-1), 1
+        for k in range(6):
+            factorial *= max(k, 1)
+            assert (weights == k).mean() == pytest.approx(share / factorial, abs=0.002)
+        assert weights.max() < 13
+        np.testing.assert_array_equal(weights, np.round(weights))
+
+    def test_items_and_samples_are_independent(self):
+        weights = Bootstrap.over(60, None, 0).weights
+        between_items = np.corrcoef(weights.T) - np.eye(60)
+        between_samples = np.corrcoef(weights[:100]) - np.eye(100)
+        assert np.abs(between_items).mean() < 0.04
+        assert np.abs(between_samples).mean() < 0.13
+
+    def test_items_of_a_group_share_their_weight(self):
+        groups = np.random.default_rng(0).integers(0, 9, 50)
+        bootstrap = Bootstrap.over(50, groups, 0)
+        assert bootstrap.weights.shape == (SAMPLES, 9)
+        np.testing.assert_array_equal(bootstrap.unit, groups)
+        np.testing.assert_array_equal(Bootstrap.over(50, None, 0).unit, np.arange(50))
+
+    def test_no_resample_is_empty(self):
+        for units in (1, 2, 3):
+            weights = Bootstrap.over(units, None, 0).weights
+            assert (weights.sum(axis=1) > 0).all()
+
+    def test_the_seed_decides(self):
+        a, b, c = (Bootstrap.over(30, None, seed, samples=20).weights for seed in (5, 5, 6))
+        np.testing.assert_array_equal(a, b)
+        assert (a != c).any()
+        assert a.shape == (20, 30)
 
 
-@pytest.mark.parametrize("average", AVERAGES)
-@pytest.mark.parametrize("metric", ["f1", "accuracy", "mcc"])
-def test_a_resample_is_a_weighted_count(metric, average):
-    for seed in range(4):
-        problem = random_data(seed, n_items=7, n_labels=2)
-        bootstrap = Bootstrap.over(7, None, seed, samples=10)
-        values = bootstrap.values([part_of(problem, [0.25, 0.0])], objective(metric, average))
-        for weights, value in zip(bootstrap.weights.tolist(), values, strict=True):
-            own = np.ones(7) if problem.sample_weight is None else problem.sample_weight
-            counts = recounted(problem._replace(sample_weight=own * weights), [0.25, 0.0])
-            assert value == pytest.approx(naive.as_float(metric, naive.value(metric, average, counts)), abs=1e-12)
+def by_repeating(problem, rows, weights, unit, thresholds, goal):
+    """The objective of each resample, its items written out as often as they were drawn."""
+    values, of_labels = [], []
+    for weight in weights:
+        repeated = np.repeat(rows, weight[unit[rows]].astype(int))
+        part = problem.taken(repeated)
+        measured = (
+            limen.evaluate(part.y_true, part.y_score, thresholds, sample_weight=part.sample_weight).counts
+            if len(repeated)
+            else None
+        )
+        values.append(goal(*measured))
+        of_labels.append(goal.of_labels(*measured))
+    return np.array(values), np.array(of_labels)
 
 
-def test_parts_add_up_to_the_whole():
-    problem = smooth_data(0, n_items=20)
-    bootstrap, of = Bootstrap.over(20, None, 0, samples=30), objective()
-    rows = np.random.default_rng(0).permutation(20)
-    pieces = [np.sort(rows[:8]), np.sort(rows[8:])]
-    parts = [part_of(problem.taken(piece), [0.3, 0.4, 0.5], rows=piece) for piece in pieces]
-    whole = bootstrap.values([part_of(problem, [0.3, 0.4, 0.5])], of)
-    np.testing.assert_allclose(bootstrap.values(parts, of), whole, rtol=1e-12)
+class TestValues:
+    @pytest.mark.parametrize(("metric", "average"), [*itertools.product(["f1", "mcc", "g_mean"], AVERAGES)])
+    @pytest.mark.parametrize("grouped", [False, True])
+    def test_they_are_those_of_repeated_items(self, metric, average, grouped):
+        problem = smooth_data(0, n_items=25)
+        unit = np.arange(25) % 6 if grouped else np.arange(25)
+        bootstrap = Bootstrap.over(25, unit if grouped else None, 0, samples=25)
+        goal = objective(metric, average)
+        part = Part(as_source(*problem[:2]), np.arange(25), CUTS, ">=")
+        values, of_labels = by_repeating(problem, np.arange(25), bootstrap.weights, unit, CUTS, goal)
+        np.testing.assert_allclose(bootstrap.values([part], goal), values, rtol=1e-6)
+        np.testing.assert_allclose(bootstrap.values_by_label([part], goal), of_labels, rtol=1e-6, atol=1e-9)
+
+    @pytest.mark.parametrize("seed", range(12))
+    def test_unknown_labels_and_weights(self, seed):
+        problem = random_data(seed, n_items=30, n_labels=3)
+        bootstrap = Bootstrap.over(30, None, seed, samples=10)
+        source = as_source(*problem[:2], sample_weight=problem.sample_weight)
+        part = Part(source, np.arange(30), CUTS.astype(problem.y_score.dtype), ">=")
+        weight = np.ones(30) if problem.sample_weight is None else problem.sample_weight
+        known, true = ~np.isnan(problem.y_true), problem.y_true == 1
+        kept = problem.y_score >= part.values
+        for average in AVERAGES:
+            goal = objective("f1", average)
+            wanted = []
+            for drawn in bootstrap.weights:
+                w = (drawn * weight)[:, np.newaxis]
+                wanted.append(goal(*((w * flag).sum(axis=0) for flag in (kept & true, kept & known, true, known))))
+            np.testing.assert_allclose(bootstrap.values([part], goal), wanted, rtol=1e-5, atol=1e-7)
+
+    def test_parts_are_summed_before_the_metric(self):
+        """Two folds with thresholds of their own: each item by those of its part."""
+        problem = smooth_data(1, n_items=40)
+        rows = np.random.default_rng(0).permutation(40)
+        folds = [np.sort(rows[:15]), np.sort(rows[15:])]
+        cuts = [CUTS, CUTS[::-1].copy()]
+        source = as_source(*problem[:2])
+        parts = [Part(source.take(fold), fold, cut, ">=") for fold, cut in zip(folds, cuts, strict=True)]
+        bootstrap = Bootstrap.over(40, None, 0, samples=15)
+        values_of = np.empty((40, 3))
+        for fold, cut in zip(folds, cuts, strict=True):
+            values_of[fold] = cut
+        kept, true = problem.y_score >= values_of, problem.y_true == 1
+        for average in AVERAGES:
+            goal = objective("f1", average)
+            wanted = [
+                goal(*((w[:, np.newaxis] * flag).sum(axis=0) for flag in (kept & true, kept, true, kept | ~kept)))
+                for w in bootstrap.weights
+            ]
+            np.testing.assert_allclose(bootstrap.values(parts, goal), wanted, rtol=1e-6)
+
+    @pytest.mark.parametrize("rule", ["mcut", "top-k:2"])
+    def test_rules_by_item(self, rule):
+        from limen.decisions import decide_rows
+
+        problem = smooth_data(2, n_items=30)
+        lowest = np.full(3, np.finfo(float).min)
+        bootstrap = Bootstrap.over(30, None, 0, samples=10)
+        part = Part(as_source(*problem[:2]), np.arange(30), lowest, rule)
+        kept, true = decide_rows(problem.y_score, lowest, rule), problem.y_true == 1
+        wanted = [2 * (w @ (kept & true)).sum() / (w @ kept + w @ true).sum() for w in bootstrap.weights]
+        np.testing.assert_allclose(bootstrap.values([part], objective("f1", "micro")), wanted, rtol=1e-6)
+
+    def test_sparse_scores_and_chunks(self):
+        from scipy.sparse import csr_array
+
+        problem = smooth_data(3, n_items=30)
+        stored = np.where(problem.y_score > 0.3, problem.y_score, 0)
+        goal = objective("f1", "macro")
+        bootstrap = Bootstrap.over(30, None, 0, samples=10)
+        chunks = [(problem.y_true[k : k + 7], stored[k : k + 7]) for k in range(0, 30, 7)]
+        sources = [
+            as_source(problem.y_true, stored),
+            as_source(problem.y_true, csr_array(stored)),
+            as_chunk_source(chunks),
+        ]
+        dense, sparse, chunked = (
+            bootstrap.values([Part(source, np.arange(30), CUTS + 0.05, ">=")], goal) for source in sources
+        )
+        np.testing.assert_allclose(sparse, dense, rtol=1e-12)
+        np.testing.assert_allclose(chunked, dense, rtol=1e-12)
+
+    def test_several_blocks(self, monkeypatch):
+        problem = smooth_data(4, n_items=50)
+        goal = objective("f1", "micro")
+        bootstrap = Bootstrap.over(50, None, 0, samples=10)
+        part = Part(as_source(*problem[:2]), np.arange(50), CUTS, ">=")
+        whole = bootstrap.values([part], goal)
+        monkeypatch.setattr("limen.io.sources.BLOCK_ELEMENTS", 24)
+        np.testing.assert_allclose(bootstrap.values([part], goal), whole, rtol=1e-6)
 
 
-def test_values_by_label():
-    problem = smooth_data(0, n_items=20)
-    bootstrap, of = Bootstrap.over(20, None, 0, samples=5), objective("f1", "macro")
-    part = [part_of(problem, [0.3, 0.4, 0.5])]
-    by_label = bootstrap.values_by_label(part, of)
-    assert by_label.shape == (5, 3)
-    np.testing.assert_allclose(by_label.mean(axis=1), bootstrap.values(part, of), rtol=1e-12)
+class TestMeasure:
+    def test_the_value_is_counted_and_not_resampled(self):
+        problem = smooth_data(0)
+        part = Part(as_source(*problem[:2]), np.arange(60), CUTS, ">=")
+        for average in AVERAGES:
+            interval = measure([part], objective("f1", average), 60, None, 0)
+            assert interval.value == limen.evaluate(*problem[:2], CUTS, average=average).value
+            assert interval.low < interval.value < interval.high
+
+    def test_nothing_varies_in_a_single_item(self):
+        part = Part(as_source([[1, 0, 0]], [[0.5, 0.5, 0.5]]), np.arange(1), CUTS, ">=")
+        assert measure([part], objective("f1"), 1, None, 0) is None
+
+    def test_it_is_that_of_evaluate(self):
+        problem = smooth_data(0)
+        groups = np.arange(60) % 13
+        part = Part(as_source(*problem[:2]), np.arange(60), CUTS, ">=")
+        for unit in (None, groups):
+            measured = limen.evaluate(*problem[:2], CUTS, groups=unit, random_state=3)
+            assert measured.interval == measure([part], objective("f1"), 60, unit, 3)[1:]
 
 
-def test_sparse_scores_and_rules_by_item():
-    y_true, y_score = np.array([[1, 0], [0, 1], [1, 1]]), np.array([[0.5, 0.25], [0.0, 0.5], [0.75, 0.0]])
-    bootstrap, of = Bootstrap.over(3, None, 0, samples=20), objective()
-    lowest = np.full(2, np.finfo(float).min)
-    dense = Part(as_source(y_true, np.where(y_score, y_score, -9.0)), np.arange(3), lowest, "top-k:1")
-    stored = dense._replace(source=as_source(y_true, sparse.csr_array(y_score)))
-    np.testing.assert_array_equal(bootstrap.values([dense], of), bootstrap.values([stored], of))
+class TestPercentiles:
+    def test_they_hold_95_percent(self):
+        rng = np.random.default_rng(0)
+        resampled = 0.5 + 0.05 * rng.normal(size=20000)
+        low, high = percentiles(resampled, 0.5)
+        assert ((resampled >= low) & (resampled <= high)).mean() == pytest.approx(0.95, abs=0.005)
+
+    @pytest.mark.parametrize(
+        ("resampled", "value"),
+        [
+            ([1.0] * 994 + [0.0] * 6, 1.0),
+            ([0.0] * 994 + [1.0] * 6, 0.0),
+            ([0.2] * 10, 0.2),
+            ([0.1, 0.1, 0.1, 0.9], 0.1),
+            ([0.9, 0.9, 0.9, 0.1], 0.9),
+        ],
+    )
+    def test_the_value_lies_within(self, resampled, value):
+        low, high = percentiles(np.array(resampled), value)
+        assert low <= value <= high
+        assert min(*resampled, value) <= low
+        assert high <= max(*resampled, value)
+
+    def test_one_for_each_label(self):
+        resampled = np.random.default_rng(0).random((500, 4))
+        low, high = percentiles(resampled, resampled.mean(axis=0))
+        assert low.shape == high.shape == (4,)
+        for k in range(4):
+            assert (low[k], high[k]) == percentiles(resampled[:, k], resampled[:, k].mean())
 
 
-def test_groups_are_drawn_whole():
-    groups = as_groups(["a", "b", "a", "c", "b"], 5)
-    assert groups.tolist() == [0, 1, 0, 2, 1]
-    bootstrap = Bootstrap.over(5, groups, 0, samples=50)
-    assert bootstrap.weights.shape == (50, 3)
-    problem = random_data(0, n_items=5, n_labels=2, weighted=False, unknown=False)
-    values = bootstrap.values([part_of(problem, [0.25, 0.0])], objective())
-    for weights, value in zip(bootstrap.weights[:, groups].tolist(), values, strict=True):
-        counts = recounted(problem._replace(sample_weight=np.array(weights)), [0.25, 0.0])
-        assert value == pytest.approx(float(naive.value("f1", "micro", counts)), abs=1e-12)
+class TestGroups:
+    def test_numbers_from_0(self):
+        np.testing.assert_array_equal(as_groups(["b", "a", "b", "c"], 4), [1, 0, 1, 2])
+        np.testing.assert_array_equal(as_groups(np.array([7, -1, 7]), 3), [1, 0, 1])
+        assert as_groups(["a", "b"], 2).dtype == np.int64
+        assert as_groups(None, 5) is None
+
+    @pytest.mark.parametrize(
+        ("groups", "words"),
+        [
+            ([0, 1], "groups has shape (2,). It must be (3,): the group of each item, such as its recording."),
+            ([[0], [1], [2]], "groups has shape (3, 1)"),
+            ("abc", "groups has shape ()"),
+            ([1, 1, 1], "groups has one group. At least two are needed to tell how results vary."),
+        ],
+    )
+    def test_refused(self, groups, words):
+        with pytest.raises(InputError) as caught:
+            as_groups(groups, 3)
+        assert words in str(caught.value)
+
+    @pytest.mark.parametrize("groups", [[None, "a", "b"], ["a", 1, None]])
+    def test_what_has_no_order_is_refused_in_words(self, groups):
+        with pytest.raises(InputError, match="groups"):
+            as_groups(np.array(groups, object), 3)
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda y, s, g: limen.evaluate(y, s, 0.5, groups=g),
+            lambda y, s, g: limen.compare(y, s, methods=["exact"], cv=2, groups=g),
+            lambda y, s, g: limen.tune(y, s, groups=g),
+        ],
+        ids=["evaluate", "compare", "tune"],
+    )
+    def test_every_call_checks_them(self, call):
+        problem = smooth_data(0, n_items=20)
+        with pytest.raises(InputError, match="groups has one group"):
+            call(*problem[:2], np.zeros(20))
+        with pytest.raises(InputError, match=r"It must be \(20,\)"):
+            call(*problem[:2], np.zeros(19))
 
 
-def test_weights_are_poisson_and_never_all_0():
-    weights = Bootstrap.over(1000, None, 0, samples=400).weights
-    assert weights.mean() == pytest.approx(1, abs=0.01)
-    assert weights.var() == pytest.approx(1, abs=0.02)
-    assert (weights == 0).mean() == pytest.approx(np.exp(-1), abs=0.005)
-    assert (Bootstrap.over(1, None, 0).weights > 0).all()
-
-
-def test_draws_depend_on_the_seed_alone():
-    first, again, other = (Bootstrap.over(9, None, seed, samples=5).weights for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-def test_percentiles_surround_the_value():
-    resampled = np.random.default_rng(0).normal(0.4, 0.1, 4000)
-    low, high = percentiles(resampled, 0.5)
-    assert low == pytest.approx(0.5 - 1.96 * 0.1, abs=0.02)
-    assert high == pytest.approx(0.5 + 1.96 * 0.1, abs=0.02)
-    assert percentiles(np.full(10, 0.5), 0.5) == (0.5, 0.5)
-    low, high = percentiles(np.ones(10), 1.0)
-    assert (low, high) == (1, 1)
-
-
-def test_an_interval_covers_the_truth_about_as_often_as_it_says():
-    """100 data sets of 60 items from one law, whose micro F1 at 0.5 is known from 200 000 items."""
-    many = smooth_data(99, n_items=200_000)
-    given = many.y_score >= 0.5
-    truth = 2 * (given * many.y_true).sum() / (given.sum() + many.y_true.sum())
-    of, covered = objective(), 0
-    for seed in range(100):
-        interval = measure([part_of(smooth_data(seed), [0.5] * 3)], of, 60, None, seed)
-        covered += interval.low <= truth <= interval.high
-    assert covered >= 85  # 95 are expected, give or take 2.2
-
-
-def test_one_item_has_no_interval():
-    assert measure([part_of(data([[1]], [[0.5]]), [0.5])], objective(), 1, None, 0) is None
-    assert limen.evaluate([[1]], [[0.5]], 0.5).interval is None
-
-
-@pytest.mark.parametrize(
-    ("groups", "words"),
-    [
-        ([1, 2], "groups has shape (2,). It must be (3,): the group of each item, such as its recording."),
-        ([["a"], ["b"], ["c"]], "groups has shape (3, 1)"),
-        (["a", "a", "a"], "groups has one group. At least two are needed"),
-    ],
-)
-def test_no_groups(groups, words):
-    with pytest.raises(InputError) as caught:
-        as_groups(groups, 3)
-    assert words in str(caught.value)
-
-
-class TestEvaluate:
-    def test_the_interval_holds_the_value_and_shrinks(self):
-        widths = []
-        for n_items in (50, 5000):
-            problem = smooth_data(0, n_items=n_items)
-            measured = limen.evaluate(*problem[:2], 0.5)
-            low, high = measured.interval
-            assert 0 <= low < measured.value < high <= 1
-            widths.append(high - low)
-        assert widths[1] < widths[0] / 5
-        assert f"(95 % {low:.4f} to {high:.4f})" in measured.summary()
-
-    def test_intervals_by_label(self):
-        low, high = limen.evaluate(*smooth_data(0)[:2], 0.5, average="none").interval
+class TestEvaluated:
+    def test_one_interval_for_each_label(self):
+        problem = smooth_data(0, n_items=200)
+        measured = limen.evaluate(*problem[:2], CUTS, average="none", baseline=0.5)
+        low, high = measured.interval
         assert low.shape == high.shape == (3,)
-        assert (low <= high).all()
+        assert ((low < measured.value) & (measured.value < high)).all()
+        assert measured.difference is None
+        for k in range(3):
+            alone = limen.evaluate(problem.y_true[:, [k]], problem.y_score[:, [k]], CUTS[k])
+            assert alone.interval == pytest.approx((low[k], high[k]), abs=1e-6)
 
-    def test_a_difference_to_itself_is_nothing(self):
-        t = tuned(smooth_data(0))
-        measured = limen.evaluate(*smooth_data(1)[:2], t, baseline=t)
-        assert measured.difference == (0, 0, 0)
+    def test_no_interval_for_a_single_item(self):
+        measured = limen.evaluate([[1, 0]], [[0.7, 0.2]], 0.5, baseline=0.4)
+        assert (measured.interval, measured.difference) == (None, None)
 
-    def test_a_paired_difference(self):
-        """Fewer than three in a hundred of the same resamples give the better thresholds less."""
-        problem = smooth_data(0, n_items=2000)
-        measured = limen.evaluate(*problem[:2], 0.4, baseline=0.95)
-        alone = [limen.evaluate(*problem[:2], threshold).value for threshold in (0.4, 0.95)]
-        assert measured.difference.value == pytest.approx(alone[0] - alone[1])
-        assert 0 < measured.difference.low < measured.difference.value < measured.difference.high
-        assert "to the baseline" in measured.summary()
+    def test_no_difference_to_itself(self):
+        problem = smooth_data(0)
+        measured = limen.evaluate(*problem[:2], CUTS, baseline=CUTS)
+        assert measured.difference == Interval(0.0, 0.0, 0.0)
 
-    def test_groups_widen_the_interval(self):
-        """Every item ten times: as groups of ten they say no more than once."""
-        once = smooth_data(0, n_items=60)
-        ten = once.taken(np.repeat(np.arange(60), 10))
-        groups = np.repeat(np.arange(60), 10)
-        widths = [np.subtract(*limen.evaluate(*ten[:2], 0.5, groups=g).interval[::-1]) for g in (None, groups)]
-        assert widths[1] == pytest.approx(np.subtract(*limen.evaluate(*once[:2], 0.5).interval[::-1]))
-        assert widths[0] < widths[1] / 2
+    def test_differences_are_paired(self):
+        """Of two thresholds that differ for few items, the difference is known better than either value."""
+        problem = smooth_data(0, n_items=300)
+        measured = limen.evaluate(*problem[:2], CUTS, baseline=CUTS + 0.01)
+        value, low, high = measured.difference
+        assert low <= value <= high
+        assert high - low < 0.4 * (measured.interval[1] - measured.interval[0])
+        turned = limen.evaluate(*problem[:2], CUTS + 0.01, baseline=CUTS)
+        assert turned.difference == pytest.approx((-value, -high, -low), abs=1e-12)
+
+    def test_differences_are_those_of_the_same_resamples(self):
+        problem = smooth_data(0)
+        source = as_source(*problem[:2])
+        bootstrap = Bootstrap.over(60, None, 4)
+        a, b = (Part(source, np.arange(60), cuts, ">=") for cuts in (CUTS, CUTS + 0.2))
+        gap = bootstrap.values([a], objective("f1")) - bootstrap.values([b], objective("f1"))
+        measured = limen.evaluate(*problem[:2], CUTS, baseline=CUTS + 0.2, random_state=4)
+        value = measured.value - limen.evaluate(*problem[:2], CUTS + 0.2).value
+        assert measured.difference == pytest.approx((value, *percentiles(gap, value)), abs=1e-12)
+
+    def test_groups_of_one_are_items(self):
+        problem = smooth_data(0)
+        names = [f"item {k:02}" for k in range(60)]
+        a, b = (limen.evaluate(*problem[:2], CUTS, groups=groups).interval for groups in (None, names))
+        assert a == b
+
+    def test_copies_of_items_are_no_news(self):
+        problem = smooth_data(0)
+        rows = np.repeat(np.arange(60), 4)
+        once = limen.evaluate(*problem[:2], CUTS).interval
+        copied = limen.evaluate(*problem.taken(rows)[:2], CUTS, groups=rows).interval
+        assert copied == pytest.approx(once, abs=1e-6)
+
+    @pytest.mark.parametrize("unit", [2.0**-200, 2.0**200])
+    def test_the_unit_of_weights_does_not_matter(self, unit):
+        """Powers of 2, so that not one bit of the shares changes."""
+        problem = smooth_data(0)
+        weight = 1.0 + np.arange(60) % 3
+        measured, scaled = (limen.evaluate(*problem[:2], CUTS, sample_weight=weight * u) for u in (1.0, unit))
+        assert scaled.value == measured.value
+        assert scaled.interval == pytest.approx(measured.interval, rel=1e-6)
+
+    def test_the_seed_decides(self):
+        problem = smooth_data(0)
+        a, b, c = (limen.evaluate(*problem[:2], CUTS, random_state=seed).interval for seed in (0, 0, 1))
+        assert a == b != c
+
+    def test_all_samples_are_used(self, monkeypatch):
+        """`SAMPLES` is the default, so that fewer can be asked for."""
+        assert Bootstrap.over(5, None, 0, samples=3).weights.shape == (3, 5)
+        assert intervals.SAMPLES == 1000
+
+
+class Spy:
+    """A solver that remembers the scores and the groups it was tuned on."""
+
+    name, needs, serves = "spy", "scores", ("separable", "linear-ratio", "quasi-convex", "counts")
+
+    def __init__(self, cut=0.5):
+        self.seen, self.cut = [], cut
+
+    def solve(self, problem):
+        (block,) = problem.blocks()
+        self.seen.append((block.scores[:, 0].astype(int), problem.groups))
+        return Solution(values=np.full(len(problem.labels), self.cut))
+
+
+def numbered(n_items):
+    y_score = np.column_stack([np.arange(n_items, dtype=float), np.ones(n_items)])
+    return np.tile([[1, 0], [0, 1]], (n_items, 1))[:n_items], y_score
+
+
+class TestCompared:
+    def test_folds_keep_groups_whole(self):
+        spy = Spy()
+        groups = np.array(list("abcdefgh"))[np.random.default_rng(0).integers(0, 8, 50)]
+        limen.compare(*numbered(50), methods=[spy], cv=4, groups=groups, repeats=3)
+        assert len(spy.seen) == 12
+        for rows, inner in spy.seen:
+            inside = set(groups[rows])
+            outside = set(groups[np.setdiff1d(np.arange(50), rows)])
+            assert not inside & outside
+            assert len(set(inner)) == len(inside)
+            np.testing.assert_array_equal(np.unique(groups[rows], return_inverse=True)[1],
+                                          np.unique(inner, return_inverse=True)[1])  # fmt: skip
+
+    def test_repeats_draw_folds_anew(self):
+        spy = Spy()
+        limen.compare(*numbered(20), methods=[spy], cv=2, repeats=3)
+        parts = [tuple(rows) for rows, _ in spy.seen]
+        assert len(parts) == len(set(parts)) == 6
+        for k in range(3):
+            assert sorted(parts[2 * k] + parts[2 * k + 1]) == list(range(20))
+
+    def test_repeats_are_averaged(self):
+        """The first repeat is that of one alone; values are means over repeats."""
+        problem = smooth_data(0)
+        options = {"methods": ["exact", "shared"], "cv": 3}
+        several = limen.compare(*problem[:2], repeats=3, **options)
+        for method in ("exact", "shared"):
+            values = []
+            for repeat in range(3):
+                one = limen.compare(*problem[:2], random_state=repeat, **options)
+                values.append(one[method].held_out)
+            assert several[method].held_out == pytest.approx(np.mean(values), abs=1e-12)
+        assert several.design == "3 folds of 60 items, drawn 3 times: each tuned on the others"
+
+    def test_ranks_are_means_over_folds_and_ties_share(self):
+        """Two methods that always tie, and one that is always worse: 1.5, 1.5, 3."""
+        problem = smooth_data(0)
+        methods = {"a": "fixed:0.5", "b": "fixed:0.5", "worse": "fixed:0.999999"}
+        compared = limen.compare(*problem[:2], methods=methods, cv=3, repeats=2)
+        assert [compared[name].rank for name in methods] == [1.5, 1.5, 3.0]
+
+    def test_ranks_by_hand(self):
+        problem = smooth_data(3)
+        methods = ["exact", "shared", "fixed:0.5"]
+        rows = np.arange(60)
+        pairs = [(np.setdiff1d(rows, rows[k::3]), rows[k::3]) for k in range(3)]
+        compared = limen.compare(*problem[:2], methods=methods, cv=pairs)
+        ranks = []
+        for tune, measured in pairs:
+            part = problem.taken(measured)
+            values = np.array(
+                [limen.evaluate(*part[:2], tuned(problem.taken(tune), method=method)).value for method in methods]
+            )
+            ranks.append([(values > v).sum() + ((values == v).sum() + 1) / 2 for v in values])
+        assert [compared[m].rank for m in methods] == pytest.approx(np.mean(ranks, axis=0).tolist())
+        assert sum(compared[m].rank for m in methods) == pytest.approx(6)
+
+    def test_the_best_is_no_better_than_itself(self):
+        compared = limen.compare(*smooth_data(0)[:2], methods=["exact", "shared", "fixed:0.5"], cv=3)
+        best = compared.rows[0]
+        assert best.difference == Interval(0.0, 0.0, 0.0)
+        for row in compared.rows[1:]:
+            assert row.difference.value == pytest.approx(row.held_out - best.held_out)
+            assert row.difference.value <= 0
+            assert row.difference.low <= row.difference.value <= row.difference.high
+
+    def test_intervals_hold_the_value(self):
+        compared = limen.compare(*smooth_data(0)[:2], methods=["exact", "shared"], cv=3, repeats=2)
+        for row in compared.rows:
+            assert row.low < row.held_out < row.high
+
+    def test_a_fixed_threshold_has_the_interval_of_evaluate(self):
+        """Nothing is tuned, so folds do not matter; also in groups."""
+        problem = smooth_data(0)
+        for groups in (None, np.arange(60) // 3):
+            row = limen.compare(*problem[:2], methods=["fixed:0.5"], cv=4, groups=groups, random_state=2).rows[0]
+            measured = limen.evaluate(*problem[:2], 0.5, groups=groups, random_state=2)
+            assert row.held_out == measured.value
+            assert (row.low, row.high) == pytest.approx(measured.interval, abs=1e-6)
+
+    def test_threads_change_nothing(self):
+        problem = smooth_data(0)
+        options = {"methods": ["exact", "bagged", "auto", "shared"], "cv": 3}
+        one, two = (limen.compare(*problem[:2], n_jobs=n, **options) for n in (1, 2))
+        untimed = [[dataclasses.replace(row, seconds=0.0) for row in part.rows] for part in (one, two)]
+        assert untimed[0] == untimed[1]
+
+    def test_chunked_labels_that_are_unknown_in_a_fold(self):
+        """A fold in which nothing is known adds nothing, and stops nothing."""
+        problem = smooth_data(0, n_items=20)
+        y_true = problem.y_true.copy()
+        y_true[:10] = np.nan
+        compared = limen.compare(
+            Data(y_true, problem.y_score).y_true,
+            problem.y_score,
+            methods=["exact", "auto"],
+            cv=[(np.arange(10, 20), np.arange(10))],
+        )
+        assert all(row.held_out == 0.0 for row in compared.rows)
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"repeats": 0}, "repeats=0 is not usable. It must be at least 1."),
+            ({"cv": [([0], [1])], "repeats": 2}, "repeats draws folds anew, and cv gives the splits."),
+            ({"cv": 4, "groups": [0, 1, 2] * 2}, "cv=4 folds of 3 groups. Use 2 to 3 folds."),
+            (
+                {"cv": [([0, 1], [2, 3])], "groups": [0, 1, 1, 2, 3, 4]},
+                "cv tunes and measures on items of the same group. Keep groups whole.",
+            ),
+        ],
+    )
+    def test_refused(self, options, words):
+        with pytest.raises(InputError) as caught:
+            limen.compare(*smooth_data(0, n_items=6)[:2], methods=["exact"], **{"cv": 2, **options})
+        assert words in str(caught.value)
+
+
+def test_inputs_are_left_alone():
+    problem = data(*smooth_data(0, n_items=20)[:2])
+    groups = np.arange(20) // 2
+    groups.setflags(write=False)
+    limen.evaluate(*problem[:2], CUTS, groups=groups, baseline=0.5)
+    limen.compare(*problem[:2], methods=["auto"], cv=2, groups=groups)
+    np.testing.assert_array_equal(groups, np.arange(20) // 2)

@@ -252,14 +252,21 @@ class TestShrunk:
         _, values = self.cuts(1e15, average)
         np.testing.assert_allclose(values, values[0], rtol=1e-9)
 
-    def test_half_way_at_as_many_positives(self):
-        """A label with 20 positives and strength 20 lies halfway between its exact and the shared cut."""
+    @pytest.mark.parametrize("target", [None, [0.5, 0.5, 0.5]])
+    def test_half_way_at_as_many_positives(self, target):
+        """A label with 20 positives and strength 20 lies halfway between its exact and the shared cut.
+
+        Also if it is to be more frequent: that adds no positives to learn from.
+        """
         rng = np.random.default_rng(0)
         y_true = np.zeros((200, 3))
         for k, positives in enumerate((5, 20, 60)):
             y_true[rng.permutation(200)[:positives], k] = 1
         problem = data(y_true, rng.normal(2 * y_true - 2, 1))
-        exact, half, shared = (tuned(problem, method=Shrunk(s)).values for s in (0.0, 20.0, 1e15))
+        exact, half, shared = (
+            tuned(problem, method=Shrunk(strength), target_prevalence=target).values
+            for strength in (0.0, 20.0, 1e15)
+        )
         own = (half - shared) / (exact - shared)
         np.testing.assert_allclose(own, [5 / 25, 20 / 40, 60 / 80], rtol=1e-6)
 

@@ -84,7 +84,7 @@ class Auto(LogOddsSolver):
             weights = self._weights(np.delete(by_fold, number, axis=0), _without(parts, number), objective)
             cross_fit.append(CrossFit(rows, whole.back(weights @ tuned[number])))
         final = total @ cuts
-        low, high = np.percentile(draws, [2.5, 97.5], axis=0)
+        low, high = final + np.percentile(draws, [2.5, 97.5], axis=0) - draws.mean(axis=0)
         return Solution(
             values=whole.back(final),
             cross_fit=tuple(cross_fit),
@@ -104,7 +104,7 @@ class Auto(LogOddsSolver):
             draws = Bagged(max(1, self.samples // 2)).draws(fine, objective, random_state)
         bagged = draws.mean(axis=0)
         calibrated = Calibrated().cuts(fine, objective, random_state)
-        positives = fine.curves.n_positive
+        positives = fine.raw.n_positive
         enough = positives >= self.min_positive
         own = positives / (positives + self.strength)
         bagged = np.where(enough & (positives > 0), bagged, calibrated)
@@ -135,7 +135,7 @@ class Auto(LogOddsSolver):
         grid = weights.reshape(len(OWN), len(SHARES))
         shared = float(grid @ SHARES @ np.ones(len(OWN)))
         kinds = dict(zip(OWN, (grid @ (1 - np.array(SHARES))).tolist(), strict=True))
-        positives = whole.curves.n_positive
+        positives = whole.raw.n_positive
         own = positives / (positives + self.strength)
         from_own = (kinds["bagged"] + kinds["balanced"] * own) * (
             (positives >= self.min_positive) & (positives > 0)

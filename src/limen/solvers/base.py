@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
-from limen.errors import UnsupportedError
+from limen.errors import InputError, UnsupportedError
 from limen.io.sources import Entries, Rows, Source
 from limen.objectives import Objective
 
@@ -77,9 +77,14 @@ class Problem:
     def split(self, number: int) -> list[tuple[NDArray[np.int64], Source]]:
         """Return the row numbers and the data of each of ``number`` random folds that divide no group.
 
-        Curves that were added keep their parts as folds.
+        Curves that were added keep their parts as folds, unless groups say otherwise.
         """
         if len(self.sources) > 1:
+            if self.groups is not None:
+                raise InputError(
+                    "groups need the data in one piece; these curves were added from parts, which are the folds. "
+                    "Leave groups out, or give scores and labels."
+                )
             ends = np.cumsum([source.n_items for source in self.sources])
             return [(np.arange(e - s.n_items, e), s) for e, s in zip(ends, self.sources, strict=True)]
         source = self.sources[0]
@@ -120,7 +125,7 @@ class Solution:
     cross_fit : tuple of CrossFit
         For each fold, thresholds tuned on the others; empty if the solver does not cross-fit.
     ranges : float64 (2, n_labels), optional
-        Where 95 % of the exact cuts of bootstrap samples lie.
+        How far the exact thresholds of bootstrap samples spread, set about the chosen ones.
     details : dict
         What was chosen, and why; plain numbers, text and lists.
     """

@@ -36,9 +36,9 @@ class Calibration:
         low = weighted_quantile(points, weight, 0.05, n_labels)
         high = weighted_quantile(points, weight, 0.9995, n_labels)
         x = np.clip(points.x, low[points.label], high[points.label])
-        mean, precision = np.array([0.0, 1.0]), np.array([1.0, 1.0])
-        offset, slope = np.zeros(n_labels), np.ones(n_labels)
-        for _ in range(rounds):
+        mean, precision = _platt(x, points.positive, weight), np.array([1.0, 1.0])
+        offset, slope = np.full(n_labels, mean[0]), np.full(n_labels, mean[1])
+        for _ in range(rounds if n_labels > 1 else 0):
             for _ in range(3):
                 p = _sigmoid(offset[points.label] + slope[points.label] * x)
                 residual, curvature = points.positive - weight * p, weight * p * (1 - p)
@@ -89,6 +89,24 @@ class Calibrated(LogOddsSolver):
         return np.clip(cuts, low - MARGIN, high + MARGIN)
 
 
+def _platt(
+    x: NDArray[np.float64], positive: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return offset and slope of one logistic regression for all points, held a little towards 0 and 1."""
+    fitted = np.array([0.0, 1.0])
+    for _ in range(30):
+        p = _sigmoid(fitted[0] + fitted[1] * x)
+        curvature, residual = weight * p * (1 - p), positive - weight * p
+        gradient = np.array([residual.sum(), (residual * x).sum()]) - 1e-3 * (fitted - [0.0, 1.0])
+        off = (curvature * x).sum()
+        hessian = np.array([[curvature.sum() + 1e-3, off], [off, (curvature * x * x).sum() + 1e-3]])
+        step = np.linalg.solve(hessian, gradient)
+        fitted = fitted + step * min(1.0, 2 / max(np.abs(step).sum(), 1e-9))
+        if np.abs(step).max() < 1e-3:
+            break
+    return fitted
+
+
 def _best_expected(fine: FineCurves, p: NDArray[np.float64], objective: Objective) -> NDArray[np.float64]:
     """Return each label's cut with the best metric of its expected counts; ``p`` is by point."""
     points = fine.points
@@ -109,8 +127,9 @@ def _best_expected(fine: FineCurves, p: NDArray[np.float64], objective: Objectiv
     at = hits[first]
     beyond = np.minimum(at + 1, last[of_label])
     cuts = np.zeros(fine.n_labels)
-    cuts[of_label] = (x[at] + x[beyond]) / 2
-    return cuts
+    cuts[of_label] = x[at] / 2 + x[beyond] / 2
+    none = objective.of_labels(0 * p_total, 0 * p_total, p_total, n_total)
+    return np.where(none > best, fine.span[1] + MARGIN, cuts)
 
 
 def _cumulated(values: NDArray[np.float64], label: NDArray[np.int64], n_labels: int) -> NDArray[np.float64]:

@@ -39,7 +39,8 @@ class LogOddsSolver:
 def one_cut(fine: FineCurves, z: NDArray[np.float64], objective: Objective, most: int = 256) -> float:
     """Return the best cut on a scale ``z`` of the points that all labels share.
 
-    Micro averages try every point with a positive; others, and costs by label, ``most`` of them.
+    Micro averages try every point with a positive; others, and costs by label, ``most`` of them. Giving no
+    label to any item is tried too.
     """
     points, curves = fine.points, fine.curves
     p, n = curves.n_positive, curves.n_known
@@ -64,6 +65,8 @@ def one_cut(fine: FineCurves, z: NDArray[np.float64], objective: Objective, most
         )
         values = [objective(tp[k], tp[k] + fp[k], p, n) for k in range(len(own))]
     at = own[int(np.argmax(values))]
+    if objective(0 * p, 0 * p, p, n) > np.max(values):
+        return float(falling[0]) + MARGIN
     if at + 1 == len(falling):
         return float(falling[at]) - MARGIN
     return float(falling[at] / 2 + falling[at + 1] / 2)
@@ -186,7 +189,7 @@ class Shrunk(LogOddsSolver):
     def cuts(self, fine: FineCurves, objective: Objective, random_state: int) -> NDArray[np.float64]:
         """Return the cut of each label, in log odds (n_labels,)."""
         exact = fine.log_odds(fine.curves.thresholds(exact_index(fine.curves, objective)))
-        own = fine.curves.n_positive / (fine.curves.n_positive + self.strength)
+        own = fine.raw.n_positive / (fine.raw.n_positive + self.strength)
         return np.asarray(own * exact + (1 - own) * one_cut(fine, fine.points.x, objective))
 
 
