@@ -176,7 +176,7 @@ class TestBagged:
     @pytest.mark.parametrize("unknown", [0.0, 0.5, 0.9])
     def test_weights_of_1_are_no_weights(self, unknown):
         problem = gaussian(0)
-        y_true = np.where(np.random.default_rng(0).random(problem.y_true.shape) < unknown, np.nan, problem.y_true)
+        y_true = np.where(np.random.default_rng(9).random(problem.y_true.shape) < unknown, np.nan, problem.y_true)
         plain = limen.tune(y_true, problem.y_score, method="bagged")
         weighted = limen.tune(y_true, problem.y_score, method="bagged", sample_weight=np.ones(400))
         np.testing.assert_allclose(weighted.values, plain.values, rtol=1e-12)
