@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,14 +18,15 @@ from limen.cli_inputs import (
     in_order,
     joined_in_order,
     metric_of,
-    number_of,
     prevalence_of,
     read_both,
+    thresholds_of,
     write_rows,
 )
-from limen.errors import FileError, InputError, LimenError, UnsupportedError, examples
+from limen.errors import InputError, LimenError, UnsupportedError, examples
 
 if TYPE_CHECKING:
+    from limen.io.joining import Joined
     from limen.thresholds import Thresholds
 
 METRIC = click.option(
@@ -183,6 +184,9 @@ def apply_(scores: str, thresholds: str, output: str, layout: Any) -> None:
 @COSTS
 @click.option("--average", type=click.Choice(["micro", "macro", "weighted"]), help="Instead of the one tuned for.")
 @click.option("-o", "--output", help="Also write the table by label to this .csv file.")
+@click.option("--baseline", metavar="THRESHOLDS", help="Compare with these, a file or a number.")
+@click.option("--groups", metavar="FILE", help="A file of id, group: intervals resample groups.")
+@click.option("--learning-curve", "curve", is_flag=True, help="Show how more labelled items would help.")
 def evaluate(
     scores: str,
     labels: str,
@@ -192,6 +196,9 @@ def evaluate(
     costs: str | None,
     average: str | None,
     output: str | None,
+    baseline: str | None,
+    groups: str | None,
+    curve: bool,
 ) -> None:
     r"""Measure thresholds on labelled data: the metric, and a table by label.
 
@@ -204,8 +211,7 @@ def evaluate(
     import limen
     from limen.thresholds import Thresholds
 
-    number = number_of(thresholds)
-    chosen = Thresholds.load(thresholds) if number is None else number
+    chosen = thresholds_of(thresholds)
     with _busy(f"reading {scores} and {labels}"):
         joined = read_both(scores, labels)
     names = joined.labels
@@ -218,10 +224,14 @@ def evaluate(
         labels=names,
         metric=None if metric is None else metric_of(metric, beta, costs),
         average=average,
+        baseline=None if baseline is None else thresholds_of(baseline),
+        groups=groups_of(groups, joined),
     )
     if output is not None:
         write_rows(output, result.table)
     _console().print(result)
+    if curve:
+        _print_learning_curve(joined, chosen, result, groups)
     if output is not None:
         _console().print(f"wrote {output}", markup=False)
 
@@ -356,11 +366,11 @@ def methods() -> None:
 @SEED
 def demo(output: str, seed: int) -> None:
     """Tune on one half of a real audio-tagging data set, measure on the other."""
-    from limen.demo import run
+    from limen.demo import refuse_to_replace, run
 
     with _progress("comparing methods") as tick:
         comparison, thresholds = run(seed, tick)
-    _refuse_to_replace(output, thresholds)
+    refuse_to_replace(output, thresholds)
     thresholds.save(output)
     gained = comparison["auto"].held_out - comparison["fixed:0.5"].held_out
     console = _console()
@@ -392,6 +402,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         click.echo("limen: interrupted; no output file was changed", err=True)
         sys.exit(130)
     except LimenError as error:
@@ -399,6 +410,24 @@ def main() -> None:
             traceback.print_exc()
         click.echo(f"limen: {error}", err=True)
         sys.exit(2 if isinstance(error, InputError | UnsupportedError) else 1)
+
+
+def _print_learning_curve(joined: Joined, chosen: Any, result: Any, groups: str | None) -> None:
+    """Show what tuning on ever more of the same items gives, by the method that made the thresholds."""
+    from limen.learning_curve import learning_curve
+
+    with _progress("tuning") as tick:
+        curve = learning_curve(
+            joined.y_true,
+            joined.y_score,
+            labels=joined.labels,
+            method=getattr(chosen, "method", "auto"),
+            metric=result.metric,
+            average=result.average,
+            groups=groups_of(groups, joined),
+            progress=tick,
+        )
+    _console().print(curve)
 
 
 def _print_tuned(console: Any, thresholds: Thresholds) -> None:
@@ -415,25 +444,12 @@ def _print_tuned(console: Any, thresholds: Thresholds) -> None:
     weights = thresholds.details.get("weights", {})
     mixture = ", ".join(f"{100 * share:.0f} % {name}" for name, share in weights.items() if share >= 0.005)
     console.print(f"chosen by cross-fitting: {mixture}", markup=False)
+    leaning = thresholds.details.get("leaning_on_pool", [])
+    if 0 < len(leaning) < len(thresholds.labels):
+        console.print(f"leaning on all labels: {examples(leaning)}", markup=False)
     few = [x for x, p in zip(thresholds.labels, thresholds.counts.p, strict=True) if p < FEW_POSITIVES]
     if few:
         console.print(f"fewer than {FEW_POSITIVES} positives, annotate more: {examples(few)}", markup=False)
-
-
-def _refuse_to_replace(output: str, thresholds: Thresholds) -> None:
-    """Raise `FileError` if ``output`` holds anything but an earlier demonstration's thresholds."""
-    from limen.thresholds import Thresholds as Kind
-
-    if not Path(output).exists():
-        return
-    try:
-        same = Kind.load(output).labels == thresholds.labels
-    except LimenError:
-        same = False
-    if not same:
-        raise FileError(
-            f"{output} exists and is not of this demonstration. Choose another name: limen demo -o demo.json."
-        )
 
 
 def _console(*, stderr: bool = False) -> Any:

@@ -117,6 +117,14 @@ def number_of(text: str) -> float | None:
         return None
 
 
+def thresholds_of(text: str) -> Thresholds | float:
+    """Return the number that a text is, or the thresholds in the file of that name."""
+    from limen.thresholds import Thresholds
+
+    number = number_of(text)
+    return Thresholds.load(text) if number is None else number
+
+
 def write_rows(output: str, rows: list[dict[str, Any]]) -> None:
     """Write rows as CSV, whole or not at all."""
     import csv

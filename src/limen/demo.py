@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from limen.comparison import Comparison, compare
 from limen.data import spoken_tags
+from limen.errors import FileError, LimenError
 from limen.thresholds import Thresholds
 from limen.tuning import tune
 
@@ -29,3 +31,17 @@ def run(seed: int = 0, progress: Callable[[int, int, str], None] | None = None) 
         progress=progress,
     )
     return comparison, tune(y_true[to_tune], y_score[to_tune], labels=labels, random_state=seed)
+
+
+def refuse_to_replace(output: str, thresholds: Thresholds) -> None:
+    """Raise `FileError` if ``output`` holds anything but an earlier demonstration's thresholds."""
+    if not Path(output).exists():
+        return
+    try:
+        same = Thresholds.load(output).labels == thresholds.labels
+    except LimenError:
+        same = False
+    if not same:
+        raise FileError(
+            f"{output} exists and is not of this demonstration. Choose another name: limen demo -o demo.json."
+        )

@@ -348,22 +348,26 @@ class Thresholds:
     def __repr__(self) -> str:
         return f"Thresholds({count(len(self.labels), 'label')}; {self.summary()})"
 
-    def rows(self) -> list[tuple[str, str, str, str, str]]:
-        """Return the display rows: label, threshold, positives, given, correct; on the tuning data."""
+    def columns(self) -> dict[str, list[str]]:
+        """Return the display columns: label, threshold, its range if known, and counts on the tuning data."""
         tp, pp, p, _ = self.counts
-        return [
-            (name, _show(value), f"{p[k]:g}", f"{pp[k]:g}", f"{tp[k]:g}")
-            for k, (name, value) in enumerate(zip(self.labels, self.values, strict=True))
-        ]
+        columns = {"label": list(self.labels), "threshold": [_show(value) for value in self.values]}
+        if self.ranges is not None:
+            columns["95 % range"] = [f"{_show(low)} to {_show(high)}" for low, high in self.ranges.T]
+        for heading, counts in (("positives", p), ("given", pp), ("correct", tp)):
+            columns[heading] = [f"{number:g}" for number in counts]
+        return columns
 
     def __rich__(self) -> Any:
-        return rich_table(self.summary(), _HEADINGS, self.rows(), text=("label",))
+        columns = self.columns()
+        rows = list(zip(*columns.values(), strict=True))
+        return rich_table(self.summary(), list(columns), rows, text=("label",))
 
     def _repr_html_(self) -> str:
-        return html_table(self.summary(), _HEADINGS, self.rows())
+        columns = self.columns()
+        return html_table(self.summary(), list(columns), list(zip(*columns.values(), strict=True)))
 
 
-_HEADINGS = ("label", "threshold", "positives", "given", "correct")
 _NUMBER = (int, float)
 _FIELDS: dict[str, tuple[type, ...]] = {
     "schema": (str,),

@@ -231,3 +231,11 @@ def test_no_vector_of_thresholds_beats_the_exact_one_on_real_scores(metric, aver
         measured = limen.evaluate(*problem[:2], t)
         assert measured.value == pytest.approx(t.value, abs=ROUNDING)
         assert measured.on_tuning_data
+
+
+@pytest.mark.parametrize("method", [method for method in SOLVERS if method != "mcut"])
+def test_weights_of_very_different_size(method):
+    """1e20 + 1 is 1e20 in float64: a value may be poor, but it is one, and nobody is warned of a division by 0."""
+    for y_true in ([[0], [1]], [[1], [0]]):
+        t = tuned(data(y_true, [[0.9], [0.5]], [1e20, 1.0]), metric="mcc", method=SOLVERS[method][0])
+        assert -1 <= t.value <= 1

@@ -95,7 +95,7 @@ def test_among_equals_the_highest_threshold_is_taken():
 @pytest.mark.parametrize("metric", METRICS)
 def test_weights_that_are_no_binary_fractions(metric):
     """Sums of tenths are rounded: a value stays in its range, and is the best within rounding."""
-    for seed in range(9000, 9050):
+    for seed in range(9000, 9150):
         rng = np.random.default_rng(seed)
         n_items, n_labels = int(rng.integers(1, 8)), int(rng.integers(1, 3))
         weight = rng.integers(1, 10, n_items) / 10
@@ -108,3 +108,29 @@ def test_weights_that_are_no_binary_fractions(metric):
             best = naive.as_float(metric, best_value(metric, average, problem))
             assert t.upper_bound == pytest.approx(best, abs=1e-6) or t.status == "bounded", (seed, average)
             assert t.value - 1e-6 <= best <= t.upper_bound + 1e-6, (seed, average)
+
+
+@pytest.mark.parametrize(
+    ("metric", "average", "y_true", "y_score", "weight"),
+    [
+        ("mcc", "micro", [[1], [0]], [[0.75], [0.0]], [0.9, 0.3]),
+        (
+            "recall",
+            "weighted",
+            [[1, 0], [1, 1], [0, 1], [1, 1], [0, 1], [0, 1]],
+            [[0.75, 0.5], [0.5, 0.25], [0.75, 0.5], [0.25, 0], [0, 0.25], [0, 0.5]],
+            [0.5, 0.2, 0.9, 0.9, 0.2, 0.3],
+        ),
+        (
+            "g_mean",
+            "micro",
+            [[0, 0], [1, 0], [1, 0], [0, 1]],
+            [[0, 0.75], [0.5, 0.25], [0, 0], [0, 0.75]],
+            [0.5, 0.3, 0.7, 0.4],
+        ),
+    ],
+)
+def test_rounded_weights_leave_no_value_out_of_its_range(metric, average, y_true, y_score, weight):
+    """Cases where 0.9 * 1.2 - 0.9 * 0.9 over its root, shares that add to 1 + 2e-16, or 1.4 - 1 - 0.4 did."""
+    t = tuned(data(y_true, y_score, weight), metric=metric, average=average)
+    assert 0 <= t.value <= t.upper_bound <= 1

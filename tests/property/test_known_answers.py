@@ -18,7 +18,7 @@ from limen.objectives import objective
 from strategies import Data, data, tuned
 
 PREVALENCE, DISTANCE = 0.1, 2.0
-SIZES = {250: 60, 500: 60, 2000: 40, 8000: 24, 32000: 8}
+SIZES = {250: 60, 500: 60, 2000: 30, 8000: 24, 32000: 8}
 """Numbers of items, and how often each is drawn."""
 
 
@@ -70,10 +70,9 @@ def test_the_reference_is_half_of_the_best_value():
 
 @pytest.mark.parametrize("method", ["exact", "bagged", "smoothed", "calibrated"])
 def test_more_items_bring_the_cut_nearer(method):
-    assert error(method, 2000) < 0.75 * error(method, 500)
-    assert error(method, 8000) < 0.75 * error(method, 2000)
-    assert excess(method, 2000) < 0.6 * excess(method, 500)
-    assert excess(method, 8000) < 0.6 * excess(method, 2000)
+    """From 50 positives to 800; even n^(-1/3), the rate of the exact cut, is 0.4 then."""
+    assert error(method, 8000) < 0.6 * error(method, 500)
+    assert excess(method, 8000) < 0.4 * excess(method, 500)
 
 
 @pytest.mark.parametrize("n_items", [250, 500])

@@ -107,19 +107,27 @@ class TestShown:
                 break
         assert f"(at most {t.upper_bound:.4f} is possible; method exact)" in t.summary()
 
-    def test_rows(self):
-        assert hostile().rows() == [
-            (HOSTILE[0], "0.5", "2", "2", "2"),
-            (HOSTILE[1], "0.5", "2", "3", "2"),
-            (HOSTILE[2], "never", "0", "0", "0"),
-        ]
-        assert [row[1] for row in tuned(random_data(0, n_labels=2), method=TopK(1)).rows()] == ["any", "any"]
+    def test_columns(self):
+        assert hostile().columns() == {
+            "label": list(HOSTILE),
+            "threshold": ["0.5", "0.5", "never"],
+            "positives": ["2", "2", "0"],
+            "given": ["2", "3", "0"],
+            "correct": ["2", "2", "0"],
+        }
+        assert tuned(random_data(0, n_labels=2), method=TopK(1)).columns()["threshold"] == ["any", "any"]
+
+    def test_ranges_are_shown_where_they_are_known(self):
+        t = hostile()
+        ranged = replace(t, ranges=np.array([[0.25, 0.25, 0.5], [0.75, 0.75, np.inf]]))
+        assert ranged.columns()["95 % range"] == ["0.25 to 0.75", "0.25 to 0.75", "0.5 to never"]
 
     def test_weights_are_shown_short(self):
         t = tuned(random_data(0, n_labels=1, n_items=2)._replace(
             y_true=np.array([[1], [0]]), y_score=np.array([[0.5], [0.25]]), sample_weight=np.array([0.25, 2])
         ))  # fmt: skip
-        assert t.rows() == [("0", "0.375", "0.25", "0.25", "0.25")]
+        shown = [column[0] for column in t.columns().values()]
+        assert shown == ["0", "0.375", "0.25", "0.25", "0.25"]
 
     def test_html_is_escaped(self):
         html = hostile()._repr_html_()
