@@ -288,10 +288,16 @@ def _given(
 
 def _rows(rows: Any, n_items: int) -> NDArray[np.int64]:
     rows = np.asarray(rows)
-    rows = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64)
+    if rows.dtype == np.bool_:
+        if rows.shape != (n_items,):
+            raise InputError(f"cv has a mask of shape {rows.shape}. A mask must be ({n_items},).")
+        rows = np.flatnonzero(rows)
+    rows = rows.astype(np.int64)
     if not len(rows) or rows.min() < 0 or rows.max() >= n_items:
         raise InputError(f"cv has a part that is empty or has row numbers outside 0 to {n_items - 1}.")
-    return np.asarray(rows, np.int64)
+    if len(np.unique(rows)) < len(rows):
+        raise InputError("cv has a part that names a row twice. Each row can be in a part once.")
+    return np.asarray(rows)
 
 
 def _design(cv: Any, repeats: int, splits: list[tuple[Any, Any]], n_items: int) -> str:

@@ -298,7 +298,7 @@ class MCC(Metric):
         tp, pp, p, n = _floats(tp, pp, p, n)
         excess = n * tp - p * pp
         square = ratio(excess * excess, p * pp * np.maximum(n - p, 0) * np.maximum(n - pp, 0), np.nan)
-        return _fill(np.sign(excess) * np.sqrt(square), zero_division)
+        return _fill(np.sign(excess) * np.sqrt(np.minimum(square, 1.0)), zero_division)
 
     def gradient(
         self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0
@@ -323,7 +323,7 @@ class FowlkesMallows(Metric):
     def __call__(self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0) -> Any:
         """Return the metric, elementwise, as float64."""
         tp, pp, p, n = _floats(tp, pp, p, n)
-        return _fill(np.sqrt(ratio(tp * tp, p * pp, np.nan)), zero_division)
+        return _fill(np.sqrt(np.minimum(ratio(tp * tp, p * pp, np.nan), 1.0)), zero_division)
 
     def gradient(
         self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0
@@ -344,9 +344,9 @@ class GMean(Metric):
     def __call__(self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0) -> Any:
         """Return the metric, elementwise, as float64."""
         tp, pp, p, n = _floats(tp, pp, p, n)
-        sensitivity = ratio(tp, p, zero_division)
+        sensitivity = ratio(np.maximum(tp, 0), p, zero_division)
         specificity = ratio(np.maximum(n - p - (pp - tp), 0), n - p, zero_division)
-        return np.sqrt(sensitivity * specificity)
+        return np.sqrt(np.minimum(sensitivity * specificity, 1.0))
 
     def gradient(
         self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0

@@ -69,7 +69,7 @@ class Objective:
         weight = self.label_weights(p)
         if not weight.any():
             return float(self.zero_division)
-        return float(self.of_labels(tp, pp, p, n) @ weight)
+        return min(float(self.of_labels(tp, pp, p, n) @ weight), 1.0)
 
     def with_one_changed(self, tp: Any, pp: Any, p: Any, n: Any, new_tp: Any, new_pp: Any) -> NDArray[np.float64]:
         """Return, for each label, the objective if that label alone had the new counts, (n_labels,)."""

@@ -519,7 +519,7 @@ def test_weights_that_leave_folds_empty():
     assert t.expected.low <= t.expected.value <= t.expected.high
 
 
-@settings(PATIENT, max_examples=30)
+@settings(PATIENT, max_examples=15)
 @given(problems(dtypes=[np.float16, np.float32]))
 def test_ties_unknown_labels_weights_and_the_ends_of_the_range(problem):
     for average in ("micro", "macro"):

@@ -174,6 +174,39 @@ def test_one_cut_for_all_may_be_never(metric):
     assert tuned(problem, method="calibrated", metric=metric).value >= none_given
 
 
+@pytest.mark.parametrize("average", ["macro", "weighted"])
+def test_never_also_where_scores_have_long_tails(average):
+    """Scores in the hundreds that say nothing: no slope is small enough to be rounded up."""
+    rng = np.random.default_rng(0)
+    problem = data((rng.random((5000, 3)) < 0.1).astype(float), rng.standard_cauchy((5000, 3)))
+    t = tuned(problem, method="calibrated", metric="accuracy", average=average)
+    none_given = limen.evaluate(*problem[:2], np.inf, metric="accuracy", average=average).value
+    assert t.value >= none_given - 0.005
+
+
+@pytest.mark.parametrize("prevalence", [0.9, 0.5, 0.1])
+@pytest.mark.parametrize("seed", range(3))
+def test_one_label_and_one_cut_is_the_shared_cut(seed, prevalence):
+    """Calibration keeps the order, so nothing is gained or lost; also where most items must be kept."""
+    rng = np.random.default_rng(seed)
+    y_true = (rng.random((1500, 1)) < prevalence).astype(float)
+    problem = data(y_true, rng.normal(0.5 * y_true, 1))
+    assert tuned(problem, method="calibrated").value == pytest.approx(tuned(problem).value, abs=0.003)
+
+
+@pytest.mark.parametrize("average", ["micro", "macro"])
+@pytest.mark.parametrize("n_labels", [1, 4])
+@pytest.mark.parametrize("unit", [0.001, 0.01, 10.0, 100.0, 1e6])
+def test_the_unit_of_scores_does_not_matter(unit, n_labels, average):
+    """Margins of a support vector machine, or percents, are no log odds, but rise with them all the same."""
+    problem = gaussian(0, 3000, [0.2, 0.1, 0.1, 0.05][:n_labels])
+    values = tuned(problem, method="calibrated", average=average).values
+    scaled = problem._replace(y_score=unit * problem.y_score)
+    np.testing.assert_allclose(
+        tuned(scaled, method="calibrated", average=average).values / unit, values, atol=0.25
+    )
+
+
 def test_cuts_stay_within_reach_of_the_scores():
     """Where the calibrated cut lies far outside, it stops just beyond the label's scores."""
     problem = gaussian(0, 1000, [0.3, 0.3])

@@ -310,7 +310,9 @@ class TestInvariance:
         np.testing.assert_allclose(second, first[order], atol=0.15)
 
     @pytest.mark.parametrize("method", ["smoothed", "shrunk", "bagged"])
-    @pytest.mark.parametrize(("scale", "shift"), [(4.0, 0.0), (0.5, 0.0), (3.0, 1.7), (0.4, -5.0)])
+    @pytest.mark.parametrize(
+        ("scale", "shift"), [(4.0, 0.0), (0.5, 0.0), (2.0**-12, 0.0), (3.0, 1.7), (0.4, -5.0)]
+    )
     def test_cuts_follow_an_affine_map_of_logits(self, method, scale, shift):
         """Bagged draws by interval; a rounded grid end may add one, so it follows exactly only powers of 2."""
         problem = gaussian(4)

@@ -389,6 +389,7 @@ def as_source(
         mask = known if mask is None else known & np.asarray(mask, bool)
     if mask is not None:
         mask = np.asarray(mask)
+        mask = mask[:, np.newaxis] if mask.ndim == 1 else mask
         if mask.dtype != np.bool_ or mask.shape != tuple(scores.shape):
             raise InputError(
                 f"mask has dtype {mask.dtype} and shape {mask.shape}. It must be bool of shape "

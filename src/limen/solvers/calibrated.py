@@ -99,8 +99,9 @@ def _platt(
         curvature, residual = weight * p * (1 - p), positive - weight * p
         gradient = np.array([residual.sum(), (residual * x).sum()]) - 1e-3 * (fitted - [0.0, 1.0])
         off = (curvature * x).sum()
-        hessian = np.array([[curvature.sum() + 1e-3, off], [off, (curvature * x * x).sum() + 1e-3]])
-        step = np.linalg.solve(hessian, gradient)
+        a, c = curvature.sum(), (curvature * x * x).sum()
+        ridge = 1e-3 + 1e-9 * (a + c)
+        step = np.linalg.solve(np.array([[a + ridge, off], [off, c + ridge]]), gradient)
         fitted = fitted + step * min(1.0, 2 / max(np.abs(step).sum(), 1e-9))
         if np.abs(step).max() < 1e-3:
             break

@@ -18,21 +18,19 @@ def improve(curves: Curves, objective: Objective, index: NDArray[np.int64]) -> N
     index = index.copy()
     tp, pp = curves.tp, curves.pp
     p, n = curves.n_positive.sum(), curves.n_known.sum()
-    total_tp, total_pp = tp[index].sum(), pp[index].sum()
 
     def value(at_tp: object, at_pp: object) -> NDArray[np.float64]:
         return np.asarray(objective.metric(at_tp, at_pp, p, n, objective.zero_division))
 
-    current, improved = float(value(total_tp, total_pp)), True
+    current, improved = float(value(tp[index].sum(), pp[index].sum())), True
     while improved:
         improved = False
         for k in range(curves.n_labels):
             own = slice(curves.offsets[k], curves.offsets[k + 1])
-            others_tp, others_pp = total_tp - tp[index[k]], total_pp - pp[index[k]]
+            others_tp, others_pp = (np.delete(count[index], k).sum() for count in (tp, pp))
             values = value(others_tp + tp[own], others_pp + pp[own])
             best = int(values.argmax())
             if values[best] > current:
                 current, improved = float(values[best]), True
                 index[k] = own.start + best
-                total_tp, total_pp = others_tp + tp[index[k]], others_pp + pp[index[k]]
     return index

@@ -104,8 +104,10 @@ class SurrogateGradient:
             raise InputError(f"keep={self.keep!r} is unknown. Use 'last' or 'best'.")
         for name in ("slope", "learning_rate", "epochs", "batch_size", "bins"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise InputError(f"{name}={value} is not usable. It must be above 0.")
+            whole = name in ("epochs", "batch_size", "bins")
+            if value is not None and (not value > 0 or (whole and value != int(value))):
+                kind = "a whole number above 0" if whole else "above 0"
+                raise InputError(f"{name}={value} is not usable. It must be {kind}.")
 
     def solve(self, problem: Problem) -> Solution:
         """Return the learned thresholds and the objective at every iterate."""
