@@ -20,11 +20,26 @@ from numpy.typing import NDArray
 _WORTH_THREADS = 256
 
 
+class Starts(NamedTuple):
+    """Where to look for a score: the first interval that each bucket of bit patterns reaches, by label.
+
+    Bit patterns of floats, with those of negative numbers turned round, are whole numbers in the order of
+    the floats, and nearly even in their logarithm, as the scores of rare labels are.
+    """
+
+    base: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    first: NDArray[np.int32]
+    mask: int
+    drop: int
+
+
 class Grid(NamedTuple):
-    """Candidate cuts of all labels."""
+    """Candidate cuts of all labels, and where to look among them."""
 
     offsets: NDArray[np.int64]
     cuts: NDArray[Any]
+    starts: Starts | None = None
 
 
 class Tallies(NamedTuple):
@@ -46,6 +61,9 @@ class Points(NamedTuple):
     pp: NDArray[Any]
 
 
+_BUCKETS = 256
+
+
 @njit(cache=True, nogil=True, inline="always")
 def _place(score, cuts, low, high):
     """Return the interval of a score that is at or above the lowest cut ``cuts[high - 1]``."""
@@ -59,10 +77,56 @@ def _place(score, cuts, low, high):
     return high
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _key(bits, mask, drop):
+    """Return a whole number that never falls as the float of these bits rises (but -0.0 is below 0.0)."""
+    wide = np.int64(bits)
+    return (wide ^ ((wide >> 63) & mask)) >> drop
+
+
+@njit(cache=True, nogil=True)
+def _find_starts(offsets, bits, starts):
+    base, shift, first, mask, drop = starts
+    for k in range(offsets.shape[0] - 1):
+        low, high = offsets[k], offsets[k + 1]
+        if high - low < 2:
+            continue
+        base[k] = _key(bits[high - 1], mask, drop)
+        span = _key(bits[low + 1], mask, drop) - base[k]
+        while (span >> shift[k]) >= _BUCKETS:
+            shift[k] += 1
+        j = high - 1
+        for bucket in range(_BUCKETS + 1):
+            least = base[k] + (np.int64(bucket) << shift[k])
+            while j > low + 1 and _key(bits[j - 1], mask, drop) < least:
+                j -= 1
+            first[k, bucket] = j - low
+
+
+def with_starts(offsets: NDArray[np.int64], cuts: NDArray[Any]) -> Grid:
+    """Return the grid of these cuts, ready for counting."""
+    n_labels = len(offsets) - 1
+    narrow = cuts.dtype == np.float32
+    starts = Starts(
+        np.zeros(n_labels, np.int64),
+        np.zeros(n_labels, np.int64),
+        np.zeros((n_labels, _BUCKETS + 1), np.int32),
+        mask=0x7FFFFFFF if narrow else 0x7FFFFFFFFFFFFFFF,
+        drop=0 if narrow else 16,
+    )
+    _find_starts(offsets, _bits(cuts), starts)
+    return Grid(offsets, cuts, starts)
+
+
+def _bits(floats: NDArray[Any]) -> NDArray[Any]:
+    return floats.view(np.int32 if floats.dtype == np.float32 else np.int64)
+
+
 @njit(cache=True, nogil=True)
 def _count_rows(block, grid, tallies, first, last):
-    scores, truth, weight = block
-    offsets, cuts = grid
+    scores, bits, truth, weight = block
+    offsets, cuts, starts = grid
+    base, shift, begin, mask, drop = starts
     tp, fp, beneath = tallies
     lowest = np.empty(last - first, cuts.dtype)
     remainder = np.empty(last - first, cuts.dtype)
@@ -80,7 +144,20 @@ def _count_rows(block, grid, tallies, first, last):
         for k in range(last - first):
             score = row[k]
             if score >= lowest[k] and codes[k] >= 0:
-                j = _place(score, cuts, offsets[first + k], offsets[first + k + 1])
+                label = first + k
+                key = _key(bits[i, label], mask, drop) if score != 0 else 0
+                bucket = (key - base[label]) >> shift[label]
+                bucket = min(max(bucket, 0), _BUCKETS - 1)
+                j = offsets[label] + begin[label, bucket]
+                low = offsets[label] + begin[label, bucket + 1]
+                if bucket == _BUCKETS - 1:
+                    low = offsets[label] + 1
+                while low < j:
+                    middle = (low + j) >> 1
+                    if score >= cuts[middle]:
+                        j = middle
+                    else:
+                        low = middle + 1
                 if codes[k] == 1:
                     tp[j] += weight[i]
                 else:
@@ -93,7 +170,7 @@ def _count_rows(block, grid, tallies, first, last):
 @njit(cache=True, nogil=True)
 def _count_entries(block, grid, tallies, first, last):
     scores, label, truth, weight = block
-    offsets, cuts = grid
+    offsets, cuts, _ = grid
     tp, fp, beneath = tallies
     for e in range(scores.shape[0]):
         k = label[e]
@@ -166,6 +243,23 @@ def upper_hull(points, stack, keep):
 
 
 @njit(cache=True, nogil=True)
+def add_to_bins(entries, edges, bins, sums):
+    """Add each entry's weight, and weight times x, to its bin; positives and negatives apart.
+
+    ``edges`` are the low end and the bins per unit of each label; a label has ``2 * bins`` sums.
+    """
+    x, label, truth, weight = entries
+    low, per_unit = edges
+    total, moment = sums
+    for e in range(x.shape[0]):
+        k = label[e]
+        place = min(int((x[e] - low[k]) * per_unit[k]), bins - 1)
+        cell = (k * bins + place) * 2 + (truth[e] == 1)
+        total[cell] += weight[e]
+        moment[cell] += weight[e] * x[e]
+
+
+@njit(cache=True, nogil=True)
 def counts_at(points, ascending, thresholds, out):
     """Write to ``out[:, k]`` the tp and pp of label ``k`` at its threshold.
 
@@ -191,9 +285,12 @@ def count_block(block: tuple[Any, ...], grid: Grid, tallies: Tallies) -> None:
     Within a label, items are counted in their order, so the sums of weights do not depend on the
     number of processors.
     """
-    dense = len(block) == 3
-    kernel = _count_rows if dense else _count_entries
-    block = tuple(block[:4])
+    if grid.starts is None:
+        grid = with_starts(grid.offsets, grid.cuts)
+    if len(block) == 3:
+        kernel, block = _count_rows, (block[0], _bits(block[0]), *block[1:])
+    else:
+        kernel, block = _count_entries, tuple(block[:4])
     n_labels = len(grid.offsets) - 1
     parts = min(n_labels, os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 1)
     edges = np.linspace(0, n_labels, parts + 1).astype(np.int64)

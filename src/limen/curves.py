@@ -256,7 +256,7 @@ class Curves:
         tallies = _kernels.Tallies(
             np.zeros(size, exact), np.zeros(size, exact), np.full(size, -np.inf, candidates.cuts.dtype)
         )
-        grid = _kernels.Grid(candidates.offsets, candidates.cuts)
+        grid = _kernels.with_starts(candidates.offsets, candidates.cuts)
         for block in source.blocks(check=check):
             _kernels.count_block(block, grid, tallies)
         _kernels.cumulate(candidates.offsets, tallies.tp)

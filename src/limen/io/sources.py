@@ -53,7 +53,7 @@ def flatten(block: Rows | Entries, *, known_only: bool = True) -> Entries:
     """Return a block with one element for each pair (whose label is known)."""
     if isinstance(block, Rows):
         n_items, n_labels = block.scores.shape
-        row, label = np.divmod(np.arange(n_items * n_labels), n_labels)
+        row, label = np.repeat(np.arange(n_items), n_labels), np.tile(np.arange(n_labels), n_items)
         block = Entries(block.scores.ravel(), label, block.truth.ravel(), block.weight[row], row)
     known = block.truth != UNKNOWN
     return block if not known_only or known.all() else Entries(*(part[known] for part in block))

@@ -184,6 +184,8 @@ class Table:
 
     @classmethod
     def _binned(cls, problem: Problem, scale: Scale, bins: int) -> Table:
+        from limen import _kernels
+
         n_labels = len(problem.labels)
         low, high = np.full(n_labels, np.inf), np.full(n_labels, -np.inf)
         for block in problem.blocks(check=False):
@@ -192,15 +194,12 @@ class Table:
             np.minimum.at(low, entries.label, x)
             np.maximum.at(high, entries.label, x)
         width = np.where(high > low, high - low, 1.0)
-        size = 2 * n_labels * bins
-        weight, moment = np.zeros(size), np.zeros(size)
+        weight, moment = np.zeros((2, 2 * n_labels * bins))
         for block in problem.blocks(check=False):
             entries = flatten(block)
             x = scale.forward(entries.scores, entries.label)
-            place = ((x - low[entries.label]) * (bins / width)[entries.label]).astype(np.int64)
-            cell = (entries.label * bins + np.minimum(place, bins - 1)) * 2 + (entries.truth == 1)
-            weight += np.bincount(cell, entries.weight, size)
-            moment += np.bincount(cell, entries.weight * x, size)
+            flat = (x, entries.label, entries.truth, entries.weight)
+            _kernels.add_to_bins(flat, (low, bins / width), bins, (weight, moment))
         full = np.flatnonzero(weight)
         offsets = np.searchsorted(full, np.arange(n_labels + 1) * 2 * bins)
         x, weight = moment[full] / weight[full], weight[full]
@@ -213,9 +212,11 @@ class Table:
 
     def sums(self, factor: NDArray[Any]) -> NDArray[np.float64]:
         """Return the sums by label of ``factor`` over positives and over all items, shape (2, n_labels)."""
-        n_labels = len(self.offsets) - 1
-        parts = [np.bincount(self.label, factor * w, n_labels) for w in (self.positive, self.weight)]
-        return np.array(parts, np.float64)
+        sums = np.zeros((2, len(self.offsets) - 1))
+        some = np.flatnonzero(np.diff(self.offsets))
+        for row, weight in zip(sums, (self.positive, self.weight), strict=True):
+            row[some] = np.add.reduceat(factor * weight, self.offsets[some]) if len(some) else 0
+        return sums
 
     def counts(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return tp and pp at thresholds on the table's scale, shape (2, n_labels)."""
