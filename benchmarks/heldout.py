@@ -15,14 +15,14 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from audioset import SAYS
-from audioset import load as audioset
-from report import Checks, markdown
 
 import limen
+from audioset import SAYS
+from audioset import load as audioset
 from limen.decisions import count_decisions
 from limen.io.sources import as_source
 from limen.solvers import SurrogateGradient
+from report import Checks, markdown
 
 SETS = ("emotions", "birds", "cal500", "spoken_tags", "dcase2017", "dcase2019")
 METHODS = {

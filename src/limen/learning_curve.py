@@ -113,28 +113,30 @@ def learning_curve(
     objective.check_labels(len(source.labels))
     member = as_groups(groups, source.n_items)
     shares = sorted(set(shares))
-    if not shares or shares[0] <= 0 or shares[-1] > 1:
+    if not shares or not all(0 < share <= 1 for share in shares):
         raise InputError(f"shares={shares} are not usable. Each must be above 0 and at most 1.")
     n_units = source.n_items if member is None else int(member.max()) + 1
-    if not 2 <= cv <= n_units:
-        raise InputError(f"cv={cv} folds of {count(n_units, 'item')}. Use 2 to {n_units} folds.")
+    if not isinstance(cv, int) or not 2 <= cv <= n_units:
+        units = count(n_units, "item" if member is None else "group")
+        raise InputError(f"cv={cv} folds of {units}. Use 2 to {n_units} folds.")
     folds = fold_rows(source.n_items, cv, member, random_state)
     draw = np.random.default_rng([random_state, 2])
     orders = [draw.permutation(np.setdiff1d(np.arange(source.n_items), fold)) for fold in folds]
     sizes, held_out = [], []
     for step, share in enumerate(shares):
-        parts = []
+        parts, tuned_on = [], []
         for number, (fold, order) in enumerate(zip(folds, orders, strict=True)):
             if progress is not None:
                 progress(step * cv + number, len(shares) * cv, f"{share:.0%} of the items")
             rows = np.sort(order[: max(1, round(share * len(order)))])
+            tuned_on.append(len(rows))
             inner = None if member is None else member[rows]
             problem = Problem(objective, (source.take(rows),), random_state=random_state, groups=inner)
             solvers.check_fit(solver, problem)
             solution = solver.solve(problem)
             values = thresholds_of(problem, solution, "midpoint")
             parts.append(Part(source.take(fold), fold, values, solution.rule))
-        sizes.append(round(share * np.mean([len(order) for order in orders])))
+        sizes.append(round(np.mean(tuned_on)))
         interval = measure(parts, objective, source.n_items, member, random_state)
         assert interval is not None
         held_out.append(interval)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.errors import InputError, LimenWarning, count, examples
-from limen.io.arrays import CSR, as_scores
-from limen.io.sources import as_source
+from limen.io.arrays import CSR, as_scores, check_finite, check_finite_entries
+from limen.io.frames import frame_to_array, is_frame
+from limen.io.sources import DenseSource, SparseSource, as_source
 from limen.solvers.calibrated import Calibration
 from limen.solvers.fine import FineCurves
 
@@ -61,42 +62,74 @@ def estimate_prevalence(
     if not 0 <= damping <= 1:
         raise InputError(f"damping={damping} is not usable. It must be from 0 to 1.")
     source = as_source(y_true, y_score, labels=labels)
+    fresh = _new_scores(new_scores, source)
+    (fine,) = FineCurves.of_folds([source], [source])
+    none = np.broadcast_to(np.zeros(1, np.uint8), fresh.shape)
+    unlabelled = as_source(none, fresh, labels=source.labels)
+    new = replace(fine, raw=Curves.from_source(unlabelled, fine.curves.candidates))
+    curves = fine.curves
+    here = curves.n_positive / np.maximum(curves.n_known, 1e-300)
+    moved = _expectation_maximisation(fine, new, Calibration.fit(fine))
+    both = (curves.n_positive > 0) & (curves.n_positive < curves.n_known)
+    safe = np.where(both, here, 0.5)
+    there = np.where(both, _sigmoid(_logit(safe) + moved), here)
+    _warn_of_poor_fit(fine, new, there)
+    return np.where(both, _sigmoid(_logit(safe) + damping * moved), here)
+
+
+def _new_scores(new_scores: Any, source: DenseSource | SparseSource) -> NDArray[Any] | CSR:
+    """Return new scores with the labels, the order and the dtype of the source's."""
+    if is_frame(new_scores):
+        names, values = frame_to_array(new_scores, "new_scores")
+        if set(names) != set(source.labels):
+            raise InputError(
+                f"new_scores has the columns {examples(names)}. They must be the labels of y_score: "
+                f"{examples(source.labels)}."
+            )
+        new_scores = values[:, [names.index(name) for name in source.labels]]
     fresh = as_scores(new_scores, "new_scores")
     if fresh.shape[1] != len(source.labels) or fresh.shape[0] == 0:
         raise InputError(
             f"new_scores has shape {tuple(fresh.shape)}. It must be (n_new, {len(source.labels)}), with the same "
             "labels in the same order."
         )
-    if not isinstance(fresh, CSR):
-        fresh = fresh.astype(source.dtype, copy=False)
-    (fine,) = FineCurves.of_folds([source], [source])
-    none = np.broadcast_to(np.zeros(1, np.uint8), fresh.shape)
-    unlabelled = as_source(none, fresh, labels=source.labels)
-    for _ in unlabelled.blocks():
-        pass
-    new = replace(fine, raw=Curves.from_source(unlabelled, fine.curves.candidates))
-    known = np.maximum(fine.curves.n_known, 1e-300)
-    here = np.clip(fine.curves.n_positive / known, 1e-6, 1 - 1e-6)
-    there = _expectation_maximisation(new, Calibration.fit(fine), here)
-    _warn_of_poor_fit(fine, new, there)
-    return _sigmoid((1 - damping) * _logit(here) + damping * _logit(there))
+    if isinstance(fresh, CSR):
+        fresh = fresh._replace(data=fresh.data.astype(source.dtype))
+        check_finite_entries(fresh, source.labels, name="new_scores")
+        return fresh
+    check_finite(fresh, source.labels, name="new_scores")
+    return fresh.astype(source.dtype, copy=False)
 
 
 def _expectation_maximisation(
-    new: FineCurves, calibration: Calibration, here: NDArray[np.float64], rounds: int = 200
+    fine: FineCurves, new: FineCurves, calibration: Calibration, rounds: int = 200
 ) -> NDArray[np.float64]:
+    """Return how far the shares move, in log odds, (n_labels,).
+
+    The start is the share that the calibration itself implies for the labelled scores, so that the
+    same scores give no move. Items whose score is not stored count with their share of positives.
+    """
+    old = fine.points
+    weight = old.positive + old.negative
+    unstored = np.maximum(fine.curves.n_known - fine.sums(weight), 0)
+    positive = np.maximum(fine.curves.n_positive - fine.sums(old.positive), 0)
+    here = fine.curves.n_positive / np.maximum(fine.curves.n_known, 1e-300)
+    rest = np.clip((positive + 0.5 * here) / (unstored + 0.5), 1e-9, 1 - 1e-9)
+    calibrated = fine.sums(weight * _sigmoid(calibration.log_odds(old.x, old.label)))
+    start = np.clip((calibrated + unstored * rest) / np.maximum(fine.curves.n_known, 1e-300), 1e-6, 1 - 1e-6)
     points = new.points
-    weight = points.negative
-    z = calibration.log_odds(points.x, points.label) - _logit(here)[points.label]
-    total = np.maximum(new.sums(weight), 1e-300)
-    share = here
+    z = calibration.log_odds(points.x, points.label)
+    missing = np.maximum(new.curves.n_known - new.sums(points.negative), 0)
+    share = start
     for _ in range(rounds):
-        updated = new.sums(weight * _sigmoid(z + _logit(share)[points.label])) / total
+        move = _logit(share) - _logit(start)
+        found = new.sums(points.negative * _sigmoid(z + move[points.label]))
+        updated = (found + missing * _sigmoid(_logit(rest) + move)) / np.maximum(new.curves.n_known, 1e-300)
         updated = np.clip(updated, 1e-6, 1 - 1e-6)
         if np.abs(updated - share).max() < 1e-7:
             break
         share = updated
-    return np.asarray(share)
+    return _logit(share) - _logit(start)
 
 
 def _warn_of_poor_fit(fine: FineCurves, new: FineCurves, share: NDArray[np.float64]) -> None:

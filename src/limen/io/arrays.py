@@ -77,7 +77,7 @@ def is_csr(data: Any) -> bool:
     return isinstance(data, CSR) or hasattr(data, "tocsr")
 
 
-def check_finite(scores: NDArray[Any], labels: Sequence[str], start: int = 0) -> None:
+def check_finite(scores: NDArray[Any], labels: Sequence[str], start: int = 0, name: str = "y_score") -> None:
     """Raise `InputError` if a block of scores (rows, n_labels) has NaN or an infinite value."""
     if np.isfinite(scores).all():
         return
@@ -85,7 +85,7 @@ def check_finite(scores: NDArray[Any], labels: Sequence[str], start: int = 0) ->
     row, column = (int(index) for index in np.argwhere(bad)[0])
     what = "NaN" if np.isnan(scores[row, column]) else "an infinite value"
     raise InputError(
-        f"y_score has {what} in {int(bad.any(axis=0).sum())} of {count(len(labels), 'label')} "
+        f"{name} has {what} in {int(bad.any(axis=0).sum())} of {count(len(labels), 'label')} "
         f"(first: {labels[column]!r}, row {start + row}). Scores must be finite: drop those rows "
         "or fix the model."
     )
@@ -150,13 +150,13 @@ def _as_float(array: NDArray[Any], name: str) -> NDArray[Any]:
     raise InputError(f"{name} has dtype {array.dtype}. Scores must be float16, float32, float64 or integers.")
 
 
-def check_finite_entries(csr: CSR, labels: Sequence[str], start: int = 0) -> None:
+def check_finite_entries(csr: CSR, labels: Sequence[str], start: int = 0, name: str = "y_score") -> None:
     """Raise `InputError` if a stored score is NaN or infinite."""
     bad = np.flatnonzero(~np.isfinite(csr.data))
     if len(bad):
         one_row = np.zeros((1, len(labels)))
         one_row[0, csr.indices[bad[0]]] = csr.data[bad[0]]
-        check_finite(one_row, labels, start + int(csr.row_of_entries()[bad[0]]))
+        check_finite(one_row, labels, start + int(csr.row_of_entries()[bad[0]]), name)
 
 
 def _as_csr(data: Any) -> CSR:

@@ -36,6 +36,8 @@ class Calibration:
         low = weighted_quantile(points, weight, 0.05, n_labels)
         high = weighted_quantile(points, weight, 0.9995, n_labels)
         x = np.clip(points.x, low[points.label], high[points.label])
+        center, scale = _center_and_scale(x, weight)
+        x = (x - center) / scale
         mean, precision = _platt(x, points.positive, weight), np.array([1.0, 1.0])
         offset, slope = np.full(n_labels, mean[0]), np.full(n_labels, mean[1])
         for _ in range(rounds if n_labels > 1 else 0):
@@ -56,7 +58,9 @@ class Calibration:
             spread = [((offset - mean[0]) ** 2 + c / determinant).mean()]
             spread.append(((slope - mean[1]) ** 2 + a / determinant).mean())
             precision = 1 / np.maximum(spread, 1e-4)
-        return cls(offset, np.maximum(slope, 0.05), low, high)
+        slope = slope / scale
+        least = 0.05 / np.where(high > low, high - low, 1.0)
+        return cls(offset - slope * center, np.maximum(slope, least), low, high)
 
     def log_odds(self, x: NDArray[np.float64], label: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the calibrated log odds of scores ``x`` of the given labels."""
@@ -81,19 +85,33 @@ class Calibrated(LogOddsSolver):
         """Return the cut of each label, in log odds (n_labels,)."""
         fitted = Calibration.fit(fine)
         z = fitted.log_odds(fine.points.x, fine.points.label)
-        if objective.average == "micro" and not objective.metric.by_label:
-            cuts = (one_cut(fine, z, objective) - fitted.offset) / fitted.slope
-        else:
-            cuts = _best_expected(fine, _sigmoid(z), objective)
         low, high = fine.span
-        return np.clip(cuts, low - MARGIN, high + MARGIN)
+        if objective.average != "micro" or objective.metric.by_label:
+            return np.clip(_best_expected(fine, _sigmoid(z), objective), low - MARGIN, high + MARGIN)
+        cuts = (one_cut(fine, z, objective) - fitted.offset) / fitted.slope
+        # Clipped scores share one calibrated score: all are kept, or none.
+        cuts = np.where(cuts > fitted.high, high + MARGIN, cuts)
+        return np.where(cuts <= fitted.low, low - MARGIN, cuts)
+
+
+def _center_and_scale(x: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the median and the robust standard deviation of all points; 0 and 1 where there is no spread."""
+    if not len(x):
+        return 0.0, 1.0
+    order = np.argsort(x)
+    share = np.cumsum(weight[order]) / max(weight.sum(), 1e-300)
+    at = np.minimum(np.searchsorted(share, [0.25, 0.5, 0.75]), len(x) - 1)
+    low, middle, high = map(float, x[order[at]])
+    spread = (high - low) / 1.35 or float(np.ptp(x)) or 1.0
+    return middle, spread
 
 
 def _platt(
     x: NDArray[np.float64], positive: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return offset and slope of one logistic regression for all points, held a little towards 0 and 1."""
-    fitted = np.array([0.0, 1.0])
+    share = np.clip(positive.sum() / max(weight.sum(), 1e-300), 1e-6, 1 - 1e-6)
+    fitted = np.array([np.log(share / (1 - share)), 0.0])
     for _ in range(30):
         p = _sigmoid(fitted[0] + fitted[1] * x)
         curvature, residual = weight * p * (1 - p), positive - weight * p

@@ -170,7 +170,9 @@ class Smoothed(LogOddsSolver):
         usual = positives >= 4
         typical = float(np.median(spread[usual])) if usual.any() else 1.0
         spread = np.where(usual, (spread + typical) / 2, typical)
-        return np.maximum(self.bandwidth * spread * (positives / 50) ** -0.2, 1e-3)
+        low, high = fine.span
+        least = 1e-3 * np.where(high > low, high - low, 1.0)
+        return np.maximum(self.bandwidth * spread * (positives / 50) ** -0.2, least)
 
 
 @dataclass(frozen=True)
