@@ -44,7 +44,7 @@ def refused(*args, **options):
             {"mask": [[1]]},
             "mask has dtype int64 and shape (1, 1). It must be bool of shape (1, 1)",
         ),
-        (([[1]], [[0.5]]), {"mask": [True]}, "mask has dtype bool and shape (1,)"),
+        (([[1, 0]], [[0.5, 0.2]]), {"mask": [True]}, "mask has dtype bool and shape (1, 1)"),
         (([[1]], [[0.5]]), {"sample_weight": [1, 2]}, "sample_weight has shape (2,). It must be (1,)"),
         ((sparse.csr_array([[1, 0]]), [[0.5]]), {}, "y_true has shape (1, 2), y_score (1, 1)"),
         (([["a"], []], [[0.5]]), {"labels": ["a"]}, "y_true has shape (2, 1), y_score (1, 1)"),

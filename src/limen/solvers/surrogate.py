@@ -95,7 +95,7 @@ class SurrogateGradient:
     epochs: int = 100
     batch_size: int | None = None
     keep: Literal["last", "best"] = "last"
-    bins: int | None = 2048
+    bins: int | None = 1024
 
     def __post_init__(self) -> None:
         if self.surrogate not in SURROGATES:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError
-from limen.io.sources import Entries, Source, flatten
+from limen.io.sources import Entries, Rows, Source, flatten
 from limen.solvers.base import Problem
 
 Space = Literal["probability", "logit", "rank"]
@@ -189,10 +189,15 @@ class Table:
         n_labels = len(problem.labels)
         low, high = np.full(n_labels, np.inf), np.full(n_labels, -np.inf)
         for block in problem.blocks(check=False):
-            entries = flatten(block)
-            x = scale.forward(entries.scores, entries.label)
-            np.minimum.at(low, entries.label, x)
-            np.maximum.at(high, entries.label, x)
+            if isinstance(block, Rows) and not isinstance(scale, Rank) and block.truth.min(initial=0) >= 0:
+                found = np.concatenate([block.scores.min(axis=0), block.scores.max(axis=0)])
+                label = np.tile(np.arange(n_labels), 2)
+            else:
+                entries = flatten(block)
+                found, label = entries.scores, entries.label
+            x = scale.forward(found, label)
+            np.minimum.at(low, label, x)
+            np.maximum.at(high, label, x)
         width = np.where(high > low, high - low, 1.0)
         weight, moment = np.zeros((2, 2 * n_labels * bins))
         for block in problem.blocks(check=False):
