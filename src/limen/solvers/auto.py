@@ -27,7 +27,7 @@ class Auto(LogOddsSolver):
     folds : int
         For cross-fitting.
     samples : int
-        Bootstrap samples of the bagged cuts; half as many in each fold.
+        Bootstrap samples of the bagged cuts; a third as many in each fold.
     strength : float
         A label with this many positives takes its "balanced" cut halfway between the bagged and the
         calibrated one.
@@ -101,7 +101,7 @@ class Auto(LogOddsSolver):
     ) -> NDArray[np.float64]:
         """Return the cuts of every mixture, (mixtures, n_labels)."""
         if draws is None:
-            draws = Bagged(max(1, self.samples // 2)).draws(fine, objective, random_state)
+            draws = Bagged(max(1, self.samples // 3)).draws(fine, objective, random_state)
         bagged = draws.mean(axis=0)
         calibrated = Calibrated().cuts(fine, objective, random_state)
         positives = fine.raw.n_positive
