@@ -75,8 +75,7 @@ class Bootstrap:
 
         One pass over the data. Memory is that of a block and of the counts of the resamples.
         """
-        pooled = objective.average == "micro" and not objective.metric.by_label
-        counts = self._counts(parts, pooled)
+        counts = self._counts(parts, objective.pooled)
         return np.array([objective(*counts[:, sample]) for sample in range(counts.shape[1])])
 
     def values_by_label(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
@@ -121,8 +120,7 @@ def measure(
     total = [count_decisions((part.source,), part.values, part.rule, check=False) for part in parts]
     value = objective(*(np.add.reduce(counts) for counts in zip(*total, strict=True)))
     # Counts by label of many items cost most of the time, and fewer resamples do for an interval.
-    by_label = objective.average != "micro" or objective.metric.by_label
-    large = by_label and n_items * len(parts[0].source.labels) > LARGE
+    large = not objective.pooled and n_items * len(parts[0].source.labels) > LARGE
     samples = SAMPLES // 4 if large else SAMPLES
     resampled = Bootstrap.over(n_items, groups, random_state, samples).values(parts, objective)
     return Interval(value, *map(float, percentiles(resampled, value)))

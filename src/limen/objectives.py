@@ -44,6 +44,11 @@ class Objective:
             raise InputError(f"zero_division={self.zero_division} is not usable. It must be a number from 0 to 1.")
 
     @property
+    def pooled(self) -> bool:
+        """Whether counts summed over labels are all that the objective needs."""
+        return self.average == "micro" and not self.metric.by_label
+
+    @property
     def structure(self) -> Structure:
         """What a solver can rely on."""
         if self.average != "micro":
@@ -74,7 +79,7 @@ class Objective:
     def with_one_changed(self, tp: Any, pp: Any, p: Any, n: Any, new_tp: Any, new_pp: Any) -> NDArray[np.float64]:
         """Return, for each label, the objective if that label alone had the new counts, (n_labels,)."""
         metric, zero = self.metric, self.zero_division
-        if self.average == "micro" and not metric.by_label:
+        if self.pooled:
             return np.asarray(metric(tp.sum() - tp + new_tp, pp.sum() - pp + new_pp, p.sum(), n.sum(), zero))
         weight = metrics.ratio(n, n.sum(), 0.0) if self.average == "micro" else self.label_weights(p)
         change = self.of_labels(new_tp, new_pp, p, n) - self.of_labels(tp, pp, p, n)

@@ -18,6 +18,7 @@ from limen.io.frames import frame_to_array, is_frame
 from limen.io.sources import DenseSource, SparseSource, as_source
 from limen.solvers.calibrated import Calibration
 from limen.solvers.fine import FineCurves
+from limen.solvers.tables import logit, sigmoid
 
 
 def estimate_prevalence(
@@ -72,9 +73,9 @@ def estimate_prevalence(
     moved = _expectation_maximisation(fine, new, Calibration.fit(fine))
     both = (curves.n_positive > 0) & (curves.n_positive < curves.n_known)
     safe = np.where(both, here, 0.5)
-    there = np.where(both, _sigmoid(_logit(safe) + moved), here)
+    there = np.where(both, sigmoid(logit(safe) + moved), here)
     _warn_of_poor_fit(fine, new, there)
-    return np.where(both, _sigmoid(_logit(safe) + damping * moved), here)
+    return np.where(both, sigmoid(logit(safe) + damping * moved), here)
 
 
 def _new_scores(new_scores: Any, source: DenseSource | SparseSource) -> NDArray[Any] | CSR:
@@ -115,21 +116,21 @@ def _expectation_maximisation(
     positive = np.maximum(fine.curves.n_positive - fine.sums(old.positive), 0)
     here = fine.curves.n_positive / np.maximum(fine.curves.n_known, 1e-300)
     rest = np.clip((positive + 0.5 * here) / (unstored + 0.5), 1e-9, 1 - 1e-9)
-    calibrated = fine.sums(weight * _sigmoid(calibration.log_odds(old.x, old.label)))
+    calibrated = fine.sums(weight * sigmoid(calibration.log_odds(old.x, old.label)))
     start = np.clip((calibrated + unstored * rest) / np.maximum(fine.curves.n_known, 1e-300), 1e-6, 1 - 1e-6)
     points = new.points
     z = calibration.log_odds(points.x, points.label)
     missing = np.maximum(new.curves.n_known - new.sums(points.negative), 0)
     share = start
     for _ in range(rounds):
-        move = _logit(share) - _logit(start)
-        found = new.sums(points.negative * _sigmoid(z + move[points.label]))
-        updated = (found + missing * _sigmoid(_logit(rest) + move)) / np.maximum(new.curves.n_known, 1e-300)
+        move = logit(share) - logit(start)
+        found = new.sums(points.negative * sigmoid(z + move[points.label]))
+        updated = (found + missing * sigmoid(logit(rest) + move)) / np.maximum(new.curves.n_known, 1e-300)
         updated = np.clip(updated, 1e-6, 1 - 1e-6)
         if np.abs(updated - share).max() < 1e-7:
             break
         share = updated
-    return _logit(share) - _logit(start)
+    return logit(share) - logit(start)
 
 
 def _warn_of_poor_fit(fine: FineCurves, new: FineCurves, share: NDArray[np.float64]) -> None:
@@ -153,11 +154,3 @@ def _warn_of_poor_fit(fine: FineCurves, new: FineCurves, share: NDArray[np.float
             LimenWarning,
             stacklevel=3,
         )
-
-
-def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 0.5 * (1 + np.tanh(0.5 * x))
-
-
-def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.log(p) - np.log1p(-p))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from limen.objectives import Objective
 from limen.solvers.fine import MARGIN, FineCurves
 from limen.solvers.regularised import LogOddsSolver, one_cut, weighted_quantile
+from limen.solvers.tables import sigmoid
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Calibration:
         offset, slope = np.full(n_labels, mean[0]), np.full(n_labels, mean[1])
         for _ in range(rounds if n_labels > 1 else 0):
             for _ in range(3):
-                p = _sigmoid(offset[points.label] + slope[points.label] * x)
+                p = sigmoid(offset[points.label] + slope[points.label] * x)
                 residual, curvature = points.positive - weight * p, weight * p * (1 - p)
                 by_offset = fine.sums(residual) - precision[0] * (offset - mean[0])
                 by_slope = fine.sums(residual * x) - precision[1] * (slope - mean[1])
@@ -86,8 +87,8 @@ class Calibrated(LogOddsSolver):
         fitted = Calibration.fit(fine)
         z = fitted.log_odds(fine.points.x, fine.points.label)
         low, high = fine.span
-        if objective.average != "micro" or objective.metric.by_label:
-            return np.clip(_best_expected(fine, _sigmoid(z), objective), low - MARGIN, high + MARGIN)
+        if not objective.pooled:
+            return np.clip(_best_expected(fine, sigmoid(z), objective), low - MARGIN, high + MARGIN)
         cuts = (one_cut(fine, z, objective) - fitted.offset) / fitted.slope
         # Clipped scores share one calibrated score: all are kept, or none.
         cuts = np.where(cuts > fitted.high, high + MARGIN, cuts)
@@ -113,7 +114,7 @@ def _platt(
     share = np.clip(positive.sum() / max(weight.sum(), 1e-300), 1e-6, 1 - 1e-6)
     fitted = np.array([np.log(share / (1 - share)), 0.0])
     for _ in range(30):
-        p = _sigmoid(fitted[0] + fitted[1] * x)
+        p = sigmoid(fitted[0] + fitted[1] * x)
         curvature, residual = weight * p * (1 - p), positive - weight * p
         gradient = np.array([residual.sum(), (residual * x).sum()]) - 1e-3 * (fitted - [0.0, 1.0])
         off = (curvature * x).sum()
@@ -155,7 +156,3 @@ def _cumulated(values: NDArray[np.float64], label: NDArray[np.int64], n_labels: 
     total = np.cumsum(values)
     before = np.concatenate([[0.0], np.cumsum(np.bincount(label, values, n_labels))])
     return np.asarray(total - before[label])
-
-
-def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 0.5 * (1 + np.tanh(0.5 * x))

@@ -51,7 +51,7 @@ def one_cut(fine: FineCurves, z: NDArray[np.float64], objective: Objective, most
         return float(z.max(initial=0.0)) + 1
     # A cut keeps all points that stand at the same place.
     own = np.unique(np.searchsorted(-falling, -falling[own], side="right") - 1)
-    if objective.average == "micro" and not objective.metric.by_label:
+    if objective.pooled:
         tp = np.cumsum(points.positive[order])
         pp = tp + np.cumsum(points.negative[order])
         values = objective.metric(tp[own], pp[own], p.sum(), n.sum(), objective.zero_division)

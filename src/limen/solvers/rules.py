@@ -54,7 +54,7 @@ class Shared:
     def solve(self, problem: Problem) -> Solution:
         """Return the threshold, once for each label."""
         objective, n_labels = problem.objective, len(problem.labels)
-        if objective.average == "micro" and not objective.metric.by_label:
+        if objective.pooled:
             pooled = Problem(objective, (_Pooled(problem.sources, problem.dtype),))
             index = Enumeration().solve(replace(pooled, objective=replace(objective, average="macro"))).index
             assert index is not None

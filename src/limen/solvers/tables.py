@@ -38,11 +38,11 @@ class Probability:
     def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return probabilities."""
         scores = scores.astype(np.float64)
-        return _sigmoid(scores) if self.from_logits else scores
+        return sigmoid(scores) if self.from_logits else scores
 
     def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return thresholds on the scale of the scores; never and always where none is left."""
-        return _logit(np.clip(thresholds, 0, 1)) if self.from_logits else thresholds
+        return logit(np.clip(thresholds, 0, 1)) if self.from_logits else thresholds
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,15 @@ class Logit:
         scores = scores.astype(np.float64)
         if self.from_logits:
             return np.asarray(np.clip(scores, -FARTHEST, FARTHEST))
-        return _logit(np.clip(scores, self.above_0, 1 - self.below_1))
+        return logit(np.clip(scores, self.above_0, 1 - self.below_1))
 
     def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return thresholds on the scale of the scores; beyond where scores are held, always and never."""
         if self.from_logits:
             low, high, back = -FARTHEST, FARTHEST, thresholds
         else:
-            low, high = (float(_logit(np.array(p))) for p in (self.above_0, 1 - self.below_1))
-            back = _sigmoid(thresholds)
+            low, high = (float(logit(np.array(p))) for p in (self.above_0, 1 - self.below_1))
+            back = sigmoid(thresholds)
         lowest = -np.inf if self.from_logits else 0.0
         return np.where(thresholds <= low, lowest, np.where(thresholds > high, np.inf, back))
 
@@ -249,10 +249,12 @@ def _totals(sources: Iterable[Source]) -> NDArray[np.float64]:
     return np.asarray(np.add.reduce([(t.positive * 1.0, t.known * 1.0) for t in totals]))
 
 
-def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return probabilities of log odds."""
     return 0.5 * (1 + np.tanh(0.5 * x))
 
 
-def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+def logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log odds of probabilities; -inf at 0 and inf at 1."""
     with np.errstate(divide="ignore"):
         return np.log(p) - np.log1p(-p)
