@@ -58,7 +58,7 @@ name and rows by id. FILE.npz:KEY picks one array of an .npz file.
 @click.version_option(package_name="limen")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
-    r"""Decision thresholds for multi-label classifiers.
+    """Decision thresholds for multi-label classifiers.
 
     \b
     limen demo                                     see it work on real data
@@ -107,7 +107,7 @@ def tune(
     adapt_to: str | None,
     seed: int,
 ) -> None:
-    r"""Find the thresholds that serve a metric, and write them to a JSON file.
+    """Find the thresholds that serve a metric, and write them to a JSON file.
 
     \b
     limen tune scores.csv labels.csv
@@ -156,7 +156,7 @@ def tune(
     help="id and tag;tag, a 0/1 column a label, or a line a tag.",
 )
 def apply_(scores: str, thresholds: str, output: str, layout: Any) -> None:
-    r"""Decide which labels each item gets, and write them.
+    """Decide which labels each item gets, and write them.
 
     \b
     limen apply new_scores.csv thresholds.json -o tags.csv
@@ -200,7 +200,7 @@ def evaluate(
     groups: str | None,
     curve: bool,
 ) -> None:
-    r"""Measure thresholds on labelled data: the metric, and a table by label.
+    """Measure thresholds on labelled data: the metric, and a table by label.
 
     THRESHOLDS is a file of `limen tune`, or one number for all labels.
 
@@ -267,7 +267,7 @@ def compare(
     jobs: int,
     seed: int,
 ) -> None:
-    r"""Compare methods on items they were not tuned on.
+    """Compare methods on items they were not tuned on.
 
     \b
     limen compare scores.csv labels.csv
@@ -321,7 +321,7 @@ def learning_curve_(
     groups: str | None,
     seed: int,
 ) -> None:
-    r"""Show how the metric on new items grows with the number of items tuned on.
+    """Show how the metric on new items grows with the number of items tuned on.
 
     \b
     limen learning-curve scores.csv labels.csv

@@ -181,6 +181,7 @@ def test_demo_replaces_nothing_of_the_users(tmp_path):
 def test_help_has_text_and_examples(command, tmp_path):
     done = run(*filter(None, [command]), "--help", cwd=tmp_path, check=0)
     assert "Usage: limen" in done.stdout
+    assert "\\b" not in done.stdout
     if command not in ("demo", "methods"):
         assert f"limen {command}".strip() in done.stdout.split("Usage", 1)[1].split("\n", 1)[1]
 
