@@ -6,7 +6,9 @@ items are called by name; at most five examples are given, and a total.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
+from typing import Any
 
 
 class LimenError(Exception):
@@ -54,6 +56,34 @@ def examples(names: Iterable[object], *, most: int = 5) -> str:
     names = [str(name) for name in names]
     shown = ", ".join(repr(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def require(package: str, *, extra: str, user: str | None = None) -> Any:
+    """Return the optional package of this name, imported.
+
+    Parameters
+    ----------
+    package : str
+        What to import, such as ``"onnx"`` or ``"sklearn"``.
+    extra : str
+        The extra of limen that installs it.
+    user : str, optional
+        Who needs it; ``limen.`` and the name of the extra, if left out.
+
+    Raises
+    ------
+    MissingDependencyError
+        If it is not installed; the message has the command that installs it.
+    """
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != package.partition(".")[0]:
+            raise
+        raise MissingDependencyError(
+            f"{user or f'limen.{extra}'} needs {package}, which is not installed: "
+            f'pip install "limen[{extra}]"'
+        ) from error
 
 
 def count(number: int, noun: str) -> str:

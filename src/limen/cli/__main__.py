@@ -1,0 +1,5 @@
+"""``python -m limen.cli``."""
+
+from limen.cli import main
+
+main()

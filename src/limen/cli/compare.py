@@ -1,0 +1,102 @@
+"""`limen compare` and `limen learning-curve`: what to expect on new data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from limen.cli.console import busy, progress, say
+from limen.cli.inputs import groups_of, read_both
+from limen.cli.options import FILES, GROUPS, SEED, objective_options
+
+
+@click.command(epilog=FILES)
+@click.argument("scores")
+@click.argument("labels")
+@click.option(
+    "--methods", default="fixed:0.5,shared,sgl,exact,auto", show_default=True, help="Separated by commas."
+)
+@objective_options
+@click.option("--cv", type=int, default=5, show_default=True, help="Number of folds.")
+@click.option("--repeats", type=int, default=1, show_default=True, help="How often folds are drawn.")
+@GROUPS
+@click.option("--jobs", type=int, default=1, show_default=True, help="Tunings at a time.")
+@SEED
+def compare(
+    scores: str,
+    labels: str,
+    methods: str,
+    objective: dict[str, Any],
+    cv: int,
+    repeats: int,
+    groups: str | None,
+    jobs: int,
+    seed: int,
+) -> None:
+    """Compare methods on items they were not tuned on.
+
+    \b
+    limen compare scores.csv labels.csv
+    limen compare scores.csv labels.csv --methods fixed:0.5,exact --average macro --cv 10
+    """
+    import limen
+
+    with busy(f"reading {scores} and {labels}"):
+        joined = read_both(scores, labels)
+    with progress("comparing") as tick:
+        result = limen.compare(
+            joined.y_true,
+            joined.y_score,
+            labels=joined.labels,
+            methods=[name.strip() for name in methods.split(",") if name.strip()],
+            **objective,
+            cv=cv,
+            repeats=repeats,
+            groups=groups_of(groups, joined),
+            n_jobs=jobs,
+            random_state=seed,
+            progress=tick,
+        )
+    say(result)
+
+
+@click.command(name="learning-curve", epilog=FILES)
+@click.argument("scores")
+@click.argument("labels")
+@click.option("--method", default="auto", show_default=True, help="`limen methods` lists all.")
+@objective_options
+@click.option("--cv", type=int, default=5, show_default=True, help="Number of folds.")
+@GROUPS
+@SEED
+def learning_curve_(
+    scores: str,
+    labels: str,
+    method: str,
+    objective: dict[str, Any],
+    cv: int,
+    groups: str | None,
+    seed: int,
+) -> None:
+    """Show how the metric on new items grows with the number of items tuned on.
+
+    \b
+    limen learning-curve scores.csv labels.csv
+    """
+    from limen.learning_curve import learning_curve
+
+    with busy(f"reading {scores} and {labels}"):
+        joined = read_both(scores, labels)
+    with progress("tuning") as tick:
+        result = learning_curve(
+            joined.y_true,
+            joined.y_score,
+            labels=joined.labels,
+            method=method,
+            **objective,
+            cv=cv,
+            groups=groups_of(groups, joined),
+            random_state=seed,
+            progress=tick,
+        )
+    say(result)

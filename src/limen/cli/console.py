@@ -1,0 +1,52 @@
+"""What the commands say on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+
+def say(*objects: Any) -> None:
+    """Print text, tables and other rich objects; square brackets in text are text."""
+    console().print(*objects, markup=False)
+
+
+def console(*, stderr: bool = False) -> Any:
+    """Return the terminal that rich prints on."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Show that something is under way, if anybody looks."""
+    terminal = console(stderr=True)
+    if not terminal.is_terminal:
+        yield
+        return
+    with terminal.status(what):
+        yield
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Give a function ``(step, steps, note)`` that moves a progress bar on stderr."""
+    from rich.progress import Progress
+
+    terminal = console(stderr=True)
+    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+
+        def tick(step: int, steps: int, note: str) -> None:
+            bar.update(task, completed=step, total=steps, description=f"{what}: {note}")
+
+        yield tick
+
+
+def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Say a warning in one line on stderr."""
+    click.echo(f"limen: warning: {message}", err=True)

@@ -1,0 +1,93 @@
+"""`limen evaluate`: how thresholds do on labelled files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from limen.cli.console import busy, progress, say
+from limen.cli.inputs import groups_of, joined_in_order, metric_of, read_both, thresholds_of, write_rows
+from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS
+
+if TYPE_CHECKING:
+    from limen.io.joining import Joined
+
+
+@click.command(epilog=FILES)
+@click.argument("scores")
+@click.argument("labels")
+@click.argument("thresholds")
+@click.option("--metric", help="Instead of the one tuned for.")
+@BETA
+@COSTS
+@click.option("--average", type=AVERAGES, help="Instead of the one tuned for.")
+@click.option("-o", "--output", help="Also write the table by label to this .csv file.")
+@click.option("--baseline", metavar="THRESHOLDS", help="Compare with these, a file or a number.")
+@GROUPS
+@click.option("--learning-curve", "curve", is_flag=True, help="Show how more labelled items would help.")
+def evaluate(
+    scores: str,
+    labels: str,
+    thresholds: str,
+    metric: str | None,
+    beta: float | None,
+    costs: str | None,
+    average: str | None,
+    output: str | None,
+    baseline: str | None,
+    groups: str | None,
+    curve: bool,
+) -> None:
+    """Measure thresholds on labelled data: the metric, and a table by label.
+
+    THRESHOLDS is a file of `limen tune`, or one number for all labels.
+
+    \b
+    limen evaluate test_scores.csv test_labels.csv thresholds.json
+    limen evaluate test_scores.csv test_labels.csv 0.5
+    """
+    import limen
+    from limen.thresholds import Thresholds
+
+    chosen = thresholds_of(thresholds)
+    with busy(f"reading {scores} and {labels}"):
+        joined = read_both(scores, labels)
+    names = joined.labels
+    if isinstance(chosen, Thresholds):
+        joined, names = joined_in_order(joined, chosen), chosen.labels
+    result = limen.evaluate(
+        joined.y_true,
+        joined.y_score,
+        chosen,
+        labels=names,
+        metric=None if metric is None else metric_of(metric, beta, costs),
+        average=average,
+        baseline=None if baseline is None else thresholds_of(baseline),
+        groups=groups_of(groups, joined),
+    )
+    if output is not None:
+        write_rows(output, result.table)
+    say(result)
+    if curve:
+        _print_learning_curve(joined, chosen, result, groups)
+    if output is not None:
+        say(f"wrote {output}")
+
+
+def _print_learning_curve(joined: Joined, chosen: Any, result: Any, groups: str | None) -> None:
+    """Show what tuning on ever more of the same items gives, by the method that made the thresholds."""
+    from limen.learning_curve import learning_curve
+
+    with progress("tuning") as tick:
+        curve = learning_curve(
+            joined.y_true,
+            joined.y_score,
+            labels=joined.labels,
+            method=getattr(chosen, "method", "auto"),
+            metric=result.metric,
+            average=result.average,
+            groups=groups_of(groups, joined),
+            progress=tick,
+        )
+    say(curve)

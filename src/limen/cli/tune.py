@@ -1,0 +1,104 @@
+"""`limen tune`: from files to thresholds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from limen.cli.console import busy, progress, say
+from limen.cli.inputs import groups_of, prevalence_of, read_both
+from limen.cli.options import FILES, GROUPS, SEED, objective_options
+from limen.errors import examples
+
+if TYPE_CHECKING:
+    from limen.thresholds import Thresholds
+
+
+FEW_POSITIVES = 20
+
+
+@click.command(epilog=FILES)
+@click.argument("scores")
+@click.argument("labels")
+@click.option("-o", "--output", default="thresholds.json", show_default=True, help="Where to write.")
+@objective_options
+@click.option("--method", default="auto", show_default=True, help="`limen methods` lists all.")
+@click.option(
+    "--placement",
+    type=click.Choice(["midpoint", "score"]),
+    default="midpoint",
+    show_default=True,
+    help="Halfway between two scores, or at the lowest kept one.",
+)
+@click.option("--min-positive", type=float, default=0.0, help="auto: labels with fewer lean on all labels.")
+@GROUPS
+@click.option("--target-prevalence", metavar="FILE", help="A file of label, share of positives where it is used.")
+@click.option("--adapt-to", metavar="SCORES", help="Unlabelled scores to estimate these shares from.")
+@SEED
+def tune(
+    scores: str,
+    labels: str,
+    output: str,
+    objective: dict[str, Any],
+    method: str,
+    placement: Any,
+    min_positive: float,
+    groups: str | None,
+    target_prevalence: str | None,
+    adapt_to: str | None,
+    seed: int,
+) -> None:
+    """Find the thresholds that serve a metric, and write them to a JSON file.
+
+    \b
+    limen tune scores.csv labels.csv
+    limen tune scores.parquet tags.tsv --metric fbeta --beta 0.5 --average macro
+    limen tune data.npz data.npz --method sgl -o sgl.json
+    """
+    import limen
+
+    with busy(f"reading {scores} and {labels}"):
+        joined = read_both(scores, labels)
+    with progress(f"tuning ({method})") as tick:
+        thresholds = limen.tune(
+            joined.y_true,
+            joined.y_score,
+            labels=joined.labels,
+            **objective,
+            method=method,
+            placement=placement,
+            min_positive=min_positive,
+            groups=groups_of(groups, joined),
+            target_prevalence=prevalence_of(target_prevalence, adapt_to, joined),
+            random_state=seed,
+            progress=lambda step, steps, value: tick(step, steps, f"{value:.4f}"),
+        )
+    thresholds.save(output)
+    _print_tuned(thresholds)
+    if thresholds.never:
+        say(f"never given: {examples(thresholds.never)}")
+    say(f"wrote {output} ({len(thresholds.labels)} labels)")
+    if thresholds.expected is None:
+        say("That is the fit. What new data will give: limen compare, or limen evaluate.")
+
+
+def _print_tuned(thresholds: Thresholds) -> None:
+    """Say what was tuned, what to expect, and what is poorly known."""
+    if thresholds.expected is None:
+        say(thresholds.summary())
+        return
+    value, low, high = (100 * number for number in thresholds.expected)
+    say(
+        f"{thresholds.objective}: fits {100 * thresholds.value:.1f} %, expect {value:.1f} % on new items "
+        f"(95 % {low:.1f} to {high:.1f})",
+    )
+    weights = thresholds.details.get("weights", {})
+    mixture = ", ".join(f"{100 * share:.0f} % {name}" for name, share in weights.items() if share >= 0.005)
+    say(f"chosen by cross-fitting: {mixture}")
+    leaning = thresholds.details.get("leaning_on_pool", [])
+    if 0 < len(leaning) < len(thresholds.labels):
+        say(f"leaning on all labels: {examples(leaning)}")
+    few = [x for x, p in zip(thresholds.labels, thresholds.counts.p, strict=True) if p < FEW_POSITIVES]
+    if few:
+        say(f"fewer than {FEW_POSITIVES} positives, annotate more: {examples(few)}")
