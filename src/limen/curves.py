@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from limen.errors import InputError, MergeError, examples
 from limen.io.arrays import working_dtype
-from limen.io.sources import Entries, Rows, Source, as_chunk_source, as_source
+from limen.io.chunks import as_chunk_source
+from limen.io.sources import Entries, Rows, Source, as_source
 
 Placement = Literal["midpoint", "score"]
 

@@ -130,7 +130,7 @@ class Thresholds:
         if is_csr(y_score):
             return self._decide_sparse(y_score)
         if is_frame(y_score):
-            y_score = self._by_name(y_score)
+            y_score = frame_to_array(y_score, "y_score", only=self.labels)[1]
         scores = as_scores(y_score)
         assert isinstance(scores, np.ndarray)
         if scores.shape[1] != len(self.labels):
@@ -163,16 +163,6 @@ class Thresholds:
         from scipy.sparse import csr_array
 
         return csr_array(parts, shape=csr.shape)
-
-    def _by_name(self, frame: Any) -> NDArray[Any]:
-        columns, values = frame_to_array(frame, "y_score")
-        missing = [name for name in self.labels if name not in set(columns)]
-        if missing:
-            raise InputError(
-                f"y_score has no column for {examples(missing)}. Every label of the thresholds needs its column."
-            )
-        position = {name: k for k, name in enumerate(columns)}
-        return values[:, [position[name] for name in self.labels]]
 
     def save(self, path: str | Path) -> None:
         """Write the thresholds as JSON: the whole file, or nothing.

@@ -49,9 +49,10 @@ def tune(
     y_true : array-like (n_items, n_labels) of 0/1, bool, or float with NaN for unknown; scipy sparse;
         masked array; or n_items lists of label names. Or `Curves`, and no ``y_score``.
     y_score : array-like (n_items, n_labels) of finite numbers: dense, memory map, scipy sparse,
-        tensor, or frame
+        tensor (torch, or any that speaks DLPack), or frame (pandas, Polars, PyArrow)
         Probabilities, logits or any other real scores; only their order within a label matters to
-        the exact methods.
+        the exact methods. Two frames are joined: columns by label name, rows by id where both have
+        an id column or pandas indexes of the same items; each may be wide or long (id, label, score).
     metric : str, dict or Metric
         A name of `limen.metrics.METRICS` ("f1", "mcc", ...), a dict such as
         ``{"name": "fbeta", "beta": 2}``, or a metric object.

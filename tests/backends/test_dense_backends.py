@@ -205,8 +205,30 @@ def test_tensors(dtype):
     as_numpy = y_score.detach().float().numpy() if dtype == "bfloat16" else y_score.detach().numpy()
     y_true = torch.tensor(problem.y_true)
     assert curves_of(y_true, y_score) == curves_of(problem.y_true, as_numpy)
-    t = limen.tune(y_true, y_score, method="exact")
+    t = limen.tune(y_true, y_score, method="fixed:0.3")
     assert t.decide(y_score).dtype == bool
+
+
+class Exchanged:
+    """An array of another library, of which nothing is known but the exchange protocol."""
+
+    def __init__(self, array):
+        self._array = array
+
+    def __dlpack__(self, **options):
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._array.__dlpack_device__()
+
+
+@pytest.mark.parametrize("dtype", SCORE_DTYPES)
+def test_arrays_that_speak_dlpack(dtype):
+    problem = plain(1, dtype=dtype)
+    y_score, y_true = Exchanged(problem.y_score.copy()), Exchanged(problem.y_true.copy())
+    assert curves_of(y_true, y_score) == curves_of(*problem[:2])
+    t = limen.tune(y_true, y_score, method="fixed:0.3")
+    np.testing.assert_array_equal(t.decide(y_score), t.decide(problem.y_score))
 
 
 def test_curves_are_equal_only_if_all_of_them_is():

@@ -135,7 +135,7 @@ def test_names_that_do_not_match(make):
     y_score = framed(make, problem.y_score)
     with pytest.raises(InputError) as caught:
         curves_of(problem, framed(make, problem.y_true, ["dog", "fish", "bird"]), y_score)
-    assert "y_true lacks 'cat', and has 'fish' beyond those of y_score" in str(caught.value)
+    assert "y_score and y_true name different labels: 'cat' only in the scores" in str(caught.value)
     with pytest.raises(InputError, match="labels differs from the column names of y_score"):
         curves_of(problem, problem.y_true, y_score, labels=["cat", "dog", "bird"])
 
@@ -171,12 +171,89 @@ def test_repeated_columns_are_refused():
         Curves.from_arrays([[1, 0], [0, 1]], frame)
 
 
-def test_the_index_of_a_pandas_frame_does_not_matter():
+@pytest.mark.parametrize("index", [None, range(8, 0, -1), list("ABCDEFGH")])
+def test_rows_of_pandas_frames_without_shared_ids_are_joined_by_position(index):
     pandas = pytest.importorskip("pandas")
     problem, expected = case(1)
-    y_true = pandas.DataFrame(problem.y_true, columns=LABELS, index=range(8, 0, -1))
+    y_true = pandas.DataFrame(problem.y_true, columns=LABELS, index=index)
     y_score = pandas.DataFrame(problem.y_score, columns=LABELS, index=list("abcdefgh"))
     assert curves_of(problem, y_true, y_score) == expected
+
+
+def test_rows_are_joined_by_the_index_where_both_frames_name_the_same_items():
+    pandas = pytest.importorskip("pandas")
+    problem, expected = case(1)
+    y_true = pandas.DataFrame(problem.y_true, columns=LABELS, index=list("abcdefgh"))
+    y_score = pandas.DataFrame(problem.y_score, columns=LABELS, index=list("abcdefgh"))
+    shuffled = y_true.sample(frac=1, random_state=0)
+    assert curves_of(problem, shuffled, y_score) == expected
+    with pytest.raises(InputError, match=r"indexes of y_score and y_true share 7 of 8 and 8 rows, or repeat some"):
+        curves_of(problem, y_true.rename(index={"a": "z"}), y_score)
+
+
+@every_library
+@pytest.mark.parametrize("dtype", SCORE_DTYPES)
+def test_ids_join_the_rows_of_wide_frames(make, dtype):
+    problem, expected = case(3, dtype=dtype)
+    ids = np.array([f"clip {k}" for k in range(8)])
+    order = np.random.default_rng(0).permutation(8)
+    y_score = make({"clip": ids, **{name: problem.y_score[:, k].copy() for k, name in enumerate(LABELS)}})
+    y_true = make({"clip": ids[order], **{name: problem.y_true[order, k] for k, name in enumerate(LABELS)}})
+    assert curves_of(problem, y_true, y_score) == expected
+    numbered = make({"id": np.arange(8) * 3, **{n: problem.y_score[:, k].copy() for k, n in enumerate(LABELS)}})
+    labelled = make({"id": order * 3, **{name: problem.y_true[order, k] for k, name in enumerate(LABELS)}})
+    assert curves_of(problem, labelled, numbered) == expected
+    twice = make({"clip": ids[[0, 0]], "dog": [1, 0], "cat": [1, 0], "bird": [0, 1]})
+    with pytest.raises(InputError, match=r"y_true repeats 1 id in 'clip': 'clip 0'\. Every item needs one row\."):
+        curves_of(problem, twice, y_score)
+
+
+@every_library
+@pytest.mark.parametrize("dtype", SCORE_DTYPES)
+def test_long_frames(make, dtype):
+    problem, expected = case(4, dtype=dtype, weighted=False)
+    row, label = (part.ravel() for part in np.indices(problem.y_score.shape))
+    clips, names = np.array([f"clip {k}" for k in range(8)]), np.array(LABELS)
+    y_score = make({"clip_id": clips[row], "label": names[label], "score": problem.y_score.ravel()})
+    known = ~np.isnan(problem.y_true.ravel())
+    truth = {"clip_id": clips[row][known], "label": names[label][known]}
+    y_true = make({**truth, "value": problem.y_true.ravel()[known]})
+    assert curves_of(problem, y_true, y_score) == expected
+    wide = make({"clip_id": clips, **{name: problem.y_score[:, k].copy() for k, name in enumerate(LABELS)}})
+    assert curves_of(problem, y_true, wide) == expected
+    some = problem.y_score.ravel() > np.median(problem.y_score)
+    part = make({"clip_id": clips[row][some], "label": names[label][some], "score": problem.y_score.ravel()[some]})
+    if len(set(clips[row][some])) < 8:
+        with pytest.raises(InputError, match="have labels but no scores"):
+            curves_of(problem, y_true, part)
+    with pytest.raises(InputError, match=r"y_score lists 1 pair of id and label more than once"):
+        curves_of(problem, y_true, make({"id": ["a", "a"], "label": ["x", "x"], "score": [0.5, 0.25]}))
+
+
+@every_library
+def test_tags_in_a_frame(make):
+    problem, expected = case(5, unknown=False, weighted=False)
+    clips = [f"clip {k}" for k in range(8)]
+    wide = make({"id": clips, **{name: problem.y_score[:, k].copy() for k, name in enumerate(LABELS)}})
+    tags = [";".join(np.array(LABELS)[row == 1]) for row in problem.y_true]
+    assert curves_of(problem, make({"id": clips, "tags": tags}), wide) == expected
+    pairs = [(clip, tag or None) for clip, given in zip(clips, tags, strict=True) for tag in given.split(";")]
+    listed = make({"id": [clip for clip, _ in pairs], "label": [tag for _, tag in pairs]})
+    assert curves_of(problem, listed, wide) == expected
+    if make is not pandas_frame:
+        lists = make({"id": clips, "tags": [given.split(";") if given else [] for given in tags]})
+        assert curves_of(problem, lists, wide) == expected
+
+
+@every_library
+def test_rows_of_frames_without_an_id_or_a_label_are_refused(make):
+    scores = make({"id": ["a", "b"], "dog": [0.5, 0.25]})
+    with pytest.raises(InputError, match=r"y_true has no id in row 1 of 'id'\. Every row needs an id\."):
+        Curves.from_arrays(make({"id": ["a", None], "dog": [1, 0]}), scores)
+    with pytest.raises(InputError, match=r"y_true has no id in row 0\. Every row needs an id\."):
+        Curves.from_arrays(make({"id": [None, "b"], "label": ["dog", "dog"], "value": [1, 0]}), scores)
+    with pytest.raises(InputError, match=r"y_true has a value and no label in row 1\. Name the label, or drop"):
+        Curves.from_arrays(make({"id": ["a", "b"], "label": ["dog", None], "value": [1, 0]}), scores)
 
 
 def test_series_are_one_label():

@@ -8,7 +8,8 @@ from scipy import sparse
 
 from limen.decisions import check_rule, count_decisions, decide_entries, decide_rows
 from limen.errors import InputError
-from limen.io.sources import Entries, as_chunk_source, as_source
+from limen.io.chunks import as_chunk_source
+from limen.io.sources import Entries, as_source
 from strategies import random_data, recounted
 
 NONE = np.full(4, -np.inf)

@@ -12,7 +12,8 @@ import limen
 from limen import intervals
 from limen.errors import InputError
 from limen.intervals import SAMPLES, Bootstrap, Interval, Part, as_groups, measure, percentiles
-from limen.io.sources import as_chunk_source, as_source
+from limen.io.chunks import as_chunk_source
+from limen.io.sources import as_source
 from limen.objectives import objective
 from limen.solvers import Solution
 from strategies import AVERAGES, Data, data, random_data, smooth_data, tuned

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from limen.errors import InputError, UnreadableError
-from limen.io import columns
+from limen.io import listed
 from limen.io.arrays import CSR
 from limen.io.files import read_table
 
@@ -207,7 +207,7 @@ class TestLong:
         np.testing.assert_array_equal(table.values, [[1, 1], [0, 0], [0, 1]])
 
     def test_large_pairs_are_csr(self, save, monkeypatch):
-        monkeypatch.setattr(columns, "DENSE_CELLS", 5)
+        monkeypatch.setattr(listed, "DENSE_CELLS", 5)
         table = read_table(save("l.csv", "id,label\na,x\nb,y\nc,\na,y\n"), kind="labels")
         assert isinstance(table.values, CSR)
         np.testing.assert_array_equal(table.values.indptr, [0, 2, 3, 3])

@@ -14,7 +14,7 @@ from limen.cli.options import FILES
 @click.command(name="apply", epilog=FILES)
 @click.argument("scores")
 @click.argument("thresholds")
-@click.option("-o", "--output", required=True, help="A .csv, .tsv, .parquet, .npy or .npz file.")
+@click.option("-o", "--output", required=True, help="A .csv, .tsv, .parquet, .npy, .npz or .h5 file.")
 @click.option(
     "--layout",
     type=click.Choice(["tags", "wide", "long"]),

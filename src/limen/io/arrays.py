@@ -131,6 +131,8 @@ def _as_matrix(data: Any, name: str) -> NDArray[Any]:
     if hasattr(data, "detach"):
         data = data.detach().cpu()
         data = data.float().numpy() if str(data.dtype) == "torch.bfloat16" else data.numpy()
+    elif hasattr(data, "__dlpack__") and not isinstance(data, np.ndarray):
+        data = _from_dlpack(data)
     try:
         array = np.asarray(data)
     except ValueError as error:
@@ -140,6 +142,15 @@ def _as_matrix(data: Any, name: str) -> NDArray[Any]:
     if array.ndim != 2:
         raise InputError(f"{name} has {array.ndim} dimensions. It must have two: (n_items, n_labels).")
     return array
+
+
+def _from_dlpack(data: Any) -> Any:
+    """Return an array that another library holds, copied only if it lies on another device."""
+    try:
+        return np.from_dlpack(data)
+    except (BufferError, RuntimeError, TypeError):
+        # Not on this device, or a dtype that numpy lacks: the library itself may know how.
+        return data.get() if hasattr(data, "get") else data
 
 
 def _as_float(array: NDArray[Any], name: str) -> NDArray[Any]:
@@ -176,7 +187,7 @@ def _as_csr(data: Any) -> CSR:
 def as_truth(y_true: Any, labels: tuple[str, ...], first_row: int = 0) -> NDArray[Any] | CSR:
     """Return labels as a matrix (n_items, n_labels) of numbers, or as CSR of codes.
 
-    A frame's columns are taken by name; lists of label names become CSR.
+    Lists of label names become CSR.
 
     Raises
     ------
@@ -195,17 +206,6 @@ def as_truth(y_true: Any, labels: tuple[str, ...], first_row: int = 0) -> NDArra
                 "Labels must be 0, 1, True, False, or NaN for unknown."
             )
         return csr._replace(data=np.where(np.isnan(codes), UNKNOWN, codes).astype(np.int8))
-    if is_frame(y_true):
-        columns, array = frame_to_array(y_true, "y_true")
-        missing = [name for name in labels if name not in set(columns)]
-        extra = [name for name in columns if name not in set(labels)]
-        if missing or extra:
-            raise InputError(
-                f"y_true and y_score name different labels: y_true lacks {examples(missing) or 'none'}, "
-                f"and has {examples(extra) or 'none'} beyond those of y_score. Columns are joined by name."
-            )
-        position = {name: k for k, name in enumerate(columns)}
-        return array[:, [position[name] for name in labels]]
     if _is_tag_lists(y_true):
         return _tags_to_csr(y_true, labels, first_row)
     array = _as_matrix(y_true, "y_true")

@@ -89,7 +89,7 @@ def open_cells(path: Path, *, kind: Kind) -> Iterator[Cells]:
     with duckdb.connect(":memory:") as con:
         try:
             names, view = _open_parquet(con, path) if form == "Parquet" else _open_text(path)
-            _check_names(names, source)
+            check_names(names, source)
             con.execute(f"CREATE TEMP VIEW cells AS {view}")
             types = [row[1] for row in con.execute("DESCRIBE cells").fetchall()]
             if form == "text":
@@ -202,7 +202,8 @@ def _file_literal(path: Path) -> str:
     return "'" + plain.replace("'", "''") + "'"
 
 
-def _check_names(names: list[str], source: str) -> None:
+def check_names(names: list[str], source: str) -> None:
+    """Raise `InputError` if a column has no name, or shares it with another."""
     nameless = [column for column, name in enumerate(names) if not name.strip() and column > 0]
     if nameless:
         raise InputError(

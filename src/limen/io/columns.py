@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from limen.errors import InputError, count, examples
 from limen.io.cells import Cells, open_cells
-from limen.io.joining import Kind, Table, csr_from_codes, repeated
+from limen.io.joining import Kind, Table, repeated
 from limen.io.layouts import ID_NAMES, LAYOUTS, Roles, look_like_data, roles_of
-
-# Labels given as pairs or tags become a dense matrix up to this many cells, and CSR beyond.
-DENSE_CELLS = 50_000_000
+from limen.io.listed import as_labels, table_of_entries
 
 
 def read_columns(path: Path, *, kind: Kind) -> Table:
@@ -28,8 +26,13 @@ def read_columns(path: Path, *, kind: Kind) -> Table:
         If the file is damaged.
     """
     with open_cells(path, kind=kind) as cells:
-        roles = roles_of(cells.names, kind)
-        return _read_wide(cells) if roles is None else _read_listed(cells, roles)
+        return read_cells(cells)
+
+
+def read_cells(cells: Cells) -> Table:
+    """Return the table in open cells, whatever their layout."""
+    roles = roles_of(cells.names, cells.kind)
+    return _read_wide(cells) if roles is None else _read_listed(cells, roles)
 
 
 def _read_wide(cells: Cells) -> Table:
@@ -70,7 +73,7 @@ def _read_wide(cells: Cells) -> Table:
     numbers = ", ".join(f"{cells.number(column)} AS c{column}" for column in columns)
     fetched = cells.con.execute(f"SELECT {numbers} FROM cells").fetchnumpy()
     values = _stack([fetched.pop(f"c{column}") for column in columns], n_items)
-    return Table(values if cells.kind == "scores" else _as_labels(values), source, "wide", ids, labels)
+    return Table(values if cells.kind == "scores" else as_labels(values), source, "wide", ids, labels)
 
 
 def _item_column(cells: Cells, texts: list[int]) -> int | None:
@@ -109,41 +112,12 @@ def _read_listed(cells: Cells, roles: Roles) -> Table:
         raise InputError(_no_rows(cells.source))
     if cells.kind == "scores" and not labels:
         raise InputError(f"{cells.source} lists no score. Write one line for each id and label.")
-    shape = (len(ids), len(labels))
     entries = cells.con.execute(
         "SELECT items.code AS item, labels.code AS label, value FROM entries JOIN items USING (item) "
         "JOIN labels USING (label)"
     ).fetchnumpy()
-    codes = entries["item"] * max(len(labels), 1) + entries["label"]
-    order = np.argsort(codes)
-    codes = codes[order]
-    again = np.unique(codes[1:][np.diff(codes) == 0])
-    if len(again):
-        pairs = [f"{ids[code // len(labels)]}, {labels[code % len(labels)]}" for code in again[:6].tolist()]
-        raise InputError(
-            f"{cells.source} lists {count(len(again), 'pair')} of id and label more than once (first: "
-            f"{pairs[0]!r}). Keep one line for each pair."
-        )
-    if roles.layout != "long":
-        positive = np.ones(len(codes), dtype=np.bool_)
-        dense = shape[0] * shape[1] <= DENSE_CELLS
-        matrix = _scatter(codes, positive, shape, False) if dense else csr_from_codes(codes, positive, shape)
-        return Table(matrix, cells.source, "tags", ids, labels)
-    values = _stack([entries["value"]], len(codes))[order, 0]
-    if cells.kind == "labels":
-        values = _as_labels(values)
-    if len(codes) == shape[0] * shape[1]:
-        return Table(values.reshape(shape), cells.source, "long", ids, labels)
-    if cells.kind == "scores":
-        return Table(csr_from_codes(codes, values, shape), cells.source, "long", ids, labels)
-    if (values == 1).all():
-        raise InputError(
-            f"{cells.source} lists {len(codes)} of {count(shape[0] * shape[1], 'pair')}, all with value 1, "
-            "so the others could be 0 or unknown. If they are 0, drop the value column; if they are unknown, "
-            "list the pairs that are 0."
-        )
-    values = values.astype(np.result_type(values, np.float32))
-    return Table(_scatter(codes, values, shape, np.nan), cells.source, "long", ids, labels)
+    value = None if roles.layout != "long" else _stack([entries["value"]], len(entries["value"]))[:, 0]
+    return table_of_entries(ids, labels, entries["item"], entries["label"], value, cells.kind, cells.source)
 
 
 def _list_entries(cells: Cells, roles: Roles) -> None:
@@ -228,23 +202,6 @@ def _stack(columns: list[NDArray[Any]], n_items: int) -> NDArray[Any]:
         masked = np.ma.is_masked(column)
         values[:, position] = np.ma.filled(column.astype(dtype), np.nan) if masked else column
     return values
-
-
-def _as_labels(values: NDArray[Any]) -> NDArray[Any]:
-    """Return 0/1 as bool and 0/1/NaN as float32; anything else stays for the checks of the arrays."""
-    one: NDArray[Any] = values == 1
-    known = one | (values == 0)
-    if known.all():
-        return one
-    return values.astype(np.float32) if (known | np.isnan(values)).all() else values
-
-
-def _scatter(
-    codes: NDArray[np.int64], values: NDArray[Any], shape: tuple[int, int], absent: float
-) -> NDArray[Any]:
-    dense = np.full(shape[0] * shape[1], absent, dtype=values.dtype)
-    dense[codes] = values
-    return dense.reshape(shape)
 
 
 def _text_found(cells: Cells, columns: list[int], item: int | None) -> str:

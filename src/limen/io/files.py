@@ -8,12 +8,14 @@ from pathlib import Path
 
 from limen.errors import InputError, UnreadableError
 from limen.io.columns import read_columns
+from limen.io.hdf5 import read_hdf5
 from limen.io.joining import Joined, Kind, Table, join
 from limen.io.matrices import read_npy, read_npz
+from limen.io.queries import as_query, read_query
 
 __all__ = ["Joined", "Kind", "Table", "join", "read_table"]
 
-ENDINGS = ".npy, .npz, .csv, .tsv (also .csv.gz, .tsv.gz) and .parquet"
+ENDINGS = ".npy, .npz, .csv, .tsv (also .csv.gz, .tsv.gz), .parquet and .h5 (.hdf5)"
 
 
 def read_table(path: str | os.PathLike[str], *, kind: Kind) -> Table:
@@ -22,7 +24,8 @@ def read_table(path: str | os.PathLike[str], *, kind: Kind) -> Table:
     Parameters
     ----------
     path : path-like
-        A .npy, .npz, .csv, .tsv, .csv.gz, .tsv.gz or .parquet file. ``file.npz:key`` picks one array.
+        A .npy, .npz, .csv, .tsv, .csv.gz, .tsv.gz, .parquet or .h5 (.hdf5) file. ``file.npz:key`` and
+        ``file.h5:group/key`` pick one array. Or the rows of a query: ``duckdb:FILE?query=SELECT ...``.
     kind : {"scores", "labels"}
 
     Returns
@@ -38,7 +41,7 @@ def read_table(path: str | os.PathLike[str], *, kind: Kind) -> Table:
 
     Notes
     -----
-    Text files and Parquet come in three layouts, recognised by the names of the columns:
+    Text files, Parquet and queries come in three layouts, recognised by the names of the columns:
 
     * wide: an id column (by its name, or the only column of text; may be absent) and one column of numbers
       for each label. An empty cell among labels is unknown.
@@ -49,6 +52,9 @@ def read_table(path: str | os.PathLike[str], *, kind: Kind) -> Table:
 
     NaN and infinite scores, and labels that are not 0, 1 or NaN, are left to the checks of the arrays.
     """
+    query = as_query(os.fspath(path))
+    if query is not None:
+        return read_query(query, kind=kind)
     file, key = _split_key(os.fspath(path))
     name = file.name.lower()
     try:
@@ -69,13 +75,15 @@ def read_table(path: str | os.PathLike[str], *, kind: Kind) -> Table:
         return read_npy(file, kind=kind)
     if name.endswith(".npz"):
         return read_npz(file, key, kind=kind)
+    if name.endswith((".h5", ".hdf5")):
+        return read_hdf5(file, key, kind=kind)
     if name.endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")):
         return read_columns(file, kind=kind)
     raise InputError(f"{file} has the ending {file.suffix!r}. limen reads {ENDINGS}.")
 
 
 def _split_key(path: str) -> tuple[Path, str | None]:
-    match = re.fullmatch(r"(.+\.npz):([^/\\]+)", path, flags=re.IGNORECASE | re.DOTALL)
+    match = re.fullmatch(r"(.+\.(?:npz|h5|hdf5)):([^\\]+)", path, flags=re.IGNORECASE | re.DOTALL)
     if match is None or Path(path).exists():
         return Path(path), None
     return Path(match[1]), match[2]

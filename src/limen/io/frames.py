@@ -2,48 +2,93 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, examples
 
+if TYPE_CHECKING:
+    import narwhals as nw
+
 
 def is_frame(data: Any) -> bool:
     """Return whether ``data`` is a table with named columns; imports nothing."""
-    if type(data).__name__ == "LazyFrame":
-        raise InputError("a lazy frame has no values yet. Collect it first: frame.collect().")
+    if type(data).__name__ in ("LazyFrame", "DuckDBPyRelation"):
+        raise InputError(
+            f"a {type(data).__name__} has no values yet. Collect it first: frame.collect(), or relation.df()."
+        )
     return hasattr(data, "columns") and hasattr(data, "shape") and not isinstance(data, np.ndarray)
 
 
-def frame_to_array(frame: Any, name: str) -> tuple[tuple[str, ...], NDArray[Any]]:
-    """Return the column names and the values (n_items, n_labels) of an eager frame.
-
-    Null cells become NaN. The dtype is the common dtype of the columns.
+def open_frame(frame: Any, name: str) -> nw.DataFrame[Any]:
+    """Return a frame of any library as narwhals sees it.
 
     Raises
     ------
     InputError
-        If a column is not numeric or boolean.
+        If a column name is repeated.
     """
     import narwhals as nw
 
     try:
-        table = nw.from_native(frame, eager_only=True)
-        columns = tuple(str(column) for column in table.columns)
+        table: nw.DataFrame[Any] = nw.from_native(frame, eager_only=True)
+        repeats = len(set(map(str, table.columns))) < len(table.columns)
     except nw.exceptions.DuplicateError as error:
         raise InputError(f"{name} repeats a column name: {error}. Every label needs one column.") from error
-    text = [column for column, dtype in table.schema.items() if not (dtype.is_numeric() or dtype == nw.Boolean)]
+    if repeats:
+        raise InputError(f"{name} repeats a column name. Every label needs one column.")
+    return table
+
+
+def text_columns(table: nw.DataFrame[Any]) -> list[str]:
+    """Return the columns that are neither numbers nor bool, in order."""
+    import narwhals as nw
+
+    return [name for name, dtype in table.schema.items() if not (dtype.is_numeric() or dtype == nw.Boolean)]
+
+
+def stacked(table: nw.DataFrame[Any], columns: Iterable[str]) -> NDArray[Any]:
+    """Return numeric columns as one array (n_rows, n_columns) of their common dtype; null becomes NaN."""
+    import narwhals as nw
+
+    arrays = []
+    for column in columns:
+        series = table.get_column(column)
+        if series.null_count():
+            series = series.cast(nw.Float64)
+        arrays.append(np.asarray(series.to_numpy()))
+    return np.column_stack(arrays) if arrays else np.empty((len(table), 0))
+
+
+def frame_to_array(
+    frame: Any, name: str, only: Iterable[str] | None = None
+) -> tuple[tuple[str, ...], NDArray[Any]]:
+    """Return the column names and the values (n_items, n_labels) of an eager frame.
+
+    Null cells become NaN. The dtype is the common dtype of the columns. With ``only``, the columns of
+    these names in this order.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or not numeric or boolean.
+    """
+    table = open_frame(frame, name)
+    columns = {str(column): column for column in table.columns}
+    if only is not None:
+        missing = [column for column in only if column not in columns]
+        if missing:
+            raise InputError(
+                f"{name} has no column for {examples(missing)}. Every label of the thresholds needs its column."
+            )
+        columns = {column: columns[column] for column in only}
+    text = [column for column in text_columns(table) if column in columns.values()]
     if text:
         raise InputError(
             f"{name} has columns that are not numbers: {examples(text)}. Every column must be a label; set "
             "item ids aside first."
         )
-    arrays = []
-    for series in table.iter_columns():
-        if series.null_count():
-            series = series.cast(nw.Float64)
-        arrays.append(np.asarray(series.to_numpy()))
-    values = np.column_stack(arrays) if arrays else np.empty((len(table), 0))
-    return columns, values
+    return tuple(columns), stacked(table, columns.values())

@@ -7,8 +7,8 @@ copied); sparse scores stay sparse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -26,7 +26,8 @@ from limen.io.arrays import (
     truth_codes,
     working_dtype,
 )
-from limen.io.frames import frame_to_array, is_frame
+from limen.io.frame_tables import unframed
+from limen.io.frames import is_frame
 
 BLOCK_ELEMENTS = 1 << 20
 
@@ -281,59 +282,6 @@ class SparseSource:
         return Totals(positive, negative)
 
 
-@dataclass(frozen=True)
-class ChunkSource:
-    """Row blocks from an iterable that is read anew on every pass."""
-
-    read: Callable[[], Iterator[tuple[Any, ...]]]
-    labels: tuple[str, ...]
-    dtype: np.dtype[Any]
-    weighted: bool
-    n_items: int = field(default=0)
-    rows: NDArray[np.int64] | None = None
-
-    def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
-        """Return the blocks, in item order."""
-        for source in self.sources():
-            yield from source.blocks(check=check)
-
-    def totals(self, before: Totals | None = None) -> Totals:
-        """Return the weight of the positive and of the negative items of each label, added to ``before``."""
-        totals = before or Totals.none(len(self.labels), self.weighted)
-        for source in self.sources():
-            totals = source.totals(totals)
-        return totals
-
-    def sources(self) -> Iterator[DenseSource | SparseSource]:
-        """Return one source a chunk; every chunk has the labels and the dtype of the first."""
-        row = 0
-        for number, chunk in enumerate(self.read()):
-            source = _chunk_source(chunk, self.labels, row)
-            if source.dtype != self.dtype or source.weighted != self.weighted:
-                raise InputError(
-                    f"chunk {number} has {source.dtype} scores"
-                    f"{' and weights' if source.weighted else ''}; the first chunk has {self.dtype} scores"
-                    f"{' and weights' if self.weighted else ''}. All chunks need one dtype and the same parts."
-                )
-            first, row = row, row + source.n_items
-            if self.rows is None:
-                yield source
-                continue
-            wanted = self.rows[np.searchsorted(self.rows, first) : np.searchsorted(self.rows, row)] - first
-            if len(wanted):
-                yield source.take(wanted)
-
-    def dense_blocks(self) -> Iterator[Rows]:
-        """Return the blocks as rows, in item order; a score that is not stored is -inf."""
-        for source in self.sources():
-            yield from source.dense_blocks()
-
-    def take(self, rows: NDArray[np.int64]) -> ChunkSource:
-        """Return a source of the rows of these ascending numbers only; it still reads every chunk."""
-        rows = rows if self.rows is None else self.rows[rows]
-        return replace(self, rows=rows, n_items=len(rows))
-
-
 def as_source(
     y_true: Any,
     y_score: Any,
@@ -365,7 +313,11 @@ def as_source(
     InputError
         If shapes, names or values do not fit; the message says which.
     """
-    names = _label_names(y_true, y_score, labels)
+    if isinstance(labels, str):
+        raise InputError(f"labels is the text {labels!r}. Give a sequence of label names.")
+    names = None if labels is None else tuple(str(name) for name in labels)
+    if is_frame(y_true) or is_frame(y_score):
+        y_true, y_score, names = unframed(y_true, y_score, names)
     scores = as_scores(y_score)
     if scores.shape[0] == 0 or scores.shape[1] == 0:
         raise InputError(
@@ -399,71 +351,6 @@ def as_source(
     if isinstance(scores, CSR):
         return SparseSource(scores, truth, mask, weight, label_names, first_row)
     return DenseSource(scores, truth, mask, weight, label_names, first_row)
-
-
-def as_chunk_source(chunks: Any, labels: Sequence[str] | None = None) -> ChunkSource:
-    """Return a source over an iterable (or a function that returns one) of row blocks.
-
-    Each chunk is ``(y_true, y_score)`` or ``(y_true, y_score, sample_weight)``.
-
-    Raises
-    ------
-    InputError
-        If the iterable can be read only once or is empty, or a chunk does not fit the first.
-    """
-    if not callable(chunks) and not isinstance(chunks, Iterable):
-        raise InputError(
-            f"chunks is a {type(chunks).__name__}. Give a list of chunks, or a function returning them."
-        )
-    again = chunks() if callable(chunks) else chunks
-    if isinstance(again, Iterator) and (not callable(chunks) or chunks() is again):
-        raise InputError(
-            f"chunks is a {type(again).__name__}, which can be read only once. Exact counting reads twice: "
-            "give a list, or a function that returns a fresh iterator."
-        )
-
-    def read() -> Iterator[tuple[Any, ...]]:
-        return iter(chunks() if callable(chunks) else chunks)
-
-    first = next(read(), None)
-    if first is None:
-        raise InputError("chunks is empty. At least one block of rows is needed.")
-    source = _chunk_source(first, labels, 0)
-    whole = ChunkSource(read, source.labels, source.dtype, source.weighted)
-    n_items, some = 0, not source.weighted
-    for piece in whole.sources():
-        n_items += piece.n_items
-        some = some or (piece.weight is not None and bool(piece.weight.any()))
-    if not some:
-        as_weight(np.zeros(n_items), n_items)
-    return replace(whole, n_items=n_items)
-
-
-def _chunk_source(chunk: Any, labels: Sequence[str] | None, row: int) -> DenseSource | SparseSource:
-    if not isinstance(chunk, (tuple, list)) or len(chunk) not in (2, 3):
-        raise InputError(
-            f"a chunk is a {type(chunk).__name__}. Each chunk must be (y_true, y_score) or "
-            "(y_true, y_score, sample_weight)."
-        )
-    weight = chunk[2] if len(chunk) == 3 else None
-    return as_source(chunk[0], chunk[1], labels=labels, sample_weight=weight, first_row=row, part=True)
-
-
-def _label_names(y_true: Any, y_score: Any, labels: Sequence[str] | None) -> tuple[str, ...] | None:
-    if labels is not None:
-        if isinstance(labels, str):
-            raise InputError(f"labels is the text {labels!r}. Give a sequence of label names.")
-        given = tuple(str(name) for name in labels)
-        if is_frame(y_score) and frame_to_array(y_score, "y_score")[0] != given:
-            raise InputError(
-                "labels differs from the column names of y_score. Leave labels out, or select the columns "
-                "in that order."
-            )
-        return given
-    for data, name in ((y_score, "y_score"), (y_true, "y_true")):
-        if is_frame(data):
-            return frame_to_array(data, name)[0]
-    return None
 
 
 def _check_repeats(labels: Sequence[str]) -> None:

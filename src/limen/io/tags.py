@@ -13,13 +13,14 @@ from typing import IO, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.errors import InputError, count, examples
+from limen.errors import InputError, count, examples, require
 from limen.io.cells import text_query
 from limen.io.joining import repeated
 from limen.io.layouts import look_like_data, roles_of
 from limen.io.writing import write_atomically
 
 BLOCK_CELLS = 1 << 20
+MATRIX_ENDINGS = (".npy", ".npz", ".h5", ".hdf5")
 
 
 class Decisions(Protocol):
@@ -48,16 +49,16 @@ def write_tags(
     Parameters
     ----------
     path : path-like
-        A .csv, .tsv, .parquet, .npy or .npz file; an old file is replaced only when the new one is whole.
+        A .csv, .tsv, .parquet, .npy, .npz or .h5 file; an old file is replaced only when the new one is whole.
     ids : sequence of n_items str, or None
-        None writes the row numbers "0", "1", ... (and no ids to .npz).
+        None writes the row numbers "0", "1", ... (and no ids to .npz and .h5).
     labels : sequence of n_labels str
     decisions : bool (n_items, n_labels)
         An array, or anything with a shape that gives blocks of rows for slices.
     layout : {"tags", "wide", "long"}
         ``tags``: columns id, tags, the tags joined by ``;``. ``wide``: a column of 0/1 for each label.
         ``long``: columns id, label, one line a tag, and a line with an empty label for an item without
-        tags. The matrix formats .npy (decisions only) and .npz (labels, names, ids) have one layout.
+        tags. The matrix formats .npy (decisions only), .npz and .h5 (labels, names, ids) have one layout.
 
     Raises
     ------
@@ -75,9 +76,9 @@ def write_tags(
             + ". It must be (n_items, n_labels)."
         )
     ending = path.suffix.lower()
-    if ending not in (".csv", ".tsv", ".parquet", ".npy", ".npz"):
+    if ending not in (".csv", ".tsv", ".parquet", *MATRIX_ENDINGS):
         raise InputError(
-            f"{path} has the ending {ending!r}. Tags are written as .csv, .tsv, .parquet, .npy or .npz."
+            f"{path} has the ending {ending!r}. Tags are written as .csv, .tsv, .parquet, .npy, .npz or .h5."
         )
     if layout not in ("tags", "wide", "long"):
         raise InputError(f'layout is {layout!r}. It must be "tags", "wide" or "long".')
@@ -90,6 +91,8 @@ def write_tags(
                 _write_matrix(file, decisions)
         elif ending == ".npz":
             _write_npz(temporary, ids, labels, decisions)
+        elif ending in (".h5", ".hdf5"):
+            _write_hdf5(temporary, ids, labels, decisions)
         elif ending == ".parquet":
             _write_parquet(temporary, ids, labels, decisions, layout)
         else:
@@ -101,7 +104,7 @@ def _check_labels(labels: Sequence[str], layout: str, ending: str) -> None:
         raise InputError(f"labels repeats {examples(twice)}. Every label needs a name of its own.")
     if "" in labels:
         raise InputError("labels has an empty name. Every label needs a name.")
-    if ending in (".npy", ".npz"):
+    if ending in MATRIX_ENDINGS:
         return
     if layout == "tags":
         bad = [name for name in labels if ";" in name or "|" in name or name != name.strip()]
@@ -205,6 +208,17 @@ def _write_npz(file: Path, ids: Sequence[str] | None, labels: Sequence[str], dec
             if names is not None:
                 with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.array(names, dtype=str))
+
+
+def _write_hdf5(file: Path, ids: Sequence[str] | None, labels: Sequence[str], decisions: Decisions) -> None:
+    h5py = require("h5py", extra="hdf5", user="writing HDF5")
+    with h5py.File(file, "w") as archive:
+        matrix = archive.create_dataset("labels", tuple(decisions.shape), bool)
+        for start, block in _blocks(decisions):
+            matrix[start : start + len(block)] = block
+        for key, names in (("names", labels), ("ids", ids)):
+            if names is not None:
+                archive[key] = list(names)
 
 
 def _write_matrix(file: IO[bytes], decisions: Decisions) -> None:

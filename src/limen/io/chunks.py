@@ -1,0 +1,115 @@
+"""Data that come in row blocks and are read anew on every pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.errors import InputError
+from limen.io.arrays import as_weight
+from limen.io.sources import DenseSource, Entries, Rows, SparseSource, Totals, as_source
+
+
+@dataclass(frozen=True)
+class ChunkSource:
+    """Row blocks from an iterable that is read anew on every pass."""
+
+    read: Callable[[], Iterator[tuple[Any, ...]]]
+    labels: tuple[str, ...]
+    dtype: np.dtype[Any]
+    weighted: bool
+    n_items: int = field(default=0)
+    rows: NDArray[np.int64] | None = None
+
+    def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
+        """Return the blocks, in item order."""
+        for source in self.sources():
+            yield from source.blocks(check=check)
+
+    def totals(self, before: Totals | None = None) -> Totals:
+        """Return the weight of the positive and of the negative items of each label, added to ``before``."""
+        totals = before or Totals.none(len(self.labels), self.weighted)
+        for source in self.sources():
+            totals = source.totals(totals)
+        return totals
+
+    def sources(self) -> Iterator[DenseSource | SparseSource]:
+        """Return one source a chunk; every chunk has the labels and the dtype of the first."""
+        row = 0
+        for number, chunk in enumerate(self.read()):
+            source = _chunk_source(chunk, self.labels, row)
+            if source.dtype != self.dtype or source.weighted != self.weighted:
+                raise InputError(
+                    f"chunk {number} has {source.dtype} scores"
+                    f"{' and weights' if source.weighted else ''}; the first chunk has {self.dtype} scores"
+                    f"{' and weights' if self.weighted else ''}. All chunks need one dtype and the same parts."
+                )
+            first, row = row, row + source.n_items
+            if self.rows is None:
+                yield source
+                continue
+            wanted = self.rows[np.searchsorted(self.rows, first) : np.searchsorted(self.rows, row)] - first
+            if len(wanted):
+                yield source.take(wanted)
+
+    def dense_blocks(self) -> Iterator[Rows]:
+        """Return the blocks as rows, in item order; a score that is not stored is -inf."""
+        for source in self.sources():
+            yield from source.dense_blocks()
+
+    def take(self, rows: NDArray[np.int64]) -> ChunkSource:
+        """Return a source of the rows of these ascending numbers only; it still reads every chunk."""
+        rows = rows if self.rows is None else self.rows[rows]
+        return replace(self, rows=rows, n_items=len(rows))
+
+
+def as_chunk_source(chunks: Any, labels: Sequence[str] | None = None) -> ChunkSource:
+    """Return a source over an iterable (or a function that returns one) of row blocks.
+
+    Each chunk is ``(y_true, y_score)`` or ``(y_true, y_score, sample_weight)``.
+
+    Raises
+    ------
+    InputError
+        If the iterable can be read only once or is empty, or a chunk does not fit the first.
+    """
+    if not callable(chunks) and not isinstance(chunks, Iterable):
+        raise InputError(
+            f"chunks is a {type(chunks).__name__}. Give a list of chunks, or a function returning them."
+        )
+    again = chunks() if callable(chunks) else chunks
+    if isinstance(again, Iterator) and (not callable(chunks) or chunks() is again):
+        raise InputError(
+            f"chunks is a {type(again).__name__}, which can be read only once. Exact counting reads twice: "
+            "give a list, or a function that returns a fresh iterator."
+        )
+
+    def read() -> Iterator[tuple[Any, ...]]:
+        return iter(chunks() if callable(chunks) else chunks)
+
+    first = next(read(), None)
+    if first is None:
+        raise InputError("chunks is empty. At least one block of rows is needed.")
+    source = _chunk_source(first, labels, 0)
+    whole = ChunkSource(read, source.labels, source.dtype, source.weighted)
+    n_items, some = 0, not source.weighted
+    for piece in whole.sources():
+        n_items += piece.n_items
+        some = some or (piece.weight is not None and bool(piece.weight.any()))
+    if not some:
+        as_weight(np.zeros(n_items), n_items)
+    return replace(whole, n_items=n_items)
+
+
+def _chunk_source(chunk: Any, labels: Sequence[str] | None, row: int) -> DenseSource | SparseSource:
+    if not isinstance(chunk, (tuple, list)) or len(chunk) not in (2, 3):
+        raise InputError(
+            f"a chunk is a {type(chunk).__name__}. Each chunk must be (y_true, y_score) or "
+            "(y_true, y_score, sample_weight)."
+        )
+    weight = chunk[2] if len(chunk) == 3 else None
+    return as_source(chunk[0], chunk[1], labels=labels, sample_weight=weight, first_row=row, part=True)

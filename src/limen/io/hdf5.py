@@ -1,0 +1,76 @@
+"""Read score and label matrices from HDF5 files, as PANNs and other PyTorch projects write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.errors import InputError, require
+from limen.io.archives import damaged, native, table_of
+from limen.io.joining import Kind, Table
+
+if TYPE_CHECKING:
+    import h5py
+
+
+def read_hdf5(path: Path, key: str | None, *, kind: Kind) -> Table:
+    """Return a matrix of an HDF5 file with the names and ids beside it.
+
+    Which one is chosen as in `limen.io.archives.table_of`; ``key`` may lie in a group (``eval/scores``).
+    Label names may also be an attribute ``names`` of the file. Scores that are stored contiguously and
+    uncompressed stay on disk as a read-only memory map; chunked ones are read into memory.
+
+    Raises
+    ------
+    InputError
+        If no array or more than one could be meant, or the arrays do not fit together.
+    UnreadableError
+        If the file is damaged.
+    MissingDependencyError
+        If h5py is not installed.
+    """
+    h5py = require("h5py", extra="hdf5", user=f"reading {path.name}")
+    source = str(path) if key is None else f"{path}:{key}"
+    try:
+        with h5py.File(path, "r") as file:
+            return table_of(_Hdf5(file, path), key, kind, path)
+    except InputError:
+        raise
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise damaged(source, "HDF5", "h5py", error) from error
+
+
+class _Hdf5:
+    """The arrays of an open HDF5 file, by their path in it."""
+
+    def __init__(self, file: h5py.File, path: Path) -> None:
+        self._path, self._file = path, file
+        self.keys: list[str] = []
+        file.visititems(lambda name, part: self.keys.append(name) if hasattr(part, "shape") else None)
+        self._attributes = {name: file.attrs[name] for name in ("names", "label_names") if name in file.attrs}
+        self.keys += [name for name in self._attributes if name not in self.keys]
+
+    def header(self, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        part = self._part(key)
+        return tuple(part.shape), part.dtype
+
+    def values(self, key: str, kind: Kind) -> NDArray[Any]:
+        dataset = self._file[key]
+        offset = dataset.id.get_offset()
+        plain = kind == "scores" and dataset.chunks is None and dataset.external is None and offset is not None
+        if plain and dataset.dtype.kind in "iuf":
+            return native(np.memmap(self._path, dataset.dtype, "r", offset, dataset.shape))
+        return native(dataset[()])
+
+    def text(self, key: str) -> list[str] | None:
+        part = self._part(key)
+        if len(part.shape) != 1 or part.dtype.kind not in "OSUiu":
+            return None
+        values = part[()] if key in self._file else part
+        return [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
+
+    def _part(self, key: str) -> Any:
+        return self._file[key] if key in self._file else np.asarray(self._attributes[key])

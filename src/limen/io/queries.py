@@ -1,0 +1,120 @@
+"""Read scores and labels from the rows of a DuckDB query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from limen.errors import InputError, UnreadableError
+from limen.io.cells import Cells, check_names
+from limen.io.columns import read_cells
+from limen.io.joining import Kind, Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+SCHEME = "duckdb:"
+
+
+class Query(NamedTuple):
+    """A SELECT, and the database file it is asked of ("" for none)."""
+
+    file: str
+    sql: str
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.file}"
+
+
+def as_query(text: str) -> Query | None:
+    """Return the query in ``duckdb:FILE?query=SELECT ...`` or ``duckdb:FILE?table=NAME``; None for other text.
+
+    What follows the equals sign is taken as it is. Without a file, the query reads from files itself:
+    ``duckdb:?query=SELECT * FROM 'scores/*.parquet'``.
+
+    Raises
+    ------
+    InputError
+        If the text has the scheme and neither a query nor a table.
+
+    Examples
+    --------
+    >>> as_query("duckdb:scores.db?query=SELECT * FROM scores")
+    Query(file='scores.db', sql='SELECT * FROM scores')
+    >>> as_query("duckdb:scores.db?table=clip scores").sql
+    'SELECT * FROM "clip scores"'
+    >>> as_query("scores.csv")
+    """
+    if not text.lower().startswith(SCHEME):
+        return None
+    rest = text[len(SCHEME) :]
+    file, _, sql = rest.partition("?query=")
+    if sql.strip():
+        return Query(file, sql)
+    file, _, table = rest.partition("?table=")
+    if file and table:
+        return Query(file, 'SELECT * FROM "' + table.replace('"', '""') + '"')
+    raise InputError(
+        f"{text!r} has no query. Write duckdb:FILE?query=SELECT ... or duckdb:FILE?table=NAME, in quotes for the "
+        "shell."
+    )
+
+
+def read_query(query: Query, *, kind: Kind) -> Table:
+    """Return the rows of a query, in the layouts of `limen.io.files.read_table`.
+
+    The database is opened read-only, and the query asked once. The rows of a query have no order of their
+    own, so a wide result needs an id column.
+
+    Raises
+    ------
+    InputError
+        If it is not one SELECT, fails, has no rows or no ids, or its columns cannot be understood.
+    UnreadableError
+        If the database cannot be opened.
+    """
+    import duckdb
+
+    source = str(query)
+    file = Path(query.file)
+    if query.file and not file.is_file():
+        raise UnreadableError(f"{file} does not exist. Check the path of the database, and the folder you are in.")
+    try:
+        con = duckdb.connect(query.file or ":memory:", read_only=bool(query.file))
+    except duckdb.Error as error:
+        raise UnreadableError(
+            f"{file} cannot be opened as a DuckDB database ({_first_line(error)}). Check that no other program "
+            "has it open for writing."
+        ) from error
+    with con:
+        try:
+            cells = _open(con, query, kind)
+        except duckdb.Error as error:
+            raise InputError(f"{source}: the query fails ({_first_line(error)}). Correct it.") from error
+        table = read_cells(cells)
+    if table.ids is None:
+        raise InputError(
+            f"{source}: the query gives no ids ({', '.join(cells.names[:3])}, ...). Rows of a query have no order "
+            "of their own: select an id column too."
+        )
+    return table
+
+
+def _open(con: duckdb.DuckDBPyConnection, query: Query, kind: Kind) -> Cells:
+    """Ask the query and keep its rows as ``cells``, columns called c0, c1, ..."""
+    statements = con.extract_statements(query.sql)
+    if len(statements) != 1 or statements[0].type.name != "SELECT":
+        kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
+        raise InputError(f"{query}: the query holds {kinds}. It must be one SELECT.")
+    sql = statements[0].query.rstrip().rstrip(";")
+    relation = con.sql(sql)
+    names = tuple(str(name) for name in relation.columns)
+    check_names(list(names), str(query))
+    columns = ", ".join(f"c{column}" for column in range(len(names)))
+    con.execute(f"CREATE TEMP TABLE cells AS SELECT * FROM ({sql}\n) AS t({columns})")
+    types = [row[1] for row in con.execute("DESCRIBE cells").fetchall()]
+    return Cells(con, names, tuple(types), str(query), kind)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
