@@ -35,3 +35,23 @@ def html_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]
     )
     rest = f"<p>and {len(rows) - MOST_ROWS} more rows</p>" if len(rows) > MOST_ROWS else ""
     return f"<p>{escape(title)}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
+
+
+def svg_curve(x: Any, y: Any, x_name: str, y_name: str, *, points: int = 400) -> str:
+    """Return a small line chart of values from 0 to 1, as SVG for notebooks, at most ``points`` points drawn."""
+    step = max(1, len(x) // points)
+    drawn = [*range(0, len(x) - 1, step), len(x) - 1]
+    line = " ".join(f"{30 + 200 * x[k]:.1f},{210 - 200 * y[k]:.1f}" for k in drawn)
+    grid = "".join(
+        f'<path d="M{30 + 50 * k},10V210M30,{10 + 50 * k}H230" stroke="currentColor" stroke-opacity=".15"/>'
+        for k in range(5)
+    )
+    ends = (("30", "222", "0"), ("226", "222", "1"), ("16", "210", "0"), ("16", "16", "1"))
+    ticks = "".join(f'<text x="{left}" y="{top}">{text}</text>' for left, top, text in ends)
+    return (
+        '<svg viewBox="0 0 240 236" width="300" font-size="10" fill="currentColor" '
+        f'role="img" aria-label="{escape(y_name)} against {escape(x_name)}">{grid}{ticks}'
+        f'<text x="130" y="232" text-anchor="middle">{escape(x_name)}</text>'
+        f'<text transform="translate(10,110) rotate(-90)" text-anchor="middle">{escape(y_name)}</text>'
+        f'<polyline points="{line}" fill="none" stroke="#0072b2" stroke-width="2"/></svg>'
+    )

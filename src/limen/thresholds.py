@@ -343,7 +343,7 @@ class Thresholds:
         tp, pp, p, _ = self.counts
         columns = {"label": list(self.labels), "threshold": [_show(value) for value in self.values]}
         if self.ranges is not None:
-            columns["95 % range"] = [f"{_show(low)} to {_show(high)}" for low, high in self.ranges.T]
+            columns["95 % range"] = [f"{_show(low, 3)} to {_show(high, 3)}" for low, high in self.ranges.T]
         for heading, counts in (("positives", p), ("given", pp), ("correct", tp)):
             columns[heading] = [f"{number:g}" for number in counts]
         return columns
@@ -463,12 +463,12 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number (null means: never given)")
 
 
-def _show(value: Any) -> str:
+def _show(value: Any, digits: int = 4) -> str:
     if value == np.inf:
         return "never"
     if value == np.finfo(np.asarray(value).dtype).min:
         return "any"
-    return f"{float(value):.4g}"
+    return f"{float(value):.{digits}g}"
 
 
 def now() -> str:

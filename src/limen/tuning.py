@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from limen import objectives, solvers
 from limen.curves import Curves, Placement, prevalence_factors
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, count_decisions
+from limen.display import html_table, rich_table, svg_curve
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
 from limen.intervals import Interval, Part, as_groups, measure
 from limen.io.sources import Source, as_source
@@ -262,9 +263,32 @@ class Frontier:
 
     def __repr__(self) -> str:
         return (
-            f"Frontier({len(self)} points from no tags to precision {self.precision[-1]:.3f} at recall "
+            f"Frontier({count(len(self), 'point')} from no tags to precision {self.precision[-1]:.3f} at recall "
             f"{self.recall[-1]:.3f}, on {count(self.curves.n_items, 'tuning item')})"
         )
+
+    def columns(self) -> dict[str, list[str]]:
+        """Return the display columns at the points next below each twentieth of recall, and at the last."""
+        recall, precision = self.recall, self.precision
+        point = np.unique(
+            np.append(np.searchsorted(recall, np.arange(1, 20) / 20, side="right") - 1, len(self) - 1)
+        )
+        given = self.pp[point] / self.curves.n_items
+        return {
+            "point": [str(k) for k in point],
+            "recall": [f"{value:.3f}" for value in recall[point]],
+            "precision": [f"{value:.3f}" for value in precision[point]],
+            "tags an item": [f"{value:.2f}" for value in given],
+        }
+
+    def __rich__(self) -> Any:
+        columns = self.columns()
+        return rich_table(repr(self), list(columns), list(zip(*columns.values(), strict=True)), text=())
+
+    def _repr_html_(self) -> str:
+        columns = self.columns()
+        curve = svg_curve(self.recall, self.precision, "recall", "precision")
+        return curve + html_table(repr(self), list(columns), list(zip(*columns.values(), strict=True)))
 
 
 def frontier(

@@ -6,59 +6,13 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import limen
-from limen.data import spoken_tags
-
-LIMEN = str(Path(sys.executable).with_name("limen"))
-
-
-def run(*arguments, cwd, check=None, **options):
-    done = subprocess.run(
-        [LIMEN, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=120, check=False, **options
-    )
-    if check is not None:
-        assert done.returncode == check, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
-
-@pytest.fixture(scope="module")
-def data():
-    y_true, y_score, labels = spoken_tags()
-    return y_true[:600], y_score[:600], list(labels)
-
-
-@pytest.fixture
-def folder(data, tmp_path):
-    """A folder with the same problem as wide CSV (labels shuffled), tag lists, long parquet and npz."""
-    y_true, y_score, labels = data
-    ids = [f"clip {i}" for i in range(len(y_true))]
-    write_csv(
-        tmp_path / "scores.csv",
-        ["id", *labels],
-        ([i, *map(repr, map(float, s))] for i, s in zip(ids, y_score, strict=True)),
-    )
-    order, flipped = np.random.default_rng(0).permutation(len(ids)), labels[::-1]
-    rows = ([ids[i], *y_true[i, ::-1].tolist()] for i in order)
-    write_csv(tmp_path / "labels.csv", ["id", *flipped], rows)
-    tags = ([ids[i], ";".join(labels[k] for k in np.flatnonzero(y_true[i]))] for i in order)
-    write_csv(tmp_path / "tags.tsv", ["id", "tags"], tags, delimiter="\t")
-    np.savez(tmp_path / "data.npz", scores=y_score, labels=y_true, names=labels, ids=ids)
-    return tmp_path
-
-
-def write_csv(path, header, rows, delimiter=","):
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, delimiter=delimiter)
-        writer.writerow(header)
-        writer.writerows(rows)
+from shell import LIMEN, run, write_csv
 
 
 def test_tune_joins_by_name_and_id(folder, data):

@@ -6,7 +6,8 @@ import io
 
 from rich.console import Console
 
-from limen.display import MOST_ROWS, html_table, rich_table
+import limen
+from limen.display import MOST_ROWS, html_table, rich_table, svg_curve
 
 HEADINGS = ("label", "threshold")
 
@@ -49,3 +50,28 @@ def test_numbers_stand_right_and_text_left():
     first, second = next(line for line in lines if "a  " in line), next(line for line in lines if "long" in line)
     assert first.index("a") == second.index("long")
     assert len(first.rstrip()) == len(second.rstrip())
+
+
+def test_a_curve_is_drawn_from_its_first_point_to_its_last():
+    svg = svg_curve([0.0, 0.5, 1.0], [1.0, 0.75, 0.0], "<recall>", "precision")
+    assert 'points="30.0,10.0 130.0,60.0 230.0,210.0"' in svg
+    assert 'aria-label="precision against &lt;recall&gt;"' in svg
+    many = [k / 5000 for k in range(5001)]
+    drawn = svg_curve(many, many, "x", "y").partition('points="')[2].partition('"')[0].split()
+    assert len(drawn) <= 420
+    assert (drawn[0], drawn[-1]) == ("30.0,210.0", "230.0,10.0")
+    assert 'points="30.0,10.0"' in svg_curve([0.0], [1.0], "x", "y")
+
+
+def test_a_frontier_shows_its_curve_and_points():
+    frontier = limen.frontier([[0, 1], [1, 0], [1, 1], [0, 0]], [[0.2, 0.9], [0.6, 0.3], [0.8, 0.7], [0.4, 0.8]])
+    assert frontier.columns() == {
+        "point": ["0", "1", "2", "3"],
+        "recall": ["0.000", "0.500", "0.750", "1.000"],
+        "precision": ["1.000", "1.000", "1.000", "0.800"],
+        "tags an item": ["0.00", "0.50", "0.75", "1.25"],
+    }
+    html = frontier._repr_html_()
+    assert "<svg" in html
+    assert "<td>0.800</td>" in html
+    assert "0.800" in shown(frontier)

@@ -14,6 +14,7 @@ from limen.cli.apply import apply_
 from limen.cli.compare import compare, learning_curve_
 from limen.cli.console import show_warning
 from limen.cli.evaluate import evaluate
+from limen.cli.show import curve, show
 from limen.cli.tune import tune
 from limen.errors import InputError, LimenError, UnsupportedError
 
@@ -32,7 +33,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (tune, apply_, evaluate, compare, learning_curve_, methods, demo):
+for command in (tune, apply_, evaluate, compare, learning_curve_, show, curve, methods, demo):
     cli.add_command(command)
 
 

@@ -55,6 +55,20 @@ def joined_in_order(joined: Joined, thresholds: Thresholds) -> Joined:
     return replace(joined, y_score=y_score, y_true=y_true, labels=thresholds.labels)
 
 
+def only_label(joined: Joined, label: str) -> Joined:
+    """Return the joined files with the column of one label; labels without names are called 0, 1, ..."""
+    from dataclasses import replace
+
+    from limen.io.joining import select_columns
+
+    names = joined.labels or tuple(str(k) for k in range(joined.y_score.shape[1]))
+    if label not in names:
+        raise InputError(f"the files have no label {label!r}. They have {examples(names)}.")
+    y_score = select_columns(joined.y_score, names, (label,))
+    y_true = select_columns(joined.y_true, names, (label,))
+    return replace(joined, y_score=y_score, y_true=y_true, labels=(label,))
+
+
 def groups_of(path: str | None, joined: Joined) -> list[str] | None:
     """Return the group of each item, from a file of id and group."""
     from limen.io.pairs import read_pairs

@@ -226,7 +226,16 @@ def _rearrange(
 def select_columns(
     values: NDArray[Any] | CSR, names: tuple[str, ...], wanted: tuple[str, ...]
 ) -> NDArray[Any] | CSR:
-    """Return the columns of ``values``, called ``names``, in the order ``wanted`` of the same names."""
-    position = {name: column for column, name in enumerate(wanted)}
-    columns = np.array([position[name] for name in names], dtype=np.int64)
-    return _rearrange(values, None, columns, n_labels=len(wanted))
+    """Return the columns of these names, in the order wanted."""
+    if names == wanted:
+        return values
+    if not isinstance(values, CSR):
+        position = {name: column for column, name in enumerate(names)}
+        return values[:, [position[name] for name in wanted]]
+    target = {name: column for column, name in enumerate(wanted)}
+    columns = np.array([target.get(name, -1) for name in names], dtype=np.int64)
+    column = columns[values.indices]
+    kept = column >= 0
+    codes = values.row_of_entries()[kept] * len(wanted) + column[kept]
+    order = np.argsort(codes)
+    return csr_from_codes(codes[order], values.data[kept][order], (values.shape[0], len(wanted)))

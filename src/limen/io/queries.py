@@ -23,7 +23,7 @@ class Query(NamedTuple):
     sql: str
 
     def __str__(self) -> str:
-        return f"{SCHEME}{self.file}"
+        return f"{SCHEME}{self.file}" if self.file else "the query"
 
 
 def as_query(text: str) -> Query | None:

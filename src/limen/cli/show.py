@@ -1,0 +1,118 @@
+"""`limen show` and `limen curve`: the essentials of thresholds and of one label, without a browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from limen.cli.console import busy, say
+from limen.cli.inputs import only_label, read_both, thresholds_of
+from limen.cli.options import FILES
+from limen.errors import InputError, count, examples
+
+if TYPE_CHECKING:
+    from limen.curves import Curves
+
+BAR = 12
+SORTS = {"label": 0, "threshold": 1, "positives": 2, "precision": 3, "recall": 4, "f1": 5}
+
+
+@click.command()
+@click.argument("thresholds")
+@click.option("--sort", type=click.Choice(list(SORTS)), help="Order of the labels; as in the file, if left out.")
+@click.option("--most", type=click.IntRange(min=1), help="Show at most so many labels.")
+def show(thresholds: str, sort: str | None, most: int | None) -> None:
+    """Show a thresholds file: what it was tuned for, what to expect, and every label.
+
+    \b
+    limen show thresholds.json
+    limen show thresholds.json --sort positives --most 20
+    """
+    from limen import metrics
+    from limen.display import rich_table
+    from limen.thresholds import Thresholds
+
+    chosen = Thresholds.load(thresholds)
+    shown = {key: column for key, column in chosen.columns().items() if key not in ("given", "correct")}
+    ratios = [metrics.get(name)(*chosen.counts, chosen.zero_division) for name in ("precision", "recall", "f1")]
+    keys = dict(zip(SORTS, (chosen.labels, chosen.values, chosen.counts.p, *ratios), strict=True))
+    order = np.arange(len(chosen.labels)) if sort is None else np.argsort(keys[sort], kind="stable")
+    shown.update({name: [f"{value:.3f}" for value in keys[name]] for name in ("precision", "recall", "f1")})
+    rows = list(zip(*shown.values(), strict=True))
+    say(rich_table(chosen.summary(), list(shown), [rows[k] for k in order[:most]], text=("label",)))
+    if most is not None and most < len(order):
+        say(f"and {count(len(order) - most, 'more label')}")
+    say(f"precision, recall and f1 are those of the {count(chosen.n_items, 'item')} tuned on")
+    if chosen.never:
+        say(f"never given: {examples(chosen.never)}")
+
+
+@click.command(epilog=FILES)
+@click.argument("scores")
+@click.argument("labels")
+@click.option("--label", required=True, help="Which label.")
+@click.option("--thresholds", metavar="THRESHOLDS", help="Mark the cut of this file, or this number.")
+@click.option("--rows", type=click.IntRange(min=2), default=20, show_default=True, help="How many cuts to show.")
+def curve(scores: str, labels: str, label: str, thresholds: str | None, rows: int) -> None:
+    """Show precision, recall and F1 of one label against its cut.
+
+    \b
+    limen curve scores.csv labels.csv --label Speech
+    limen curve scores.csv labels.csv --label Speech --thresholds thresholds.json
+    """
+    from limen.curves import Candidates, Curves
+    from limen.io.sources import as_source
+
+    marked = None if thresholds is None else _cut_of(thresholds, label)
+    with busy(f"reading {scores} and {labels}"):
+        joined = only_label(read_both(scores, labels), label)
+    source = as_source(joined.y_true, joined.y_score, labels=joined.labels)
+    cuts = Candidates.from_source(source)
+    if marked is not None:
+        cuts |= Candidates.shared(cuts.labels, cuts.dtype, np.array([marked]))
+    _print_curve(Curves.from_source(source, cuts), marked, rows)
+
+
+def _cut_of(thresholds: str, label: str) -> float:
+    chosen = thresholds_of(thresholds)
+    if isinstance(chosen, float):
+        return chosen
+    if label not in chosen.labels:
+        raise InputError(f"{thresholds} has no label {label!r}. It has {examples(chosen.labels)}.")
+    return float(chosen.values[chosen.labels.index(label)])
+
+
+def _print_curve(curves: Curves, marked: float | None, rows: int) -> None:
+    """Show the curve of the only label at up to ``rows`` cuts, among them the best by F1 and the marked one."""
+    from limen import metrics
+    from limen.display import rich_table
+
+    n_cuts = len(curves.tp)
+    positive, known = np.repeat(curves.n_positive, n_cuts), np.repeat(curves.n_known, n_cuts)
+    precision, recall, f1 = (
+        metrics.get(name)(curves.tp, curves.pp, positive, known, 0.0) for name in ("precision", "recall", "f1")
+    )
+    cut = curves.thresholds(np.arange(n_cuts))
+    notes = {int(f1.argmax()): "best F1"}
+    if marked is not None:
+        at = int(np.flatnonzero(curves.candidates.cuts == np.asarray(marked, curves.candidates.cuts.dtype))[0])
+        cut[at] = marked
+        notes[at] = f"{notes[at]}, given cut" if at in notes else "given cut"
+    shown = sorted({*np.linspace(0, n_cuts - 1, min(rows, n_cuts)).astype(int).tolist(), *notes}, reverse=True)
+    table = [
+        [
+            "never" if cut[k] == np.inf else f"{cut[k]:.4g}",
+            f"{curves.pp[k]:g}",
+            *(f"{ratio[k]:.3f}" for ratio in (precision, recall, f1)),
+            "█" * round(BAR * float(f1[k])) + "·" * (BAR - round(BAR * float(f1[k]))),
+            notes.get(k, ""),
+        ]
+        for k in shown
+    ]
+    title = f"{curves.labels[0]}: {positive[0]:g} of {known[0]:g} items have it; measured on these items"
+    headings = ("cut", "given", "precision", "recall", "f1", "f1 drawn", "note")
+    say(rich_table(title, headings, table, text=("f1 drawn", "note")))
+    if n_cuts > len(shown):
+        say(f"{len(shown)} of {count(n_cuts, 'cut')} shown; --rows shows more")

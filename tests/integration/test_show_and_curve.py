@@ -1,0 +1,104 @@
+"""`limen show`, `limen curve`, and files of every kind on the command line."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pytest
+
+import limen
+from shell import run
+
+
+def test_show_says_what_was_tuned_and_every_label(data, folder):
+    y_true, y_score, labels = data
+    t = limen.tune(y_true, y_score, labels=labels, method="exact")
+    t.save(folder / "t.json")
+    out = run("show", "t.json", cwd=folder, check=0).stdout
+    assert f"micro F1 {t.value:.4f} on the 600 items tuned on (proven optimal" in out
+    rows = [line for line in out.splitlines() if line.strip().startswith(tuple(labels))]
+    assert [row.split("  ")[0].strip() for row in rows] == labels
+    tp, pp, p, _ = t.counts
+    assert rows[0].split()[-3:] == [f"{v:.3f}" for v in (tp[0] / pp[0], tp[0] / p[0], 2 * tp[0] / (pp[0] + p[0]))]
+    ordered = run("show", "t.json", "--sort", "positives", "--most", "2", cwd=folder, check=0).stdout
+    rarest = np.argsort(p, kind="stable")[:2]
+    shown = [line for line in ordered.splitlines() if line.strip().startswith(tuple(labels))]
+    assert [row.split("  ")[0].strip() for row in shown] == [labels[k] for k in rarest]
+    assert "and 14 more labels" in ordered
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_show_refuses_what_is_no_thresholds_file(folder):
+    done = run("show", "scores.csv", cwd=folder, check=2)
+    assert "scores.csv is not a whole thresholds file" in done.stderr
+
+
+def test_curve_counts_as_decide_does(data, folder):
+    y_true, y_score, labels = data
+    name = labels[3]
+    truth, scores = y_true[:, 3], y_score[:, 3].astype(float)
+    out = run(
+        "curve", "scores.csv", "labels.csv", "--label", name, "--thresholds", "0.3", cwd=folder, check=0
+    ).stdout
+    assert f"{name}: {truth.sum()} of 600 items have it; measured on these items" in out
+    row = next(line for line in out.splitlines() if "given cut" in line).split()
+    given = scores >= 0.3
+    tp = (truth & given).sum()
+    assert row[:5] == [
+        "0.3",
+        str(given.sum()),
+        f"{tp / given.sum():.3f}",
+        f"{tp / truth.sum():.3f}",
+        f"{2 * tp / (given.sum() + truth.sum()):.3f}",
+    ]
+    best = next(line for line in out.splitlines() if "best F1" in line).split()
+    t = limen.tune(y_true[:, [3]], y_score[:, [3]], method="exact")
+    assert best[4] == f"{t.value:.3f}"
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_curve_marks_the_cut_of_a_file_and_of_never(data, folder):
+    y_true, y_score, labels = data
+    limen.tune(y_true, y_score, labels=labels, method="exact").save(folder / "t.json")
+    arguments = ("curve", "data.npz", "data.npz", "--label", labels[0], "--rows", "3", "--thresholds")
+    assert "given cut" in run(*arguments, "t.json", cwd=folder, check=0).stdout
+    never = run(*arguments, "inf", cwd=folder, check=0).stdout
+    assert next(line for line in never.splitlines() if "never" in line).rstrip().endswith("given cut")
+    done = run("curve", "data.npz", "data.npz", "--label", "Speech", cwd=folder, check=2)
+    assert "the files have no label 'Speech'. They have 'digit 0'" in done.stderr
+    content = (folder / "t.json").read_text().replace('"digit 0"', '"zero"')
+    (folder / "other.json").write_text(content)
+    done = run(*arguments, "other.json", cwd=folder, check=2)
+    assert "other.json has no label 'digit 0'" in done.stderr
+
+
+@pytest.mark.parametrize("way", ["h5", "duckdb", "npz"])
+def test_tune_and_apply_through_other_files(data, folder, way):
+    y_true, y_score, labels = data
+    if way == "h5":
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(folder / "data.h5", "w") as file:
+            file["clipwise_output"], file["target"], file["names"] = y_score, y_true.astype(bool), labels
+        scores = truth = "data.h5"
+    elif way == "duckdb":
+        with duckdb.connect(str(folder / "data.db")) as con:
+            con.execute("CREATE TABLE s AS SELECT * FROM read_csv(?)", [str(folder / "scores.csv")])
+            con.execute("CREATE TABLE y AS SELECT * FROM read_csv(?, delim='\t')", [str(folder / "tags.tsv")])
+        scores, truth = "duckdb:data.db?query=SELECT * FROM s WHERE true", "duckdb:data.db?table=y"
+    else:
+        scores = truth = "data.npz"
+    run("tune", scores, truth, "--method", "exact", "-o", "t.json", cwd=folder, check=0)
+    t = limen.Thresholds.load(folder / "t.json")
+    wanted = limen.tune(y_true, y_score, labels=labels, method="exact")
+    assert t.labels == wanted.labels
+    np.testing.assert_array_equal(t.counts.tp, wanted.counts.tp)
+    np.testing.assert_array_equal(t.counts.pp, wanted.counts.pp)
+    run("apply", scores, "t.json", "-o", "tags.npy", cwd=folder, check=0)
+    np.testing.assert_array_equal(np.load(folder / "tags.npy"), wanted.decide(y_score))
+
+
+def test_a_query_that_fails_is_told_in_one_message(folder):
+    done = run("tune", "duckdb:none.db?table=s", "labels.csv", cwd=folder, check=2)
+    assert "none.db does not exist" in done.stderr
+    done = run("tune", "duckdb:?query=SELECT * FROM 'none.csv'", "labels.csv", cwd=folder, check=2)
+    assert "the query: the query fails" in done.stderr
