@@ -1,0 +1,1 @@
+"""Thresholds carried to where decisions are made: SQL, Polars, Hugging Face, BirdNET."""

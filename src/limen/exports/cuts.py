@@ -1,0 +1,43 @@
+"""What every export needs: one number for each label, or a clear no."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from limen.decisions import THRESHOLD_RULE
+from limen.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from limen.thresholds import Thresholds
+
+
+def cuts_of(thresholds: Thresholds, *, to: str) -> dict[str, float]:
+    """Return the threshold of each label, in the order of the labels; ``inf`` means never.
+
+    A float holds every float16, float32 and float64 exactly, so ``score >= threshold`` in 64 bits
+    decides as `Thresholds.decide` does.
+
+    Parameters
+    ----------
+    thresholds : Thresholds
+    to : str
+        What they are exported to, for the message.
+
+    Raises
+    ------
+    UnsupportedError
+        If the rule is not ``">="``: such a rule compares the labels of an item with each other.
+
+    Examples
+    --------
+    >>> import limen
+    >>> t = limen.tune([[1], [0]], [[0.75], [0.25]], labels=["dog"], method="exact")
+    >>> cuts_of(t, to="SQL")
+    {'dog': 0.5}
+    """
+    if thresholds.rule != THRESHOLD_RULE:
+        raise UnsupportedError(
+            f"the rule {thresholds.rule!r} compares the labels of an item with each other; {to} compares each "
+            "score with a threshold. Tune with another method, such as auto, or decide with Thresholds.decide."
+        )
+    return dict(zip(thresholds.labels, map(float, thresholds.values), strict=True))

@@ -1,0 +1,319 @@
+"""BirdNET: species lists as its own package reads them, and detections as BirdNET-Analyzer writes them."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from limen.errors import FileError, InputError, LimenWarning, UnreadableError, UnsupportedError
+from limen.exports.birdnet import (
+    Filtered,
+    confidences,
+    filter_detections,
+    write_confidences,
+    write_species_list,
+)
+from strategies import SCORE_DTYPES, random_data, tuned
+
+BLACKBIRD, ROBIN = "Turdus merula_Eurasian Blackbird", "Erithacus rubecula_European Robin"
+TIT, ENGINE, OWL = "Parus major_Great Tit", "Engine_Engine", "Strix aluco_Tawny Owl"
+MODEL = (OWL, BLACKBIRD, ENGINE, ROBIN, TIT)
+
+
+def one(values, labels, dtype=float):
+    t = tuned(random_data(3, n_items=6, n_labels=len(labels), weighted=False), labels=labels)
+    return replace(t, values=np.array(values, dtype))
+
+
+T = one([0.5, 0.25, np.inf, 0.1], (BLACKBIRD, ROBIN, TIT, ENGINE))
+
+
+@pytest.fixture
+def labels_file(tmp_path):
+    path = tmp_path / "labels.txt"
+    path.write_text("".join(f"{name}\n" for name in MODEL), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def birdnet():
+    return pytest.importorskip("birdnet.acoustic.inference.configs").PredictionConfig
+
+
+class TestSpecies:
+    def test_birdnet_reads_the_species_list(self, birdnet, tmp_path):
+        path = tmp_path / "species_list.txt"
+        assert write_species_list(T, path) == 3
+        assert path.read_bytes() == f"{BLACKBIRD}\n{ROBIN}\n{ENGINE}\n".encode()
+        assert birdnet.validate_custom_species_list(path, MODEL) == {BLACKBIRD, ROBIN, ENGINE}
+
+    def test_birdnet_takes_the_confidences(self, birdnet):
+        found = confidences(T)
+        assert found == {BLACKBIRD: 0.5, ROBIN: 0.25, ENGINE: 0.1}
+        assert birdnet.validate_custom_confidence_thresholds(found, MODEL) == found
+
+    def test_names_are_completed_from_the_labels_file(self, birdnet, labels_file, tmp_path):
+        t = one([0.5, 0.25, 0.1, np.inf], ("Turdus merula", "European Robin", "Engine", "Parus major_Kohlmeise"))
+        found = confidences(t, labels_file=labels_file)
+        assert found == {BLACKBIRD: 0.5, ROBIN: 0.25, ENGINE: 0.1}
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            write_species_list(t, tmp_path / "list.txt", labels_file=labels_file)
+        assert birdnet.validate_custom_species_list(tmp_path / "list.txt", MODEL) == set(found)
+
+    def test_half_names_without_a_labels_file_are_pointed_out(self, tmp_path):
+        t = one([0.5, 0.5, 0.5], ("Turdus merula", BLACKBIRD, "Noise"))
+        with pytest.warns(
+            LimenWarning, match="labels lack one of the names .*: 'Turdus merula', 'Noise'. BirdNET"
+        ):
+            write_species_list(t, tmp_path / "list.txt")
+        assert (tmp_path / "list.txt").read_text() == f"Turdus merula\n{BLACKBIRD}\nNoise\n"
+
+    @pytest.mark.parametrize("dtype", SCORE_DTYPES)
+    def test_the_table_of_confidences_reads_back_exactly(self, tmp_path, dtype):
+        values = np.array([0.1, 1 / 3, np.finfo(dtype).min, np.inf], dtype)
+        labels = (BLACKBIRD, "Noise", 'Corvus "corax"_Raven, Common', TIT)
+        assert write_confidences(one(values, labels, dtype), tmp_path / "c.csv") == 3
+        with (tmp_path / "c.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+        assert rows[0] == ["scientific_name", "common_name", "confidence"]
+        assert [row[:2] for row in rows[1:]] == [
+            ["Turdus merula", "Eurasian Blackbird"],
+            ["Noise", "Noise"],
+            ['Corvus "corax"', "Raven, Common"],
+        ]
+        np.testing.assert_array_equal([float(row[2]) for row in rows[1:]], values[:3].astype(float))
+
+    def test_labels_that_are_not_in_the_labels_file(self, labels_file, tmp_path):
+        message = r"labels.txt does not have 'Corvus corax', 'turdus merula'. Give the labels file of the model"
+        with pytest.raises(InputError, match=message):
+            confidences(one([0.5] * 3, (OWL, "Corvus corax", "turdus merula")), labels_file=labels_file)
+        message = f"the labels 'Turdus merula', 'Eurasian Blackbird' are both '{BLACKBIRD}' of .*labels.txt. Every"
+        with pytest.raises(InputError, match=message):
+            confidences(one([0.5] * 2, ("Turdus merula", "Eurasian Blackbird")), labels_file=labels_file)
+        labels_file.write_text("Parus major_song\nParus major_call\n")
+        with pytest.raises(
+            InputError, match="'Parus major' may be any of 'Parus major_call', 'Parus major_song' of"
+        ):
+            confidences(one([0.5], ["Parus major"]), labels_file=labels_file)
+        assert confidences(one([0.5], ["Parus major_call"]), labels_file=labels_file) == {"Parus major_call": 0.5}
+
+    def test_labels_files_that_cannot_be_read(self, tmp_path):
+        with pytest.raises(UnreadableError, match=r"cannot read .*nowhere.txt: No such file or directory. Check"):
+            confidences(T, labels_file=tmp_path / "nowhere.txt")
+        (tmp_path / "latin.txt").write_bytes(b"\xc9")
+        with pytest.raises(InputError, match=r"latin.txt is no labels file: it is not UTF-8 text."):
+            confidences(T, labels_file=tmp_path / "latin.txt")
+
+    def test_lists_that_birdnet_would_misread(self, tmp_path):
+        path = tmp_path / "list.txt"
+        path.write_text("old")
+        with pytest.raises(
+            InputError, match=r"no label is ever given. BirdNET takes an empty species list as all"
+        ):
+            write_species_list(one([np.inf], [TIT]), path)
+        for name in ("a\nb", "a\u2028b", " a", ""):
+            with pytest.raises(InputError, match=r"cannot stand in a species list, which has one name a line"):
+                write_species_list(one([0.5, 0.5], (TIT, name)), path)
+        assert path.read_text() == "old"
+        with pytest.raises(FileError, match="is no folder"):
+            write_species_list(T, tmp_path / "nowhere" / "list.txt")
+        with pytest.raises(FileError, match="is no folder"):
+            write_confidences(T, tmp_path / "nowhere" / "c.csv")
+
+    @pytest.mark.parametrize("rule", ["top-k:1", "mcut"])
+    def test_rules_over_an_item_are_refused(self, rule, tmp_path):
+        t = replace(T, rule=rule)
+        for way in (write_species_list, write_confidences):
+            with pytest.raises(UnsupportedError, match=f"the rule '{rule}' compares the labels of an item"):
+                way(t, tmp_path / "out")
+        with pytest.raises(UnsupportedError, match="BirdNET compares each score with a threshold"):
+            filter_detections(tmp_path / "in.csv", t, tmp_path / "out")
+        assert not list(tmp_path.iterdir())
+
+
+CSV = "Start (s),End (s),Scientific name,Common name,Confidence,File\n"
+RAVEN = (
+    "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\tCommon Name\t"
+    "Species Code\tConfidence\tBegin Path\tFile Offset (s)\n"
+)
+KALEIDOSCOPE = (
+    "INDIR,FOLDER,IN FILE,OFFSET,DURATION,scientific_name,common_name,confidence,lat,lon,week,overlap,"
+    "sensitivity\n"
+)
+PACKAGE = "input,start_time,end_time,species_name,confidence\n"
+
+
+def csv_line(i, name, confidence):
+    scientific, common = name.split("_")
+    return f"{3 * i}.0,{3 * i + 3}.0,{scientific},{common},{confidence:.4f},/data/a, b.wav\n"
+
+
+def raven_line(i, name, confidence):
+    common = name.split("_")[1]
+    return f'{i}\tSpectrogram 1\t1\t0.0\t3.0\t0\t15000\t{common}\teurbla\t{confidence:.4f}\t/data/"a".wav\t0.0\n'
+
+
+def kaleidoscope_line(i, name, confidence):
+    scientific, common = name.split("_")
+    return f"data,a,b.wav,{i}.0,3.0,{scientific},{common},{confidence:.4f},-1.0,-1.0,-1,0.0,1.0\n"
+
+
+def package_line(i, name, confidence):
+    return f'"/data/a.wav","00:00:0{i % 9}.00","00:00:09.00","{name}",{confidence:.6f}\n'
+
+
+FORMS = {
+    "csv": (CSV, csv_line),
+    "raven": (RAVEN, raven_line),
+    "kaleidoscope": (KALEIDOSCOPE, kaleidoscope_line),
+    "package": (PACKAGE, package_line),
+}
+
+
+class TestDetections:
+    @pytest.mark.parametrize("form", FORMS)
+    def test_the_lines_that_pass_are_kept_as_they_stand(self, form, tmp_path):
+        header, line = FORMS[form]
+        rng = np.random.default_rng(0)
+        scores = rng.choice([0.0999, 0.1, 0.1001, 0.2499, 0.25, 0.4999, 0.5, 0.9], (30, 4))
+        kept = T.decide(scores)
+        found = [(line(i, T.labels[k], scores[i, k]), kept[i, k]) for i in range(30) for k in range(4)]
+        text = header + "".join(row for row, _ in found)
+        (tmp_path / "in.txt").write_text(text)
+        expected = header + "".join(row for row, passes in found if passes)
+        assert filter_detections(tmp_path / "in.txt", T, tmp_path / "out.txt") == Filtered(120, kept.sum(), ())
+        assert (tmp_path / "out.txt").read_text() == expected
+        assert (tmp_path / "in.txt").read_text() == text
+        # In place, a second time: nothing more goes.
+        assert filter_detections(tmp_path / "out.txt", T, tmp_path / "out.txt").kept == kept.sum()
+        assert (tmp_path / "out.txt").read_text() == expected
+
+    def test_line_ends_marks_and_quoted_cells_are_kept(self, tmp_path):
+        text = '\ufeff"Scientific name","Confidence"\r\n"Turdus\nmerula",0.6\r\n\r\nTurdus\nmerula,0.4'
+        text = text.replace("\r\nTurdus\nmerula", '\r\n"Turdus\nmerula"')
+        (tmp_path / "in.csv").write_bytes(text.encode())
+        assert (
+            filter_detections(tmp_path / "in.csv", one([0.5], ["Turdus\nmerula"]), tmp_path / "out.csv").kept == 1
+        )
+        assert (tmp_path / "out.csv").read_bytes() == text.rpartition("\r\n")[0].encode() + b"\r\n"
+
+    @pytest.mark.parametrize("dtype", SCORE_DTYPES)
+    def test_numbers_are_read_in_the_dtype_of_the_scores(self, dtype, tmp_path):
+        # 0.1 in 32 bits is above 0.1 in 64: a threshold at a score of 0.1 must keep "0.1000".
+        written = [f"{k / 1000:.4f}" for k in range(1, 1000, 7)]
+        labels = [f"Species {k}_x{k}" for k in range(len(written))]
+        t = one(np.array(written, dtype), labels, dtype)
+        rows = [csv_line(0, name, float(number)) for name, number in zip(labels, written, strict=True)]
+        (tmp_path / "in.csv").write_text(CSV + "".join(rows))
+        assert filter_detections(tmp_path / "in.csv", t, tmp_path / "out.csv").kept == len(written)
+        above = replace(t, values=np.nextafter(t.values, dtype(1)))
+        assert filter_detections(tmp_path / "in.csv", above, tmp_path / "out.csv").kept == 0
+
+    @pytest.mark.parametrize(
+        "labels",
+        [
+            (BLACKBIRD, ROBIN),
+            ("Turdus merula", "Erithacus rubecula"),
+            ("Eurasian Blackbird", "European Robin"),
+            ("Turdus merula_Amsel", "European Robin"),
+        ],
+    )
+    def test_species_are_found_by_either_name(self, labels, tmp_path):
+        rows = [csv_line(0, BLACKBIRD, 0.5), csv_line(0, BLACKBIRD, 0.3), csv_line(0, ROBIN, 0.3)]
+        (tmp_path / "in.csv").write_text(CSV + "".join(rows))
+        filter_detections(tmp_path / "in.csv", one([0.5, 0.25], labels), tmp_path / "out.csv")
+        assert (tmp_path / "out.csv").read_text() == CSV + rows[0] + rows[2]
+
+    def test_calls_of_one_species_are_told_apart(self, tmp_path):
+        t = one([0.5, 0.25], ("Parus major_song", "Parus major_call"))
+        rows = [csv_line(0, "Parus major_song", 0.3), csv_line(0, "Parus major_call", 0.3)]
+        (tmp_path / "in.csv").write_text(CSV + "".join(rows))
+        filter_detections(tmp_path / "in.csv", t, tmp_path / "out.csv")
+        assert (tmp_path / "out.csv").read_text() == CSV + rows[1]
+        (tmp_path / "in.csv").write_text(CSV + csv_line(0, "Parus major_alarm", 0.3))
+        message = "'Parus major_alarm' may be any of 'Parus major_call', 'Parus major_song' of the thresholds"
+        with pytest.raises(InputError, match=message):
+            filter_detections(tmp_path / "in.csv", t, tmp_path / "out.csv")
+
+    def test_a_common_name_of_another_species_does_not_count(self, tmp_path):
+        (tmp_path / "in.csv").write_text(CSV + csv_line(0, "Turdus migratorius_Robin", 0.9))
+        with pytest.raises(InputError, match="has 'Turdus migratorius_Robin', for which there is no threshold"):
+            filter_detections(tmp_path / "in.csv", one([0.5], ["Erithacus rubecula_Robin"]), tmp_path / "out.csv")
+
+    def test_a_selection_table_needs_common_names(self, labels_file, tmp_path):
+        t = one([0.5], ["Turdus merula"])
+        (tmp_path / "in.txt").write_text(RAVEN + raven_line(1, BLACKBIRD, 0.6) + raven_line(2, BLACKBIRD, 0.4))
+        with pytest.raises(
+            InputError, match=r"'Eurasian Blackbird', for which there is no .* or give labels_file"
+        ):
+            filter_detections(tmp_path / "in.txt", t, tmp_path / "out.txt")
+        filter_detections(tmp_path / "in.txt", t, tmp_path / "out.txt", labels_file=labels_file)
+        assert (tmp_path / "out.txt").read_text() == RAVEN + raven_line(1, BLACKBIRD, 0.6)
+
+    def test_a_table_without_detections_stays_one(self, tmp_path):
+        nothing = "1\tSpectrogram 1\t1\t0\t3\t0\t15000\tnocall\tnocall\t1.0\t/data/a.wav\t0\n"
+        (tmp_path / "in.txt").write_text(RAVEN + nothing)
+        assert filter_detections(tmp_path / "in.txt", T, tmp_path / "out.txt") == Filtered(0, 0, ())
+        assert (tmp_path / "out.txt").read_text() == RAVEN + nothing
+
+    def test_species_without_threshold(self, tmp_path):
+        rows = [csv_line(0, OWL, 0.01), csv_line(0, BLACKBIRD, 0.6), csv_line(0, OWL, 0.9), csv_line(0, TIT, 0.9)]
+        (tmp_path / "in.csv").write_text(CSV + "".join(rows))
+        (tmp_path / "out.csv").write_text("old")
+        message = "in.csv has 'Strix aluco_Tawny Owl', for which there is no threshold. Say unknown=\"keep\" or"
+        with pytest.raises(InputError, match=message):
+            filter_detections(tmp_path / "in.csv", T, tmp_path / "out.csv")
+        assert (tmp_path / "out.csv").read_text() == "old"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+        found = filter_detections(tmp_path / "in.csv", T, tmp_path / "out.csv", unknown="keep")
+        assert found == Filtered(4, 3, (OWL,))
+        assert (tmp_path / "out.csv").read_text() == CSV + "".join(rows[:3])
+        found = filter_detections(tmp_path / "in.csv", T, tmp_path / "out.csv", unknown="drop")
+        assert found == Filtered(4, 1, (OWL,))
+        assert (tmp_path / "out.csv").read_text() == CSV + rows[1]
+        with pytest.raises(InputError, match=r"unknown is 'ask'. It must be"):
+            filter_detections(tmp_path / "in.csv", T, tmp_path / "out.csv", unknown="ask")
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", "in.csv has the columns none. Detections of BirdNET have Confidence, and Scientific name"),
+            (
+                "0.0\t3.0\tTurdus merula, Blackbird\t0.9\n",
+                "has the columns '0.0', '3.0', 'Turdus merula, Blackbird'",
+            ),
+            ("Common name,Score\n", "has the columns 'Common name', 'Score'"),
+            ("File,Confidence\n", "has the columns 'File', 'Confidence'"),
+            (
+                CSV + csv_line(0, ROBIN, 0.5) + "0.0,3.0,Turdus merula\n",
+                "line 3 of .*in.csv has 3 cells, fewer than",
+            ),
+            (
+                CSV + "0,3,Turdus merula,Blackbird,high,a\n",
+                "line 2 of .*in.csv has the confidence 'high'. It must be",
+            ),
+            (CSV + "0,3,Turdus merula,Blackbird,nan,a\n", "has the confidence 'nan'. It must be a number"),
+            (CSV + "0,3,Turdus merula,Blackbird,,a\n", "has the confidence ''"),
+            (CSV + "\xc9\n", "in.csv is no table of detections: it is not UTF-8 text."),
+            (CSV + "a" * 200_000 + "\n", "in.csv is no table of detections: field larger than field limit"),
+        ],
+    )
+    def test_broken_files(self, text, message, tmp_path):
+        (tmp_path / "in.csv").write_text(text, encoding="latin-1")
+        with pytest.raises(InputError, match=message):
+            filter_detections(tmp_path / "in.csv", T, tmp_path / "out.csv")
+        assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+    def test_missing_files_and_folders(self, tmp_path):
+        with pytest.raises(
+            UnreadableError, match=r"cannot read .*in.csv: No such file or directory. Check the path"
+        ):
+            filter_detections(tmp_path / "in.csv", T, tmp_path / "out.csv")
+        (tmp_path / "in.csv").write_text(CSV)
+        with pytest.raises(FileError, match="is no folder"):
+            filter_detections(tmp_path / "in.csv", T, tmp_path / "nowhere" / "out.csv")
