@@ -49,7 +49,8 @@ def decide_rows(scores: NDArray[Any], values: NDArray[Any], rule: str = THRESHOL
         return at_or_above(scores, values)
     if rule == "mcut":
         rising = np.sort(scores.astype(np.float64), axis=1)
-        gap = np.diff(rising, axis=1)
+        with np.errstate(over="ignore"):  # only the largest gap can pass the largest number
+            gap = np.diff(rising, axis=1)
         last_largest = gap.shape[1] - 1 - gap[:, ::-1].argmax(axis=1)
         lowest_kept = rising[np.arange(len(rising)), last_largest + 1]
         return at_or_above(scores, lowest_kept[:, np.newaxis])

@@ -122,3 +122,9 @@ def test_scores_are_checked_on_request():
     with pytest.raises(InputError, match="y_score has NaN"):
         count_decisions((source,), np.array([0.5]))
     assert count_decisions((source,), np.array([0.5]), check=False).pp.tolist() == [0]
+
+
+def test_mcut_over_the_whole_range_of_numbers():
+    most = np.finfo(np.float64).max
+    decisions = decide_rows(np.array([[-most, most, most / 2]]), np.zeros(3), "mcut")
+    assert decisions.tolist() == [[False, True, True]]

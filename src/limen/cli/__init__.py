@@ -14,6 +14,8 @@ from limen.cli.apply import apply_
 from limen.cli.compare import compare, learning_curve_
 from limen.cli.console import show_warning
 from limen.cli.evaluate import evaluate
+from limen.cli.export import birdnet_filter, export
+from limen.cli.onnx import onnx_
 from limen.cli.show import curve, show
 from limen.cli.tune import tune
 from limen.errors import InputError, LimenError, UnsupportedError
@@ -33,7 +35,21 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (tune, apply_, evaluate, compare, learning_curve_, show, curve, methods, demo):
+COMMANDS = (
+    tune,
+    apply_,
+    evaluate,
+    compare,
+    learning_curve_,
+    show,
+    curve,
+    export,
+    birdnet_filter,
+    onnx_,
+    methods,
+    demo,
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

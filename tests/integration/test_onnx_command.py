@@ -1,0 +1,151 @@
+"""`limen onnx` as a user meets it: a process, files, wrong files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+import onnx
+
+from limen.cli.onnx import onnx_
+from limen.errors import InputError
+from limen.onnx import read_thresholds
+from limen.thresholds import Thresholds
+
+from .onnx_models import run as run_model
+from .onnx_models import tagger, thresholds, wide
+
+LIMEN = str(Path(sys.executable).with_name("limen"))
+
+
+def limen(*arguments, cwd, check=0):
+    command = [LIMEN, "onnx", *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == check, done.stderr
+    return done.stdout, done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path):
+    onnx.save(tagger("Sigmoid"), tmp_path / "tagger.onnx")
+    onnx.save(tagger(dtype="float16"), tmp_path / "logits.onnx")
+    onnx.save(wide(), tmp_path / "wide.onnx")
+    thresholds([0.5, 0.3, np.inf]).save(tmp_path / "t.json")
+    return tmp_path
+
+
+def test_what_is_written_and_said(folder):
+    out, _ = limen("tagger.onnx", "t.json", "-o", "out.onnx", cwd=folder)
+    assert "scores: 'y' float32 (clips, 3), opset 17" in out
+    assert "tags: y >= thresholds, rounded up to float32" in out
+    assert "equal to the decisions of limen in onnxruntime" in out
+    assert "\n  45 scores at and beside the thresholds, 3 072 random ones\n" in out
+    assert "\n  12 items through the whole model, also with its own scores for thresholds\n" in out
+    assert "wrote out.onnx" in out
+    t = Thresholds.load(folder / "t.json")
+    assert read_thresholds(folder / "out.onnx") == t
+    y, tags = run_model(folder / "out.onnx", np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32))
+    np.testing.assert_array_equal(tags, t.decide(y))
+
+
+def test_logits_of_float16(folder):
+    out, _ = limen("logits.onnx", "t.json", "-o", "out.onnx", "--logits", "--name", "given", cwd=folder)
+    assert "given: y >= thresholds, moved through the sigmoid" in out
+    assert "every one of 63 488 finite scores for each label\n" in out
+    logits = np.array([[0.0, -0.8477, 9.0], [-0.001, -0.8467, 9.0]], np.float16)
+    tags = run_model(folder / "out.onnx", logits, ["given"])[0]
+    assert tags.tolist() == [[True, False, False], [False, True, False]]
+
+
+def test_the_sigmoid_as_an_output(folder):
+    out, _ = limen("logits.onnx", "t.json", "-o", "out.onnx", "--logits", "--sigmoid", "p", cwd=folder)
+    assert "tags: p >= thresholds" in out
+    p, tags = run_model(folder / "out.onnx", np.zeros((1, 3), np.float16), ["p", "tags"])
+    assert (p.tolist(), tags.tolist()) == ([[0.5, 0.5, 0.5]], [[True, True, False]])
+
+
+def test_thresholds_for_logits(folder):
+    out, _ = limen("tagger.onnx", "t.json", "-o", "out.onnx", "--probabilities", cwd=folder)
+    assert "tags: y >= thresholds, moved through the logit" in out
+
+
+def test_one_of_several_outputs_and_columns_by_name(folder):
+    (folder / "columns.txt").write_text("c\na\n\nb\n", encoding="utf-8")
+    np.savez(folder / "inputs.npz", x=np.full((5, 3), 0.4, np.float32))
+    options = ["--scores", "b", "--labels", "columns.txt", "--inputs", "inputs.npz"]
+    out, _ = limen("wide.onnx", "t.json", "-o", "out.onnx", *options, cwd=folder)
+    assert "scores: 'b' float32 (clips, 3)" in out
+    assert "5 items through the whole model" in out
+    assert read_thresholds(folder / "out.onnx").labels == ("c", "a", "b")
+
+
+def test_without_verifying(folder):
+    out, _ = limen("tagger.onnx", "t.json", "-o", "out.onnx", "--no-verify", cwd=folder)
+    assert "not verified" in out
+
+
+def test_weights_beside_the_model_are_copied(folder):
+    model = tagger("Add")
+    model.graph.node[0].input.append("w")
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.full(3, 0.5, np.float32), "w"))
+    onnx.save(model, folder / "big.onnx", save_as_external_data=True, location="big.data", size_threshold=0)
+    (folder / "other").mkdir()
+    thresholds([0.5, -0.5, 2.0]).save(folder / "t.json")
+    out, _ = limen("big.onnx", "t.json", "-o", "other/out.onnx", cwd=folder)
+    assert "copied the weights" in out
+    assert "big.data" in out
+    assert (folder / "other" / "big.data").is_file()
+
+
+def test_logits_that_nobody_mentioned_are_noticed(folder):
+    _, err = limen("logits.onnx", "t.json", "-o", "out.onnx", cwd=folder)
+    assert err.startswith("limen: warning: 'y' gave scores from -")
+    assert "--logits" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["wide.onnx", "t.json"],
+            "has 2 outputs that may be the scores: 'a' float32 (clips, 3), 'b' float32 (clips, 3)",
+        ),
+        (["t.json", "tagger.onnx"], "t.json is no ONNX model, or is cut short"),
+        (["tagger.onnx", "none.json"], "cannot read none.json"),
+        (["tagger.onnx", "t.json", "--logits"], "'y' comes from a Sigmoid"),
+        (["tagger.onnx", "t.json", "--labels", "none.txt"], "cannot read none.txt"),
+        (["tagger.onnx", "t.json", "--labels", "tagger.npz"], "tagger.npz is not UTF-8 text"),
+        (["tagger.onnx", "t.json", "--inputs", "none.npz"], "cannot read none.npz"),
+        (["tagger.onnx", "t.json", "--inputs", "t.json"], "t.json is no .npz file of numbers"),
+        (["tagger.onnx", "t.json", "--inputs", "x.npy"], "x.npy is no .npz file of numbers"),
+        (["tagger.onnx", "t.json", "--inputs", "empty.npz"], "empty.npz is no .npz file of numbers"),
+    ],
+)
+def test_what_is_wrong_is_said(folder, arguments, words, monkeypatch):
+    np.savez(folder / "tagger.npz", x=np.full(3, np.pi))
+    np.save(folder / "x.npy", np.zeros(3))
+    (folder / "empty.npz").touch()
+    monkeypatch.chdir(folder)
+    with pytest.raises(InputError) as caught:
+        onnx_.main([*arguments, "-o", "out.onnx"], standalone_mode=False)
+    assert words in str(caught.value)
+    assert not (folder / "out.onnx").exists()
+
+
+def test_what_is_wrong_is_said_in_one_line(folder):
+    _, err = limen("wide.onnx", "t.json", "-o", "out.onnx", cwd=folder, check=2)
+    assert err.startswith("limen: wide.onnx has 2 outputs that may be the scores")
+    assert err.count("\n") == 1
+
+
+def test_the_help_shows_examples():
+    out, _ = limen("--help", cwd=None)
+    assert "limen onnx tagger.onnx thresholds.json -o tagger_with_tags.onnx" in out
