@@ -39,6 +39,18 @@ def check_rule(rule: str, n_labels: int) -> None:
     )
 
 
+def rounded_up(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return thresholds (n_labels,), each the lowest number of ``dtype`` not below it; +inf above its range.
+
+    Every score of that dtype is at or above the one exactly if it is at or above the other.
+    """
+    with np.errstate(over="ignore"):
+        near = values.astype(dtype)
+        up = np.nextafter(near, near.dtype.type(np.inf))
+    wide = np.promote_types(values.dtype, near.dtype)
+    return np.where(near.astype(wide) < values.astype(wide), up, near)
+
+
 def decide_rows(scores: NDArray[Any], values: NDArray[Any], rule: str = THRESHOLD_RULE) -> NDArray[np.bool_]:
     """Return decisions (n_items, n_labels) for dense scores.
 

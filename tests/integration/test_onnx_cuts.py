@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("onnx")
 
+from limen.decisions import rounded_up
 from limen.errors import InputError
-from limen.onnx.cuts import as_tuned, check_gives, lowest_given, round_up
+from limen.onnx.cuts import as_tuned, check_gives, lowest_given
 from strategies import PATIENT, SCORE_DTYPES
 
 from .onnx_models import all_float16
@@ -79,7 +80,7 @@ def test_rounding_up_decides_alike(data, tuned, given_as):
 def test_rounding_up_decides_alike_on_all_of_float16(data, tuned):
     values = np.array([data.draw(st.one_of(finite(tuned), probabilities(tuned))) for _ in range(3)])
     scores = all_float16()[:, np.newaxis]
-    np.testing.assert_array_equal(scores >= round_up(values, np.dtype(np.float16)), scores >= values)
+    np.testing.assert_array_equal(scores >= rounded_up(values, np.dtype(np.float16)), scores >= values)
 
 
 @PATIENT
@@ -139,7 +140,7 @@ def test_the_ends_of_the_range(dtype):
 def test_beyond_the_range_of_the_scores():
     values = np.array([1e300, -1e300, 1e-60, -1e-60])
     np.testing.assert_array_equal(
-        round_up(values, np.dtype(np.float32)),
+        rounded_up(values, np.dtype(np.float32)),
         np.array([np.inf, np.finfo(np.float32).min, np.finfo(np.float32).smallest_subnormal, 0], np.float32),
     )
 

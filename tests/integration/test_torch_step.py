@@ -15,8 +15,8 @@ from strategies import grid
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
+from limen.decisions import rounded_up  # noqa: E402
 from limen.torch import SHAPES, decide, threshold  # noqa: E402
-from limen.torch.exact import rounded_up  # noqa: E402
 
 every_shape = pytest.mark.parametrize("shape", SHAPES)
 FLOATS = ("float16", "bfloat16", "float32", "float64")

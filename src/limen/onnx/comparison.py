@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, external_data_helper, helper
 
-from limen.decisions import THRESHOLD_RULE
+from limen.decisions import THRESHOLD_RULE, rounded_up
 from limen.onnx import metadata, models
-from limen.onnx.cuts import Gives, check_gives, lowest_given, round_up
+from limen.onnx.cuts import Gives, check_gives, lowest_given
 from limen.onnx.matching import check_kind, choose, in_columns, prepare_opset
 from limen.onnx.nodes import Builder, add_decisions
 from limen.onnx.verification import verify_model, with_columns_seen
@@ -173,5 +173,7 @@ def _in_words(decided_on: str, thresholds: Thresholds, gives: Gives, dtype: np.d
         return f"{thresholds.rule} of {decided_on}"
     if gives != "scores":
         return f"{decided_on} >= thresholds, moved through the {'sigmoid' if gives == 'logits' else 'logit'}"
-    rounded = np.any(thresholds.values.astype(np.float64) != round_up(thresholds.values, dtype).astype(np.float64))
+    rounded = np.any(
+        thresholds.values.astype(np.float64) != rounded_up(thresholds.values, dtype).astype(np.float64)
+    )
     return f"{decided_on} >= thresholds" + (f", rounded up to {dtype}" if rounded else "")

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.decisions import rounded_up
 from limen.errors import InputError
 
 Gives = Literal["scores", "logits", "probabilities"]
@@ -63,20 +64,12 @@ def lowest_given(values: NDArray[Any], dtype: np.dtype[Any], model_gives: Gives)
     far more than that for small probabilities.
     """
     if model_gives == "scores":
-        return round_up(values, dtype)
+        return rounded_up(values, dtype)
     by_value: Callable[[Any], Any] = _as_decided_logit if model_gives == "logits" else _as_decided_probability
     distinct, at = np.unique(values, return_inverse=True)
     with localcontext(_DIGITS):
         moved = [_ceiling(by_value(value), dtype.type) for value in distinct]
     return np.array(moved, dtype)[at]
-
-
-def round_up(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return the lowest numbers of ``dtype`` at or above ``values``; +inf above its range."""
-    with np.errstate(over="ignore"):
-        nearest = values.astype(dtype)
-        up = np.nextafter(nearest, dtype.type(np.inf))
-    return np.where(nearest.astype(np.float64) < values.astype(np.float64), up, nearest)
 
 
 def as_tuned(given: NDArray[Any], values: NDArray[Any], model_gives: Gives) -> NDArray[Any]:

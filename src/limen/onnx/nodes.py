@@ -10,9 +10,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from limen.decisions import THRESHOLD_RULE
+from limen.decisions import THRESHOLD_RULE, rounded_up
 from limen.errors import InputError
-from limen.onnx.cuts import round_up
 from limen.onnx.models import SHORT
 
 GREATER_OR_EQUAL = 12
@@ -105,7 +104,7 @@ def put_thresholds(graph: onnx.GraphProto, tags: str, values: NDArray[Any], opse
         old = constants[node.input[1]]
     except (KeyError, IndexError) as error:
         raise InputError(f"{tags!r} is not compared as limen does it. Export the model again.") from error
-    lowest = round_up(values, numpy_helper.to_array(old).dtype)
+    lowest = rounded_up(values, numpy_helper.to_array(old).dtype)
     old.CopyFrom(_named(_compared(lowest, opset), node.input[1]))
 
 

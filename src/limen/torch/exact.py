@@ -7,23 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from limen.decisions import rounded_up
 
 WITHOUT_FLOAT64 = {"mps"}
 """Types of device that have no float64."""
-
-
-def rounded_up(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """Return thresholds (n_labels,) in ``dtype``, each the lowest number of it that is not below.
-
-    Every score of that dtype is at or above the one exactly if it is at or above the other.
-    """
-    with np.errstate(over="ignore"):
-        near = values.astype(dtype)
-    wide = np.promote_types(values.dtype, dtype)
-    below = near.astype(wide) < values.astype(wide)
-    return np.where(below, np.nextafter(near, near.dtype.type(np.inf)), near)
 
 
 def on_processor(data: Any) -> Any:

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from limen.decisions import THRESHOLD_RULE
+from limen.decisions import THRESHOLD_RULE, rounded_up
 from limen.errors import InputError, UnsupportedError, count, examples
 from limen.metrics import Metric
 from limen.solvers.base import EVERYTHING, Problem, Solution
 from limen.thresholds import Thresholds
-from limen.torch.exact import ExactModule, on_processor, rounded_up
+from limen.torch.exact import ExactModule, on_processor
 from limen.torch.step import check_surrogate, decide, threshold
 from limen.tuning import tune
 
