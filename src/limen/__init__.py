@@ -12,11 +12,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from limen import metrics, solvers
+    from limen import metrics as metrics
+    from limen import solvers as solvers
     from limen.comparison import Comparison, compare
     from limen.curves import Curves
     from limen.errors import InputError, LimenError, LimenWarning
     from limen.evaluation import Evaluation, evaluate
+    from limen.reporting import report
     from limen.thresholds import Thresholds
     from limen.tuning import Frontier, frontier, tune
 
@@ -32,10 +34,10 @@ _HOME = {
     "compare": "comparison",
     "evaluate": "evaluation",
     "frontier": "tuning",
-    "metrics": "",
-    "solvers": "",
+    "report": "reporting",
     "tune": "tuning",
 }
+_SUBMODULES = ("metrics", "solvers")
 
 __all__ = [
     "Comparison",
@@ -49,8 +51,7 @@ __all__ = [
     "compare",
     "evaluate",
     "frontier",
-    "metrics",
-    "solvers",
+    "report",
     "tune",
 ]
 
@@ -60,14 +61,11 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("limen")
+    if name in _SUBMODULES:
+        return importlib.import_module(f"limen.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'limen' has no attribute {name!r}")
-    home = _HOME[name]
-    found = (
-        getattr(importlib.import_module(f"limen.{home}"), name)
-        if home
-        else importlib.import_module(f"limen.{name}")
-    )
+    found = getattr(importlib.import_module(f"limen.{_HOME[name]}"), name)
     globals()[name] = found
     return found
 

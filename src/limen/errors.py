@@ -81,8 +81,7 @@ def require(package: str, *, extra: str, user: str | None = None) -> Any:
         if error.name is None or error.name.partition(".")[0] != package.partition(".")[0]:
             raise
         raise MissingDependencyError(
-            f"{user or f'limen.{extra}'} needs {package}, which is not installed: "
-            f'pip install "limen[{extra}]"'
+            f'{user or f"limen.{extra}"} needs {package}, which is not installed: pip install "limen[{extra}]"'
         ) from error
 
 

@@ -27,6 +27,8 @@ from limen.solvers.base import Status
 
 SCHEMA = "https://limen.dev/schema/thresholds"
 SCHEMA_VERSION = 1
+FEW_POSITIVES = 20
+"""With fewer, a threshold is poorly known, and people are told so."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -119,21 +119,38 @@ def test_demo_shows_the_comparison_and_writes_thresholds(tmp_path):
     thresholds = limen.Thresholds.load(tmp_path / "thresholds.json")
     assert thresholds.expected is not None
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    assert "report.html: open that in a browser" in done.stdout
+    assert 'content="limen"' in (tmp_path / "report.html").read_text()
     run("demo", cwd=tmp_path, check=0)
 
 
 def test_demo_replaces_nothing_of_the_users(tmp_path):
     (tmp_path / "thresholds.json").write_text("mine")
     done = run("demo", cwd=tmp_path, check=1)
-    assert "Choose another name" in done.stderr
+    assert "Choose other names" in done.stderr
     assert (tmp_path / "thresholds.json").read_text() == "mine"
+    (tmp_path / "page.html").write_text("mine too")
+    done = run("demo", "-o", "demo.json", "--report", "page.html", cwd=tmp_path, check=1)
+    assert "page.html exists and is not of this demonstration" in done.stderr
+    assert (tmp_path / "page.html").read_text() == "mine too"
+    assert not (tmp_path / "demo.json").exists()
+
+
+def test_tune_writes_a_report_if_asked(folder):
+    done = run("tune", "scores.csv", "labels.csv", "--method", "exact", "--report", "r.html", cwd=folder, check=0)
+    assert "wrote r.html: open it in a browser" in done.stdout
+    assert "digit 0" in (folder / "r.html").read_text()
 
 
 @pytest.mark.parametrize(
-    "command", ["", "tune", "apply", "evaluate", "compare", "learning-curve", "demo", "methods"]
+    "command",
+    [
+        *("", "tune", "apply", "evaluate", "compare", "learning-curve", "show", "curve", "report"),
+        *("export", "export sql", "birdnet-filter", "onnx", "demo", "methods"),
+    ],
 )
 def test_help_has_text_and_examples(command, tmp_path):
-    done = run(*filter(None, [command]), "--help", cwd=tmp_path, check=0)
+    done = run(*command.split(), "--help", cwd=tmp_path, check=0)
     assert "Usage: limen" in done.stdout
     assert "\\b" not in done.stdout
     if command not in ("demo", "methods"):

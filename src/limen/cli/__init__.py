@@ -16,6 +16,7 @@ from limen.cli.console import show_warning
 from limen.cli.evaluate import evaluate
 from limen.cli.export import birdnet_filter, export
 from limen.cli.onnx import onnx_
+from limen.cli.report import report_
 from limen.cli.show import curve, show
 from limen.cli.tune import tune
 from limen.errors import InputError, LimenError, UnsupportedError
@@ -31,6 +32,7 @@ def cli(debug: bool) -> None:
     limen demo                                     see it work on real data
     limen tune scores.csv labels.csv               find thresholds
     limen compare scores.csv labels.csv            which method is best on new data?
+    limen report scores.csv labels.csv             look at thresholds, change them, save them
     limen apply new.csv thresholds.json -o tags.csv
     """
 
@@ -43,6 +45,7 @@ COMMANDS = (
     learning_curve_,
     show,
     curve,
+    report_,
     export,
     birdnet_filter,
     onnx_,

@@ -23,15 +23,18 @@ def methods() -> None:
 
 @click.command()
 @click.option("-o", "--output", default="thresholds.json", show_default=True, help="Where to write.")
+@click.option("--report", default="report.html", show_default=True, help="Where to write what to look at.")
 @SEED
-def demo(output: str, seed: int) -> None:
+def demo(output: str, report: str, seed: int) -> None:
     """Tune on one half of a real audio-tagging data set, measure on the other."""
-    from limen.demo import refuse_to_replace, run
+    from limen.demo import refuse_to_replace, run, write_report
 
     with progress("comparing methods") as tick:
         comparison, thresholds = run(seed, tick)
-    refuse_to_replace(output, thresholds)
+    refuse_to_replace(output, thresholds, report)
     thresholds.save(output)
+    with progress("report") as tick:
+        write_report(report, thresholds, seed, tick)
     gained = comparison["auto"].held_out - comparison["fixed:0.5"].held_out
     say(
         "Spoken tags: 4 000 two-second mixtures of real spoken digits; 16 tags (ten\n"
@@ -43,7 +46,11 @@ def demo(output: str, seed: int) -> None:
         f"\nThe default method, auto, beats 0.5 by {100 * gained:.1f} points of micro-F1 on clips it\n"
         "was not tuned on."
     )
-    say(f"Wrote {output}.\n\nNow your own files:")
-    say("  limen tune scores.csv labels.csv        find thresholds (or npy, parquet)")
+    say(
+        f"Wrote {output}, and {report}: open it in a browser to look at the\nthresholds, move them, and save them."
+    )
+    say("\nNow your own files:")
+    say("  limen tune scores.csv labels.csv        find thresholds (or npy, parquet, h5)")
     say("  limen compare scores.csv labels.csv     what to expect on new data")
+    say("  limen report scores.csv labels.csv      look at thresholds, change them")
     say("  limen apply new.csv thresholds.json -o tags.csv")

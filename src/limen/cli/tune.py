@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from limen.thresholds import Thresholds
 
 
-FEW_POSITIVES = 20
-
-
 @click.command(epilog=FILES)
 @click.argument("scores")
 @click.argument("labels")
@@ -34,6 +31,7 @@ FEW_POSITIVES = 20
 @click.option("--min-positive", type=float, default=0.0, help="auto: labels with fewer lean on all labels.")
 @GROUPS
 @click.option("--target-prevalence", metavar="FILE", help="A file of label, share of positives where it is used.")
+@click.option("--report", metavar="FILE", help="Also write a report to look at, an .html file.")
 @click.option("--adapt-to", metavar="SCORES", help="Unlabelled scores to estimate these shares from.")
 @SEED
 def tune(
@@ -46,6 +44,7 @@ def tune(
     min_positive: float,
     groups: str | None,
     target_prevalence: str | None,
+    report: str | None,
     adapt_to: str | None,
     seed: int,
 ) -> None:
@@ -55,6 +54,7 @@ def tune(
     limen tune scores.csv labels.csv
     limen tune scores.parquet tags.tsv --metric fbeta --beta 0.5 --average macro
     limen tune data.npz data.npz --method sgl -o sgl.json
+    limen tune scores.csv labels.csv --report report.html
     """
     import limen
 
@@ -79,12 +79,28 @@ def tune(
     if thresholds.never:
         say(f"never given: {examples(thresholds.never)}")
     say(f"wrote {output} ({len(thresholds.labels)} labels)")
+    if report is not None:
+        with progress("report") as tick:
+            limen.report(
+                joined.y_true,
+                joined.y_score,
+                thresholds,
+                report,
+                labels=thresholds.labels,
+                ids=joined.ids,
+                groups=groups_of(groups, joined),
+                random_state=seed,
+                progress=tick,
+            )
+        say(f"wrote {report}: open it in a browser")
     if thresholds.expected is None:
         say("That is the fit. What new data will give: limen compare, or limen evaluate.")
 
 
 def _print_tuned(thresholds: Thresholds) -> None:
     """Say what was tuned, what to expect, and what is poorly known."""
+    from limen.thresholds import FEW_POSITIVES
+
     if thresholds.expected is None:
         say(thresholds.summary())
         return

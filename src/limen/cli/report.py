@@ -1,0 +1,83 @@
+"""`limen report`: one HTML file in which thresholds are looked at, changed and saved."""
+
+from __future__ import annotations
+
+import click
+
+from limen.cli.console import busy, progress, say
+from limen.cli.inputs import groups_of, joined_in_order, metric_of, read_both, thresholds_of
+from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS, SEED
+from limen.errors import InputError
+
+
+@click.command(name="report", epilog=FILES)
+@click.argument("scores")
+@click.argument("labels")
+@click.argument("thresholds", required=False)
+@click.option("-o", "--output", default="report.html", show_default=True, help="Where to write.")
+@click.option("--metric", help="Default: the one tuned for, or f1.")
+@BETA
+@COSTS
+@click.option("--average", type=AVERAGES, help="Default: the one tuned for, or micro.")
+@click.option(
+    "--methods", default="fixed:0.5,shared,sgl,exact,auto", show_default=True, help="To compare, by commas."
+)
+@click.option("--no-compare", is_flag=True, help="Compare no methods: much faster for large data.")
+@click.option("--cv", type=int, default=5, show_default=True, help="Number of folds of the comparison.")
+@GROUPS
+@click.option("--title", help="Heading of the report.")
+@SEED
+def report_(
+    scores: str,
+    labels: str,
+    thresholds: str | None,
+    output: str,
+    metric: str | None,
+    beta: float | None,
+    costs: str | None,
+    average: str | None,
+    methods: str,
+    no_compare: bool,
+    cv: int,
+    groups: str | None,
+    title: str | None,
+    seed: int,
+) -> None:
+    """Write a report in which thresholds can be looked at, changed and saved.
+
+    One HTML file that opens in any browser, without network or server. THRESHOLDS is a file of
+    `limen tune`, or one number for all labels; without it, thresholds are tuned on these data.
+
+    \b
+    limen report scores.csv labels.csv
+    limen report test_scores.csv test_labels.csv thresholds.json -o test.html
+    """
+    from limen.reporting import report
+    from limen.thresholds import Thresholds
+
+    if metric is None and (beta is not None or costs is not None):
+        raise InputError("--beta and --costs belong to a metric. Name it: --metric fbeta, or --metric cost.")
+    chosen = None if thresholds is None else thresholds_of(thresholds)
+    with busy(f"reading {scores} and {labels}"):
+        joined = read_both(scores, labels)
+    names = joined.labels
+    if isinstance(chosen, Thresholds):
+        joined, names = joined_in_order(joined, chosen), chosen.labels
+    with progress("report") as tick:
+        path = report(
+            joined.y_true,
+            joined.y_score,
+            chosen,
+            output,
+            metric=None if metric is None else metric_of(metric, beta, costs),
+            average=average,
+            labels=names,
+            ids=joined.ids,
+            groups=groups_of(groups, joined),
+            methods=() if no_compare else [name.strip() for name in methods.split(",") if name.strip()],
+            cv=cv,
+            title=title,
+            random_state=seed,
+            progress=tick,
+        )
+    say(f"wrote {path}. Open it in a browser: {path.resolve().as_uri()}")

@@ -1,0 +1,218 @@
+"""The report: one HTML file in which a person looks at thresholds, changes them and saves them.
+
+`report` measures everything once and writes the file; the page needs no network, no server and no Python.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from limen import objectives, solvers
+from limen.comparison import METHODS, Comparison, compare
+from limen.curves import Curves
+from limen.decisions import THRESHOLD_RULE
+from limen.errors import InputError, LimenError, UnsupportedError, count
+from limen.intervals import as_groups
+from limen.io.frames import is_frame
+from limen.io.sources import as_source
+from limen.io.writing import write_atomically
+from limen.metrics import Metric
+from limen.reporting.assembly import assembled
+from limen.reporting.summary import Summary
+from limen.solvers.base import Problem, Solution, Solver
+from limen.thresholds import Thresholds
+from limen.tuning import apply_thresholds, make_thresholds, tune
+
+__all__ = ["report"]
+
+
+def report(
+    y_true: Any,
+    y_score: Any,
+    thresholds: Thresholds | float | Any = None,
+    output: str | os.PathLike[str] = "report.html",
+    *,
+    metric: str | dict[str, Any] | Metric | None = None,
+    average: str | None = None,
+    labels: Sequence[str] | None = None,
+    ids: Sequence[Any] | None = None,
+    sample_weight: Any = None,
+    mask: Any = None,
+    zero_division: float | None = None,
+    groups: Any = None,
+    methods: Iterable[str | Solver] | Mapping[str, str | Solver] = METHODS,
+    cv: int = 5,
+    title: str | None = None,
+    random_state: int = 0,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Path:
+    """Return the path of the HTML report written: thresholds to look at, change and save.
+
+    Parameters
+    ----------
+    y_true, y_score, labels, sample_weight, mask, groups
+        As in `limen.tune`.
+    thresholds : Thresholds, or a number, or array-like (n_labels,), optional
+        What the report is about; tuned on these data with the method "auto" if left out.
+    output : path
+        The file to write, whole or not at all.
+    metric, average, zero_division : optional
+        The objective; that of the thresholds if left out, or else micro-F1.
+    ids : sequence of n_items, optional
+        Names of the items, shown in the list of items nearest to the cuts; row numbers if left out.
+    methods : iterable of methods, or a mapping from a name to a method
+        To compare by cross-validation, as `limen.compare` takes them; empty for no comparison. The method
+        of the thresholds joins them.
+    cv : int
+        Number of folds of the comparison.
+    title : str, optional
+    random_state : int
+        Seed of the tuning, the folds and the bootstrap.
+    progress : callable ``(step, steps, note)``, optional
+
+    Raises
+    ------
+    InputError
+        If the data do not fit together, or not the thresholds.
+    UnsupportedError
+        If the thresholds decide by a rule that has no cut by label (top-k, mcut).
+    FileError
+        If the file cannot be written.
+
+    Notes
+    -----
+    The counts behind every cut that the page can show are exact, so that what it says of an edited
+    threshold is what `limen.evaluate` says on the same data. Of more than 200 000 cuts some are left out,
+    and the page says so. Histograms, calibration and lists of items count items, without weights.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> y_true = [[0, 1], [1, 0], [1, 1], [0, 0], [1, 0], [0, 1]]
+    >>> y_score = [[0.2, 0.9], [0.6, 0.3], [0.8, 0.7], [0.4, 0.8], [0.7, 0.1], [0.1, 0.6]]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = report(y_true, y_score, 0.5, Path(folder, "report.html"), labels=["dog", "cat"], methods=())
+    ...     path.name, path.read_text()[:15]
+    ('report.html', '<!doctype html>')
+    """
+    tick = _Ticks(progress)
+    if isinstance(thresholds, Thresholds):
+        _check_rule(thresholds)
+        if labels is None and not is_frame(y_score):
+            labels = thresholds.labels
+    given = thresholds if isinstance(thresholds, Thresholds) else None
+    objective = objectives.objective(
+        metric if metric is not None else given.metric if given else "f1",
+        average or (given.average if given else "micro"),
+        zero_division if zero_division is not None else given.zero_division if given else 0.0,
+    )
+    source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
+    objective.check_labels(len(source.labels))
+    names = _names(ids, source.n_items)
+    member = as_groups(groups, source.n_items)
+    tick("counting", 0.0)
+    problem = Problem(objective, (source,), Curves.from_source(source), random_state, member)
+    data: dict[str, Any] = {"labels": labels, "sample_weight": sample_weight, "mask": mask}
+    settings: dict[str, Any] = {
+        "metric": objective.metric,
+        "average": objective.average,
+        "zero_division": objective.zero_division,
+        "groups": groups,
+        "random_state": random_state,
+    }
+    if thresholds is None:
+        tick("tuning", 0.1)
+        given = tune(y_true, y_score, **data, **settings)
+    elif given is None:
+        values = apply_thresholds(thresholds, source.labels, source.dtype)
+        name = f"fixed:{thresholds:g}" if isinstance(thresholds, int | float) else "given"
+        given = make_thresholds(problem, Solution(values=values), name, "midpoint")
+    _check_labels(given, source.labels)
+    arguments = {**data, **settings, "cv": cv}
+    comparison, why_not = _compared(y_true, y_score, methods, given, objective, source.n_items, arguments, tick)
+    summary = Summary(given, problem, comparison, why_not, names)
+    shown = title if title is not None else f"Thresholds of {count(len(source.labels), 'label')}"
+    content = summary.as_dict(shown, tick.measuring)
+    tick("writing", 1.0)
+    page = assembled(content)
+    with write_atomically(output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return Path(output)
+
+
+class _Ticks:
+    """Passes on how far the report is: the comparison is most of the work."""
+
+    def __init__(self, progress: Callable[[int, int, str], None] | None) -> None:
+        self.progress = progress
+
+    def __call__(self, what: str, share: float) -> None:
+        if self.progress is not None:
+            self.progress(round(100 * share), 100, what)
+
+    def comparing(self, step: int, steps: int, method: str) -> None:
+        self(f"comparing {method}", 0.2 + 0.6 * step / steps)
+
+    def measuring(self, what: str, share: float) -> None:
+        self(what, 0.8 + 0.2 * share)
+
+
+def _compared(
+    y_true: Any,
+    y_score: Any,
+    methods: Iterable[str | Solver] | Mapping[str, str | Solver],
+    given: Thresholds,
+    objective: objectives.Objective,
+    n_items: int,
+    arguments: dict[str, Any],
+    tick: _Ticks,
+) -> tuple[Comparison | None, str]:
+    """Return the comparison of methods, or None and the reason why there is none."""
+    chosen = dict(methods) if isinstance(methods, Mapping) else list(methods)
+    if not chosen:
+        return None, "No comparison was asked for."
+    if isinstance(chosen, list) and given.method not in chosen and _is_method(given.method, objective):
+        chosen.append(given.method)
+    try:
+        return compare(y_true, y_score, methods=chosen, progress=tick.comparing, **arguments), ""
+    except InputError as error:
+        if n_items > arguments["cv"]:
+            raise
+        return None, f"Too few items: {error}"
+
+
+def _is_method(name: str, objective: objectives.Objective) -> bool:
+    try:
+        solvers.choose(objective.metric, objective.average, name)
+    except LimenError:
+        return False
+    return True
+
+
+def _check_rule(thresholds: Thresholds) -> None:
+    if thresholds.rule != THRESHOLD_RULE:
+        raise UnsupportedError(
+            f"these thresholds decide by the rule {thresholds.rule!r}, which has no cut by label to show. Use "
+            "limen.evaluate, or tune with another method."
+        )
+
+
+def _check_labels(thresholds: Thresholds, labels: tuple[str, ...]) -> None:
+    if thresholds.labels != labels:
+        raise InputError(
+            f"the data have {count(len(labels), 'label')} ({', '.join(labels[:3])}, ...), the thresholds "
+            f"{len(thresholds.labels)} ({', '.join(thresholds.labels[:3])}, ...). They must be the same labels in "
+            "the same order."
+        )
+
+
+def _names(ids: Sequence[Any] | None, n_items: int) -> list[str] | None:
+    if ids is None:
+        return None
+    names = [str(name) for name in ids]
+    if len(names) != n_items:
+        raise InputError(f"ids has {len(names)} names for {count(n_items, 'item')}. Give one for each item.")
+    return names

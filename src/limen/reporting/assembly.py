@@ -1,0 +1,74 @@
+"""The page as one file: template, style, scripts and data, with a policy that lets nothing else run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from importlib.resources import files
+from typing import Any
+
+from limen.reporting.encoding import embedded
+
+SCRIPTS = (
+    "model.js",
+    "averages.js",
+    "edits.js",
+    "elements.js",
+    "charts.js",
+    "overview.js",
+    "table.js",
+    "labelcharts.js",
+    "label.js",
+    "tradeoff.js",
+    "lists.js",
+    "saving.js",
+    "main.js",
+)
+
+
+def assembled(content: dict[str, Any]) -> str:
+    """Return the page that shows ``content`` (of `Summary.as_dict`) as HTML.
+
+    Notes
+    -----
+    The Content-Security-Policy names the digests of the two scripts and the style sheet; nothing else can
+    run, and nothing can be fetched. The script cannot write HTML either: trusted types are required, and
+    no policy for them is made, so every name is text.
+    """
+    here = files(__package__)
+    own = "\n".join(here.joinpath("page", name).read_text("utf-8") for name in SCRIPTS)
+    script = f'(() => {{\n"use strict";\n{own}\n}})();\n'
+    chart = here.joinpath("vendor", "uPlot.iife.min.js").read_text("utf-8")
+    style = "\n".join(
+        here.joinpath(*path).read_text("utf-8") for path in (("vendor", "uPlot.min.css"), ("page", "page.css"))
+    )
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {_digest(chart)} {_digest(script)}",
+            f"style-src {_digest(style)}",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    )
+    parts = {
+        "policy": html.escape(policy),
+        "title": html.escape(content["title"]),
+        "style": style,
+        "licence": html.escape(here.joinpath("vendor", "uPlot.LICENSE").read_text("utf-8").strip()),
+        "data": embedded(content),
+        "chart": chart,
+        "script": script,
+    }
+    template = here.joinpath("page", "page.html").read_text("utf-8")
+    # One pass over the template: what stands in the data is never taken for a place to fill.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

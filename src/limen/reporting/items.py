@@ -1,0 +1,272 @@
+"""What the page shows of single items: histograms, calibration, items near the cuts, errors in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.curves import Curves
+from limen.decisions import decide_rows
+from limen.io.sources import Rows, Source
+from limen.solvers.tables import logit
+
+BINS = 40
+BINS_OF_MANY_LABELS = 20
+MANY_LABELS = 2000
+GROUPS = 10
+NEAREST_IN_ALL = 5000
+NEAREST_BY_LABEL = 12
+MOST_PAIRED = 1000
+PAIRS_SHOWN = 50
+CHANCE = 0.05
+FARTHEST_ODDS = 16.0
+FARTHEST_SCORE = 1e30
+SAMPLED = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """The axis on which scores are drawn: log odds of probabilities, or the scores themselves.
+
+    Attributes
+    ----------
+    probabilities : bool
+        Whether all scores lie from 0 to 1.
+    low, high : float32 (n_labels,)
+        Ends of the part drawn; scores outside belong to the first and the last bin.
+    spread : float32 (n_labels,)
+        Standard deviation of a label's scores on the axis, above 0.
+    """
+
+    probabilities: bool
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, source: Source, curves: Curves) -> Axis:
+        """Return the axis: one pass for the range of the scores, and a look at a few thousand items."""
+        probabilities = _all_probabilities(source)
+        step = max(1, source.n_items // SAMPLED)
+        sample = [block.scores for block in source.take(np.arange(0, source.n_items, step)).dense_blocks()]
+        x = _place(np.concatenate(sample), probabilities).astype(np.float64)
+        x[np.isneginf(x)] = np.nan
+        none = np.isnan(x).all(axis=0)
+        x[:, none] = 0.0
+        low, high = np.nanquantile(x, [0.01, 1.0], axis=0)
+        spread = np.nanstd(x, axis=0)
+        label, cuts = curves.label_of, curves.candidates.cuts
+        finite = np.isfinite(cuts)
+        at_positives = _place(cuts[finite], probabilities)
+        np.maximum.at(high, label[finite], at_positives)
+        np.minimum.at(low, label[finite], np.maximum(at_positives, (low - 2 * spread)[label[finite]]))
+        flat = high - low < 1e-6
+        low, high = np.where(flat, low - 0.5, low), np.where(flat, high + 0.5, high)
+        spread = np.where(spread > 1e-6, spread, 1.0)
+        return cls(probabilities, *(part.astype(np.float32) for part in (low, high, spread)))
+
+    def place(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Return where scores lie on the axis; a score that is not stored (-inf) stays there."""
+        return _place(scores, self.probabilities)
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """What one pass over the items gives, at the thresholds it was made with.
+
+    Attributes
+    ----------
+    positive, negative : int64 (n_labels, bins)
+        Items in each bin of the axis.
+    groups : (positive, total, mean score) of `GROUPS` groups of bins, (n_labels, GROUPS) each
+        For calibration: groups hold about equal shares of the positives and negatives together.
+    nearest : tuple of arrays: item, label, score, truth (1, 0 or -1), distance
+        The items whose scores lie nearest to the cut, at most a few for each label, by rising distance.
+    confused : tuple of arrays: missed label, label given wrongly instead, items, items expected by chance
+    missed : tuple of arrays: two labels missed in the same items, items, items expected by chance
+    n_paired : int
+        Number of labels among which pairs were counted.
+    """
+
+    positive: NDArray[np.int64]
+    negative: NDArray[np.int64]
+    groups: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+    nearest: tuple[NDArray[Any], ...]
+    confused: tuple[NDArray[Any], ...]
+    missed: tuple[NDArray[Any], ...]
+    n_paired: int
+
+    @classmethod
+    def of(
+        cls,
+        source: Source,
+        axis: Axis,
+        values: NDArray[Any],
+        errors: NDArray[Any],
+        progress: Callable[[float], None] = lambda share: None,
+    ) -> Items:
+        """Return what the page shows of the items: one pass over the data.
+
+        Parameters
+        ----------
+        values : ndarray (n_labels,)
+            The thresholds that decide.
+        errors : ndarray (n_labels,)
+            Number of errors of each label: of more than `MOST_PAIRED` labels those with most are paired.
+        """
+        n_labels = len(values)
+        tally = _Tally.of(n_labels)
+        pairs = _Pairs.of(errors)
+        nearest = _Nearest.of(n_labels)
+        row = 0
+        for block in source.dense_blocks():
+            x = axis.place(block.scores)
+            tally.add(block, x, axis)
+            pairs.add(block, decide_rows(block.scores, values))
+            nearest.add(block, np.abs(x - axis.place(values)) / axis.spread, row, values)
+            row += len(block.scores)
+            progress(row / source.n_items)
+        return cls(
+            tally.positive,
+            tally.negative,
+            tally.groups(),
+            nearest.result(),
+            pairs.result(pairs.confused, symmetric=False),
+            pairs.result(pairs.missed_together, symmetric=True),
+            len(pairs.labels),
+        )
+
+
+@dataclass(eq=False)
+class _Tally:
+    positive: NDArray[np.int64]
+    negative: NDArray[np.int64]
+    total_score: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, n_labels: int) -> _Tally:
+        shape = (n_labels, BINS if n_labels <= MANY_LABELS else BINS_OF_MANY_LABELS)
+        return cls(np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape))
+
+    def add(self, block: Rows, x: NDArray[Any], axis: Axis) -> None:
+        n_labels, bins = self.positive.shape
+        stored = block.scores > -np.inf
+        place = (np.where(stored, x, axis.low) - axis.low) * (bins / (axis.high - axis.low))
+        code = np.clip(place, 0, bins - 1).astype(np.int64) + bins * np.arange(n_labels)
+        size = n_labels * bins
+        for truth, counts in ((1, self.positive), (0, self.negative)):
+            chosen = stored & (block.truth == truth)
+            counts += np.bincount(code[chosen], minlength=size).reshape(counts.shape)
+            sums = np.bincount(code[chosen], block.scores[chosen].astype(np.float64), minlength=size)
+            self.total_score += sums.reshape(counts.shape)
+
+    def groups(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        n_labels = len(self.positive)
+        mass = sum(
+            counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) for counts in (self.positive, self.negative)
+        )
+        mass = mass / np.maximum(mass.sum(axis=1, keepdims=True), 1e-300)
+        middle = np.cumsum(mass, axis=1) - mass / 2
+        code = np.clip(middle * GROUPS, 0, GROUPS - 1).astype(np.int64) + GROUPS * np.arange(n_labels)[:, None]
+        positive, total, score = (
+            np.bincount(code.ravel(), part.ravel(), minlength=n_labels * GROUPS).reshape(n_labels, GROUPS)
+            for part in (self.positive, self.positive + self.negative, self.total_score)
+        )
+        mean = score / np.maximum(total, 1)
+        return positive.astype(np.int64), total.astype(np.int64), mean.astype(np.float32)
+
+
+@dataclass(eq=False)
+class _Nearest:
+    most: int
+    kept: tuple[NDArray[Any], ...]
+
+    @classmethod
+    def of(cls, n_labels: int) -> _Nearest:
+        return cls(int(np.clip(NEAREST_IN_ALL // n_labels, 1, NEAREST_BY_LABEL)), ())
+
+    def add(self, block: Rows, distance: NDArray[Any], row: int, values: NDArray[Any]) -> None:
+        distance = np.where(np.isfinite(values) & (block.scores > -np.inf), distance, np.inf)
+        n_labels = distance.shape[1]
+        count = min(self.most, len(distance))
+        at = np.argpartition(distance, count - 1, axis=0)[:count] if count < len(distance) else None
+        at = np.broadcast_to(np.arange(len(distance))[:, None], distance.shape) if at is None else at
+        label = np.broadcast_to(np.arange(n_labels), at.shape)
+        found = (row + at, label, block.scores[at, label], block.truth[at, label], distance[at, label])
+        flat = [part.ravel() for part in found]
+        if self.kept:
+            flat = [np.concatenate(pair) for pair in zip(self.kept, flat, strict=True)]
+        order = np.lexsort((flat[0], flat[4], flat[1]))
+        flat = [part[order] for part in flat]
+        first = np.searchsorted(flat[1], flat[1])
+        keep = (np.arange(len(order)) - first < self.most) & np.isfinite(flat[4])
+        self.kept = tuple(part[keep] for part in flat)
+
+    def result(self) -> tuple[NDArray[Any], ...]:
+        order = np.argsort(self.kept[4], kind="stable")
+        return tuple(part[order] for part in self.kept)
+
+
+@dataclass(eq=False)
+class _Pairs:
+    labels: NDArray[np.int64]
+    confused: NDArray[np.float64]
+    missed_together: NDArray[np.float64]
+    missed: NDArray[np.float64]
+    false: NDArray[np.float64]
+    n_items: int = 0
+
+    @classmethod
+    def of(cls, errors: NDArray[Any]) -> _Pairs:
+        labels = np.sort(np.argsort(-errors, kind="stable")[:MOST_PAIRED])
+        size = len(labels)
+        return cls(labels, np.zeros((size, size)), np.zeros((size, size)), np.zeros(size), np.zeros(size))
+
+    def add(self, block: Rows, given: NDArray[np.bool_]) -> None:
+        given, truth = given[:, self.labels], block.truth[:, self.labels]
+        missed = ((truth == 1) & ~given).astype(np.float32)
+        false = ((truth == 0) & given).astype(np.float32)
+        self.confused += missed.T @ false
+        self.missed_together += missed.T @ missed
+        self.missed += missed.sum(axis=0)
+        self.false += false.sum(axis=0)
+        self.n_items += len(truth)
+
+    def result(self, together: NDArray[np.float64], *, symmetric: bool) -> tuple[NDArray[Any], ...]:
+        """Return the pairs that chance would hardly bring together, least likely first.
+
+        A Poisson count reaches k, if c are expected, with a probability of at most
+        exp(k - c - k log(k / c)) (Chernoff's bound). Times the number of pairs it must be below `CHANCE`.
+        """
+        other = self.missed if symmetric else self.false
+        chance = np.outer(self.missed, other) / max(self.n_items, 1)
+        more = together > chance
+        np.fill_diagonal(more, False)
+        if symmetric:
+            more = np.triu(more)
+        a, b = np.nonzero(more)
+        count, expected = together[a, b], chance[a, b]
+        log_probability = count - expected - count * np.log(count / expected)
+        n_pairs = len(together) * (len(together) - 1) / (2 if symmetric else 1)
+        order = np.argsort(log_probability, kind="stable")[:PAIRS_SHOWN]
+        order = order[log_probability[order] < np.log(CHANCE / max(n_pairs, 1))]
+        a, b = a[order], b[order]
+        return self.labels[a], self.labels[b], together[a, b].astype(np.int64), chance[a, b]
+
+
+def _all_probabilities(source: Source) -> bool:
+    scores = (block.scores for block in source.blocks(check=False) if block.scores.size)
+    return all(part.min() >= 0 and part.max() <= 1 for part in scores)
+
+
+def _place(scores: NDArray[Any], probabilities: bool) -> NDArray[Any]:
+    wide = np.asarray(scores, np.result_type(scores, np.float32))
+    if probabilities:
+        drawn = np.clip(logit(np.clip(wide, 0, 1)), -FARTHEST_ODDS, FARTHEST_ODDS)
+    else:
+        drawn = np.clip(wide, -FARTHEST_SCORE, FARTHEST_SCORE)
+    return np.where(np.isinf(wide), wide, drawn)

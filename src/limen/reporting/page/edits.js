@@ -1,0 +1,116 @@
+// The thresholds as edited: one position for each label, with undo.
+
+/** @typedef {{label: number, from: number, to: number}[]} Step  What one action of a person changed. */
+/** @typedef {{labels: number[], done: boolean}} Change  Labels that moved; done when the hand is off. */
+
+const edits = {
+  /** Position of each label now. */
+  at: Int32Array.from(given),
+  totals: totalsAt(given),
+  /** @type {Step[]} */
+  undone: [],
+  /** @type {Step[]} */
+  made: [],
+  /** Where the labels of the present gesture were before it. @type {Map<number, number>} */
+  before: new Map(),
+  /** @type {((change: Change) => void)[]} */
+  listeners: [],
+  /** Whether what is shown was saved. */
+  saved: true,
+};
+
+const startTotals = totalsAt(given);
+
+/** @param {number[]} moved @param {boolean} done */
+function tellMoved(moved, done) {
+  edits.totals = totalsAt(edits.at);
+  for (const listener of edits.listeners) listener({ labels: moved, done });
+}
+
+/** Move one label, as part of a gesture that `commit` ends. @param {number} k @param {number} position */
+function move(k, position) {
+  const i = Math.min(Math.max(position, 0), sizeOf(k) - 1);
+  if (i === edits.at[k]) return;
+  if (!edits.before.has(k)) edits.before.set(k, edits.at[k]);
+  edits.at[k] = i;
+  tellMoved([k], false);
+}
+
+/** Move all labels, as part of a gesture that `commit` ends. @param {Int32Array} next */
+function moveAll(next) {
+  const moved = [];
+  for (let k = 0; k < nLabels; k++) {
+    if (next[k] === edits.at[k]) continue;
+    if (!edits.before.has(k)) edits.before.set(k, edits.at[k]);
+    edits.at[k] = next[k];
+    moved.push(k);
+  }
+  if (moved.length) tellMoved(moved, false);
+}
+
+/** End a gesture: what it changed becomes one step that can be undone. */
+function commit() {
+  const step = [...edits.before].map(([label, from]) => ({ label, from, to: edits.at[label] }))
+    .filter(({ from, to }) => from !== to);
+  edits.before.clear();
+  if (step.length) {
+    edits.made.push(step);
+    edits.undone = [];
+    edits.saved = false;
+  }
+  tellMoved(step.map(({ label }) => label), true);
+}
+
+/** @param {boolean} back */
+function retrace(back) {
+  if (edits.before.size) commit();
+  const step = (back ? edits.made : edits.undone).pop();
+  if (!step) return;
+  (back ? edits.undone : edits.made).push(step);
+  for (const { label, from, to } of step) edits.at[label] = back ? from : to;
+  edits.saved = false;
+  tellMoved(step.map(({ label }) => label), true);
+}
+
+const undo = () => retrace(true);
+const redo = () => retrace(false);
+
+/** Back to the thresholds given. */
+function reset() {
+  moveAll(given);
+  commit();
+}
+
+/** Labels whose threshold is not the one given. */
+function changedLabels() {
+  const changed = [];
+  for (let k = 0; k < nLabels; k++) if (cutAt(k, edits.at[k]) !== cutAt(k, given[k])) changed.push(k);
+  return changed;
+}
+
+/**
+ * The position whose threshold is nearest to a score, as drawn.
+ * @param {number} k @param {number} score
+ */
+function nearestPosition(k, score) {
+  if (score === Infinity) return 0;
+  const wanted = placeOf(score);
+  let low = 1, high = sizeOf(k) - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (placeOf(cutAt(k, middle)) > wanted) low = middle + 1;
+    else high = middle;
+  }
+  const above = Math.max(low - 1, 1);
+  if (low >= sizeOf(k)) return sizeOf(k) - 1;
+  return placeOf(cutAt(k, above)) - wanted < wanted - placeOf(cutAt(k, low)) ? above : low;
+}
+
+/** What is to be said about a label now. @param {number} k */
+function warningsOf(k) {
+  return {
+    few: positives[k] < content.few,
+    never: cutAt(k, edits.at[k]) === Infinity,
+    worse: valueAt(metric, k, edits.at[k]) < valueAt(metric, k, atHalf[k]),
+  };
+}

@@ -1,0 +1,163 @@
+// One label: its cut as a handle, and what the cut means.
+
+/** A label at a position, in words. @param {number} k @param {number} i */
+function inWords(k, i) {
+  const value = metricIsF1 ? "" : `, ${spec.title} ${metricText(valueAt(metric, k, i))}${unit}`;
+  return `${cutText(cutAt(k, i))}: precision ${percent(valueAt(precision, k, i))}${THIN}%, recall ` +
+    `${percent(valueAt(recall, k, i))}${THIN}%, F1 ${percent(valueAt(f1, k, i))}${THIN}%${value}`;
+}
+
+/** Everything about the shown label that follows its cut. */
+function refreshLabel() {
+  const k = shown.label, i = edits.at[k];
+  const { tp, pp } = countsAt(k, i), p = positives[k], n = known[k];
+  const cut = cutAt(k, i);
+  const slider = inputById("cut");
+  slider.min = String(shown.low);
+  slider.max = String(axisEnd());
+  slider.value = String(cutPlace());
+  slider.setAttribute("aria-valuetext", inWords(k, i));
+  slider.setAttribute("aria-label", `Threshold of ${labels[k]}`);
+  const typed = inputById("cut-number");
+  if (document.activeElement !== typed) typed.value = cut === Infinity ? "never" : String(Number(cut.toPrecision(6)));
+  typed.dataset.value = String(cut);
+  const values = [
+    ["precision", valueAt(precision, k, i), valueAt(precision, k, given[k])],
+    ["recall", valueAt(recall, k, i), valueAt(recall, k, given[k])],
+    ["F1", valueAt(f1, k, i), valueAt(f1, k, given[k])],
+  ];
+  byId("label-values").replaceChildren(...values.map(([name, value, before]) => el("div", {},
+    el("dt", { class: `key-${String(name).toLowerCase()}` }, String(name)),
+    el("dd", { id: `label-${String(name).toLowerCase()}` }, exact(Number(value), percent(Number(value))),
+      el("small", {}, i === given[k] ? "" : ` ${signed(Number(value) - Number(before), percent)}`)))),
+  ...(metricIsF1 ? [] : [el("div", {}, el("dt", {}, spec.title),
+    el("dd", { id: "label-metric" }, exact(valueAt(metric, k, i), metricText(valueAt(metric, k, i)))))]),
+  el("div", {}, el("dt", {}, `tags per 1${THIN}000`),
+    el("dd", { id: "label-tags" }, exact(ratio(1000 * pp, n, 0), whole(Number(ratio(1000 * pp, n, 0).toFixed(1)))))));
+  for (const [id, value] of /** @type {[string, number][]} */ (
+    [["tp", tp], ["fn", p - tp], ["fp", pp - tp], ["tn", n - p - (pp - tp)]])) {
+    byId(`count-${id}`).replaceChildren(exact(value, whole(value)));
+  }
+  const flags = warningsOf(k);
+  const notes = [
+    flags.few && `Only ${counted(p, "positive")}: the threshold is poorly known. Annotate more.`,
+    flags.never && "Never given.",
+    flags.worse && `${spec.title} is below that at 0.5 on these data.`,
+    ranges && i === given[k] && cut !== Infinity &&
+      `95 % of bootstrap samples put the threshold from ${cutText(ranges[k])} to ${cutText(ranges[nLabels + k])}: the bar on top.`,
+    content.positions.all_cuts && allCuts[k] > sizeOf(k) &&
+      `Thinned: ${whole(sizeOf(k))} of ${whole(allCuts[k])} cuts can be chosen here; the counts of each are exact.`,
+  ];
+  byId("label-notes").replaceChildren(...notes.filter(Boolean).map((text) => el("li", {}, String(text))));
+  /** @type {[string, number][]} */
+  const targets = [["to-given", given[k]], ["to-half", atHalf[k]], ["to-never", 0]];
+  for (const [id, position] of targets) byId(id).setAttribute("aria-pressed", String(cutAt(k, position) === cut));
+  describeCharts(k, i);
+  for (const name of ["histogram", "curves", "recall"]) shown.plots[name]?.redraw(false, false);
+}
+
+const allCuts = content.positions.all_cuts ? unpack(content.positions.all_cuts) : new Float64Array(0);
+
+/** What the charts show, for those who do not see them. @param {number} k @param {number} i */
+function describeCharts(k, i) {
+  const { tp, pp } = countsAt(k, i), p = positives[k];
+  const groups = [];
+  for (let g = k * GROUPS; g < (k + 1) * GROUPS; g++) {
+    if (calibration.total[g] === 0) continue;
+    groups.push(`${cutText(calibration.score[g])}: ${percent(calibration.positive[g] / calibration.total[g])} %`);
+  }
+  /** @type {Record<string, string>} */
+  const texts = {
+    histogram: `Scores of ${labels[k]}: of ${whole(p)} items with the label ${whole(tp)} score at or above the ` +
+      `cut ${cutText(cutAt(k, i))}; of ${whole(known[k] - p)} without it ${whole(pp - tp)}.`,
+    curves: `Precision, recall and ${drawnTitle} against the cut. At ${inWords(k, i)}.`,
+    "precision-recall": `Precision against recall. The operating point is at precision ` +
+      `${percent(valueAt(precision, k, i))} %, recall ${percent(valueAt(recall, k, i))} %.`,
+    calibration: `Share of items that have the label, by mean score: ${groups.join("; ")}.`,
+  };
+  for (const [id, text] of Object.entries(texts)) byId(id).setAttribute("aria-label", text);
+}
+
+/** Show a label. @param {number} k */
+function showLabel(k) {
+  aim(k);
+  byId("label-name").replaceChildren(nameOf(labels[k]));
+  byId("label-support").textContent = `${counted(positives[k], "positive")} among ${counted(known[k], "item")}`;
+  byId("curves-metric").textContent = drawnTitle;
+  drawLabelCharts();
+  refreshLabel();
+  showNearestOf(k);
+  markShownRow();
+}
+
+/** Move the shown label's cut by positions; up is a higher threshold. @param {number} steps */
+function step(steps) {
+  move(shown.label, edits.at[shown.label] - steps);
+}
+
+/** @type {Record<string, () => number>} */
+const KEYS = {
+  ArrowRight: () => 1, ArrowUp: () => 1, ArrowLeft: () => -1, ArrowDown: () => -1,
+  PageUp: () => Math.max(1, Math.round(sizeOf(shown.label) / 20)),
+  PageDown: () => -Math.max(1, Math.round(sizeOf(shown.label) / 20)),
+  Home: () => -sizeOf(shown.label), End: () => sizeOf(shown.label),
+};
+
+/** Show a neighbour of the shown label, in the order of the table. @param {number} way */
+function turn(way) {
+  const place = table.order.indexOf(shown.label) + way;
+  const k = table.order[Math.min(Math.max(place, 0), table.order.length - 1)];
+  if (k !== undefined) choose(k);
+}
+
+function startLabel() {
+  byId("previous").addEventListener("click", () => turn(-1));
+  byId("next").addEventListener("click", () => turn(1));
+  const slider = inputById("cut");
+  slider.addEventListener("input", () => move(shown.label, positionAt(Number(slider.value))));
+  slider.addEventListener("change", commit);
+  slider.addEventListener("keydown", (event) => {
+    const steps = KEYS[event.key];
+    if (!steps || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    step(event.shiftKey ? 10 * steps() : steps());
+  });
+  slider.addEventListener("keyup", (event) => { if (KEYS[event.key]) commit(); });
+  slider.addEventListener("blur", () => { if (edits.before.size) commit(); });
+  const typed = inputById("cut-number");
+  typed.addEventListener("change", () => {
+    const text = typed.value.trim().replace(MINUS, "-").replace(",", ".");
+    const number = /^never$/i.test(text) ? Infinity : Number(text);
+    if (text !== "" && !Number.isNaN(number)) {
+      move(shown.label, nearestPosition(shown.label, number));
+      commit();
+    }
+    const cut = cutAt(shown.label, edits.at[shown.label]);
+    typed.value = cut === Infinity ? "never" : String(Number(cut.toPrecision(6)));
+  });
+  /** @type {[string, () => number][]} */
+  const buttons = [
+    ["to-given", () => given[shown.label]],
+    ["to-half", () => atHalf[shown.label]],
+    ["to-best", () => bestOf(metric, shown.label)],
+    ["to-never", () => 0],
+    ["raise", () => edits.at[shown.label] - 1],
+    ["lower", () => edits.at[shown.label] + 1],
+  ];
+  for (const [id, position] of buttons) {
+    byId(id).addEventListener("click", () => {
+      move(shown.label, position());
+      commit();
+    });
+  }
+  byId("to-best").textContent = `best ${spec.title}`;
+  edits.listeners.push(({ labels: moved, done }) => {
+    if (!moved.includes(shown.label) && !(done && moved.length)) return;
+    refreshLabel();
+    if (moved.includes(shown.label)) {
+      const k = shown.label;
+      say(`${labels[k]} at ${inWords(k, edits.at[k])}. ${objectiveName(content.objective.average)} ` +
+        `${metricText(edits.totals[content.objective.average])}${unit}.`);
+    }
+  });
+}

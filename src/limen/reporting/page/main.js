@@ -1,0 +1,69 @@
+// What happens when the page opens.
+
+/** @param {string} theme  "light", "dark", or "" for that of the system. */
+function setTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+  for (const button of byId("themes").children) {
+    button.setAttribute("aria-pressed", String((button.getAttribute("data-theme-name") ?? "") === theme));
+  }
+  repaint();
+}
+
+function startThemes() {
+  for (const button of byId("themes").children) {
+    button.addEventListener("click", () => setTheme(button.getAttribute("data-theme-name") ?? ""));
+  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+}
+
+/** On paper: every row, in the light theme. */
+function startPrinting() {
+  let theme = "";
+  addEventListener("beforeprint", () => {
+    if (table.whole) return;
+    theme = document.documentElement.dataset.theme ?? "";
+    setTheme("light");
+    table.whole = true;
+    drawRows();
+  });
+  addEventListener("afterprint", () => {
+    if (!table.whole) return;
+    table.whole = false;
+    setTheme(theme);
+    drawRows();
+  });
+}
+
+function startKeys() {
+  addEventListener("keydown", (event) => {
+    const typing = event.target instanceof HTMLInputElement && /^(text|search|number)$/.test(event.target.type);
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || typing) return;
+    const key = event.key.toLowerCase();
+    if (key !== "z" && key !== "y") return;
+    event.preventDefault();
+    if (key === "y" || event.shiftKey) redo();
+    else undo();
+  });
+}
+
+readColours();
+byId("title").textContent = content.title;
+showLead();
+showFirstRows();
+showTiles();
+showBar();
+startTable();
+startLabel();
+showLabel(table.order[0] ?? 0);
+startTradeoff();
+showMethods();
+showErrors();
+showNearest();
+startChanges();
+startSaving();
+startThemes();
+startPrinting();
+startKeys();
+document.documentElement.dataset.ready = "true";
+performance.mark("ready");

@@ -1,0 +1,118 @@
+// What the report holds, read from the embedded data: labels, and for each label its cuts with exact counts.
+
+/**
+ * @typedef {{whole?: string, f32?: string, f64?: string}} Packed
+ * @typedef {[number, number | null, number | null]} Spread  Value, and the ends of its 95 % interval.
+ * @typedef {{name: string, title: string, a?: number, b?: number, fp?: number | number[], fn?: number | number[]}}
+ *   MetricSpec
+ * @typedef {{name: string, cut: number | null, here: Spread, expected: Spread | null, how: string,
+ *   of_tuned_objective?: boolean, tuned?: {value: number, n_items: number, expected: Spread | null}}} FirstRow
+ * @typedef {{method: string, held_out: Spread, difference: Spread, rank: number, fitted: number,
+ *   seconds: number}} MethodRow
+ * @typedef {{a: Packed, b: Packed, items: Packed, chance: Packed}} Pairs
+ * @typedef {Object} Content
+ * @property {string} title
+ * @property {string} created
+ * @property {number} few
+ * @property {{metric: MetricSpec, average: Average, zero_division: number}} objective
+ * @property {{n_items: number, weighted: boolean, on_tuning_data: boolean, on_same_items: boolean,
+ *   probabilities: boolean, unknown: boolean}} data
+ * @property {{original: Record<string, any>, edited: Record<string, any>}} file
+ * @property {FirstRow[]} first
+ * @property {string[]} labels
+ * @property {Packed} positives
+ * @property {Packed} known
+ * @property {{size: Packed, values: Packed, tp: Packed, fp: Packed, given: Packed, half: Packed, shared: Packed,
+ *   all_cuts: Packed | null}} positions
+ * @property {Packed | null} ranges
+ * @property {{low: Packed, high: Packed}} axis
+ * @property {{bins: number, positive: Packed, negative: Packed}} histogram
+ * @property {{positive: Packed, total: Packed, score: Packed}} calibration
+ * @property {{label: Packed, position: Packed, shared: {tp: Packed, pp: Packed}}} frontier
+ * @property {{why_not: string, design?: string, rows: MethodRow[]}} comparison
+ * @property {{confused: Pairs, missed: Pairs, n_paired: number}} errors
+ * @property {{ids: string[], item: Packed, label: Packed, score: Packed, truth: Packed}} nearest
+ */
+
+/** @param {string} text @returns {Uint8Array} */
+function bytesOf(text) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** Numbers of a packed array, as exact as they were. @param {Packed} packed @returns {Float64Array} */
+function unpack(packed) {
+  if (packed.f32 !== undefined) return Float64Array.from(new Float32Array(bytesOf(packed.f32).buffer));
+  if (packed.f64 !== undefined) return new Float64Array(bytesOf(packed.f64).buffer);
+  const bytes = bytesOf(packed.whole ?? "");
+  let length = 0;
+  for (const byte of bytes) if (byte < 128) length++;
+  const numbers = new Float64Array(length);
+  let at = 0, unit = 1;
+  for (const byte of bytes) {
+    numbers[at] += (byte & 127) * unit;
+    unit *= 128;
+    if (byte < 128) { at++; unit = 1; }
+  }
+  return numbers;
+}
+
+/** @type {Content} */
+const content = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("data")).textContent ?? "");
+const labels = content.labels;
+const nLabels = labels.length;
+const positives = unpack(content.positives);
+const known = unpack(content.known);
+
+/** Positions of label k lie at starts[k] to starts[k + 1], by falling threshold, "never" first. */
+const starts = (() => {
+  const size = unpack(content.positions.size);
+  const found = new Int32Array(nLabels + 1);
+  for (let k = 0; k < nLabels; k++) found[k + 1] = found[k] + size[k];
+  return found;
+})();
+
+/** Thresholds of all positions, exactly as they are saved. */
+const cuts = unpack(content.positions.values);
+
+/** Counts from whole-number steps, or as they are. @param {Packed} packed */
+function countsOf(packed) {
+  const numbers = unpack(packed);
+  if (packed.whole === undefined) return numbers;
+  for (let k = 0; k < nLabels; k++) {
+    for (let j = starts[k] + 1; j < starts[k + 1]; j++) numbers[j] += numbers[j - 1];
+  }
+  return numbers;
+}
+
+const truePositives = countsOf(content.positions.tp);
+const falsePositives = countsOf(content.positions.fp);
+
+/** Position, within its label, of thresholds that are known from the start. @param {Packed} packed */
+const placesOf = (packed) => Int32Array.from(unpack(packed));
+const given = placesOf(content.positions.given);
+const atHalf = placesOf(content.positions.half);
+const atShared = placesOf(content.positions.shared);
+const ranges = content.ranges === null ? null : unpack(content.ranges);
+/** The lowest number of the dtype: a threshold that gives the label always. */
+const lowest = { float16: -65504, float32: -3.4028234663852886e38 }[
+  String(content.file.original.score_dtype)] ?? -Number.MAX_VALUE;
+
+/** Number of positions of a label. @param {number} k */
+const sizeOf = (k) => starts[k + 1] - starts[k];
+
+/** Threshold of a label's position. @param {number} k @param {number} i */
+const cutAt = (k, i) => cuts[starts[k] + i];
+
+/** Where a score is drawn. @param {number} score */
+function placeOf(score) {
+  if (!Number.isFinite(score)) return score;
+  if (!content.data.probabilities) return Math.min(Math.max(score, -1e30), 1e30);
+  const inside = Math.min(Math.max(score, 0), 1);
+  return Math.min(Math.max(Math.log(inside) - Math.log1p(-inside), -16), 16);
+}
+
+/** Score drawn at a place. @param {number} place */
+const scoreAt = (place) => (content.data.probabilities ? 1 / (1 + Math.exp(-place)) : place);

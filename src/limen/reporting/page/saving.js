@@ -1,0 +1,100 @@
+// Files that leave the page: the edited thresholds, and the table.
+
+/** @param {string} name @param {string} text @param {string} type */
+function download(name, text, type) {
+  const address = URL.createObjectURL(new Blob([text], { type }));
+  const link = el("a", { href: address, download: name, hidden: true });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+}
+
+/** A threshold as the file has it. @param {number} cut */
+const inFile = (cut) => (cut === Infinity ? null : cut);
+
+/** The thresholds as a file that limen reads: as given if nothing changed, else marked as edited by hand. */
+function thresholdsFile() {
+  const changed = changedLabels();
+  const { original, edited } = content.file;
+  /** @type {Record<string, any>} */
+  let file = { ...original };
+  if (changed.length) {
+    const method = String(original.method), mark = ", edited by hand";
+    file = {
+      ...edited,
+      method: method.endsWith(mark) ? method : method + mark,
+      value: edits.totals[content.objective.average],
+      created: new Date().toISOString().slice(0, 19) + "+00:00",
+      details: { ...edited.details, edited: {
+        thresholds: changed.map((k) => ({ label: labels[k], from: inFile(cutAt(k, given[k])),
+          to: inFile(cutAt(k, edits.at[k])) })),
+        counts_of: content.data.on_tuning_data ? "the data tuned on" : "the data of the report",
+        before: { method, status: original.status, value: original.value, created: original.created,
+          data_digest: original.data_digest, edited: original.details.edited ?? null },
+      } },
+    };
+  }
+  file.labels = labels.map((name, k) => {
+    const { tp, pp } = countsAt(k, edits.at[k]);
+    const range = ranges && [inFile(ranges[k]), inFile(ranges[nLabels + k])];
+    return { name, threshold: inFile(cutAt(k, edits.at[k])), range, tp, pp, p: positives[k], n: known[k] };
+  });
+  return file;
+}
+
+function saveThresholds() {
+  if (!changedLabels().length && !content.data.on_tuning_data) {
+    byId("saved").textContent = "Nothing changed: the thresholds file that you gave still holds.";
+    return;
+  }
+  download("thresholds.json", JSON.stringify(thresholdsFile(), null, 2) + "\n", "application/json");
+  edits.saved = true;
+  byId("saved").textContent = changedLabels().length ? "Saved thresholds.json, marked as edited by hand."
+    : "Saved thresholds.json as tuned.";
+}
+
+/** @param {string | number} cell */
+function inCsv(cell) {
+  const text = String(cell);
+  return /[",\r\n]/.test(text) || text !== text.trim() ? `"${text.replace(/"/g, '""')}"` : text;
+}
+
+/** @param {(string | number)[][]} rows */
+const asCsv = (rows) => rows.map((row) => row.map(inCsv).join(",")).join("\r\n") + "\r\n";
+
+/** The labels shown, in the order shown, with all digits. */
+function tableAsCsv() {
+  const heads = ["label", "threshold", "threshold_low", "threshold_high", "support", "known", "tp", "fp", "fn",
+    "precision", "recall", "f1", ...(metricIsF1 ? [] : [spec.name]), "change_against_half", "tags_per_1000", "edited",
+    "few_positives", "never_given", "worse_than_half"];
+  const rows = table.order.map((k) => {
+    const i = edits.at[k], { tp, pp } = countsAt(k, i), flags = warningsOf(k);
+    /** @param {number} value */
+    const number = (value) => (value === Infinity ? "never" : value);
+    return [labels[k], number(cutAt(k, i)), ranges ? number(ranges[k]) : "", ranges ? number(ranges[nLabels + k]) : "",
+      positives[k], known[k], tp, pp - tp, positives[k] - tp, valueAt(precision, k, i), valueAt(recall, k, i),
+      valueAt(f1, k, i), ...(metricIsF1 ? [] : [valueAt(metric, k, i)]), changeOf(k), tagsOf(k),
+      Number(i !== given[k]), Number(flags.few), Number(flags.never), Number(flags.worse)];
+  });
+  return asCsv([heads, ...rows]);
+}
+
+/** All items near the cuts of all labels, nearest first. */
+function itemsAsCsv() {
+  const rows = [...nearest.item.keys()].map((j) => {
+    const k = nearest.label[j], cut = cutAt(k, given[k]), score = nearest.score[j];
+    return [nearest.ids[nearest.item[j]], labels[k], score, cut, Number(score >= cut), ["", 0, 1][nearest.truth[j]]];
+  });
+  return asCsv([["item", "label", "score", "threshold", "given", "has_label"], ...rows]);
+}
+
+function startSaving() {
+  byId("save").addEventListener("click", saveThresholds);
+  byId("save-table").addEventListener("click", () => download("thresholds-table.csv", tableAsCsv(), "text/csv"));
+  byId("save-items").addEventListener("click", () => download("nearest-items.csv", itemsAsCsv(), "text/csv"));
+  addEventListener("beforeunload", (event) => {
+    if (!edits.saved && changedLabels().length) event.preventDefault();
+  });
+  edits.listeners.push(() => { byId("saved").textContent = ""; });
+}

@@ -1,0 +1,281 @@
+// The table of labels: sorted, searched, filtered, and only the rows in view are drawn.
+
+/** @typedef {{key: string, title: string, value: (k: number) => number | string, cell: (k: number) => Node[],
+ *   explain?: string, short?: string, first?: 1 | -1}} Column */
+
+/** @param {number} k @param {Metric} of */
+const shareCell = (k, of) => {
+  const value = valueAt(of, k, edits.at[k]);
+  return [exact(value, of === metric ? metricText(value) : percent(value))];
+};
+
+/** @param {number} k */
+const changeOf = (k) => valueAt(metric, k, edits.at[k]) - valueAt(metric, k, atHalf[k]);
+
+/** @param {number} k */
+const tagsOf = (k) => ratio(1000 * countsAt(k, edits.at[k]).pp, known[k], 0);
+
+/** @param {number} k */
+function rangeText(k) {
+  if (!ranges || edits.at[k] !== given[k]) return "";
+  return `${cutText(ranges[k])} to ${cutText(ranges[nLabels + k])}`;
+}
+
+/** @type {Record<string, [string, string]>} */
+const BADGES = { few: ["few", `fewer than ${content.few} positives`], worse: ["< 0.5", "worse than at 0.5"] };
+
+/** What stands beside a label's name; that it is never given, its threshold says. @param {number} k */
+function badges(k) {
+  const flags = warningsOf(k);
+  return el("span", { class: "badges" }, .../** @type {("few" | "worse")[]} */ (["few", "worse"])
+    .filter((kind) => flags[kind])
+    .map((kind) => el("span", { class: `badge badge-${kind}`, title: BADGES[kind][1] }, BADGES[kind][0])));
+}
+
+/** @type {Column[]} */
+const COLUMNS = [
+  { key: "label", title: "label", value: (k) => labels[k], first: 1, cell: (k) => [
+    el("button", { type: "button", class: "name", tabindex: k === table.roving ? "0" : "-1" }, nameOf(labels[k])),
+    badges(k)] },
+  { key: "threshold", title: "threshold", value: (k) => cutAt(k, edits.at[k]),
+    explain: "and where 95 % of bootstrap samples put it", cell: (k) => {
+      const cut = cutAt(k, edits.at[k]);
+      return [exact(cut, cutText(cut)), el("small", {}, rangeText(k) || (edits.at[k] === given[k] ? "" : "edited"))];
+    } },
+  { key: "support", title: "support", explain: "positive items", value: (k) => positives[k],
+    cell: (k) => [exact(positives[k], whole(positives[k]))] },
+  { key: "precision", title: "precision", short: "prec.", value: (k) => valueAt(precision, k, edits.at[k]),
+    cell: (k) => shareCell(k, precision) },
+  { key: "recall", title: "recall", value: (k) => valueAt(recall, k, edits.at[k]), cell: (k) => shareCell(k, recall) },
+  { key: "f1", title: "F1", value: (k) => valueAt(f1, k, edits.at[k]), cell: (k) => shareCell(k, f1) },
+  ...(metricIsF1 ? [] : [/** @type {Column} */ ({ key: "metric", title: spec.title,
+    value: (k) => valueAt(metric, k, edits.at[k]), cell: (k) => shareCell(k, metric) })]),
+  { key: "change", title: "against 0.5", short: "vs 0.5", explain: `change of ${spec.title} against that at 0.5`,
+    value: changeOf, cell: (k) => {
+      const change = changeOf(k);
+      return [el("span", { class: wayOf(change) }, exact(change, signed(change, metricText)))];
+    } },
+  { key: "tags", title: `per 1${THIN}000`, short: "per 1k", explain: `tags per 1${THIN}000 items`, value: tagsOf,
+    cell: (k) => [exact(tagsOf(k), whole(Number(tagsOf(k).toFixed(1))))] },
+];
+
+const table = {
+  /** Labels shown, in order. @type {number[]} */
+  order: [],
+  sort: { key: "support", way: -1 },
+  kind: "all",
+  /** Rows that are drawn, by label. @type {Map<number, HTMLElement>} */
+  rows: new Map(),
+  /** The label whose name takes the focus. */
+  roving: -1,
+  whole: false,
+};
+
+const narrow = matchMedia("(max-width: 640px)");
+const rowHeight = () => (narrow.matches ? 78 : 42);
+
+/** @param {number} k @param {string} kind */
+function isKind(k, kind) {
+  if (kind === "all") return true;
+  if (kind === "changed") return cutAt(k, edits.at[k]) !== cutAt(k, given[k]);
+  const flags = warningsOf(k);
+  return kind === "fine" ? !(flags.few || flags.never || flags.worse)
+    : flags[/** @type {"few" | "never" | "worse"} */ (kind)];
+}
+
+function arrange() {
+  const wanted = inputById("search").value.trim().toLowerCase();
+  /** @param {string} id @param {number} none */
+  const bound = (id, none) => (inputById(id).value === "" ? none : Number(inputById(id).value));
+  const least = bound("support-from", -Infinity), most = bound("support-to", Infinity);
+  const column = COLUMNS.find(({ key }) => key === table.sort.key) ?? COLUMNS[0];
+  const values = labels.map((_, k) => column.value(k));
+  const compareText = new Intl.Collator("en", { numeric: true }).compare;
+  table.order = labels.map((_, k) => k).filter((k) => positives[k] >= least && positives[k] <= most
+    && (wanted === "" || labels[k].toLowerCase().includes(wanted)) && isKind(k, table.kind));
+  table.order.sort((a, b) => {
+    const [x, y] = [values[a], values[b]];
+    // Two thresholds of Infinity have no difference, so numbers are compared and not subtracted.
+    const order = typeof x === "string" || typeof y === "string" ? compareText(String(x), String(y))
+      : Number(x > y) - Number(x < y);
+    return order * table.sort.way || a - b;
+  });
+  for (const header of byId("table-head").children) {
+    const key = header.getAttribute("data-key");
+    header.setAttribute("aria-sort",
+      key !== table.sort.key ? "none" : table.sort.way > 0 ? "ascending" : "descending");
+  }
+  /** @type {HTMLSelectElement} */ (byId("sort-by")).value = `${table.sort.key} ${table.sort.way}`;
+  for (const button of byId("kinds").children) {
+    button.setAttribute("aria-pressed", String(button.getAttribute("data-kind") === table.kind));
+  }
+  byId("table-count").textContent = `${whole(table.order.length)} of ${counted(nLabels, "label")}`;
+  byId("save-table").textContent = `Table as CSV (${whole(table.order.length)})`;
+  byId("table").setAttribute("aria-rowcount", String(table.order.length + 1));
+  byId("table-empty").hidden = table.order.length > 0;
+  if (!table.order.includes(table.roving)) table.roving = table.order[0] ?? 0;
+  for (const row of table.rows.values()) row.remove();
+  table.rows.clear();
+  drawRows();
+}
+
+/** Draw the rows in view, and a few around them. */
+function drawRows() {
+  const scroller = byId("table"), body = byId("table-body"), height = rowHeight();
+  body.style.height = `${table.order.length * height}px`;
+  const from = table.whole ? 0 : Math.max(0, Math.floor(scroller.scrollTop / height) - 6);
+  const to = table.whole ? table.order.length
+    : Math.min(table.order.length, Math.ceil((scroller.scrollTop + scroller.clientHeight) / height) + 6);
+  const wanted = new Set(table.order.slice(from, to));
+  for (const [k, row] of table.rows) {
+    if (!wanted.has(k) && !row.contains(document.activeElement)) {
+      row.remove();
+      table.rows.delete(k);
+    }
+  }
+  for (let place = from; place < to; place++) {
+    const k = table.order[place];
+    let row = table.rows.get(k);
+    if (!row) {
+      row = el("div", { role: "row", class: "row", "data-label": k });
+      fillRow(row, k);
+      table.rows.set(k, row);
+      // Rows stand in reading order, whatever the order in which they came into view.
+      const next = table.order.slice(place + 1, to).map((other) => table.rows.get(other)).find(Boolean);
+      body.insertBefore(row, next ?? null);
+    }
+    row.setAttribute("aria-rowindex", String(place + 2));
+    row.style.transform = `translateY(${place * height}px)`;
+  }
+}
+
+/** @param {HTMLElement} row @param {number} k */
+function fillRow(row, k) {
+  const focused = row.contains(document.activeElement);
+  row.replaceChildren(...COLUMNS.map(({ key, title, short, cell }) => el("div",
+    { role: key === "label" ? "rowheader" : "cell", class: `cell cell-${key}`, "data-title": short ?? title }, ...cell(k))));
+  row.classList.toggle("shown", k === shown.label);
+  row.classList.toggle("edited", edits.at[k] !== given[k]);
+  if (focused) /** @type {HTMLElement} */ (row.querySelector(".name")).focus({ preventScroll: true });
+}
+
+/** Fill only what follows the cut, without making the row's button anew. @param {HTMLElement} row @param {number} k */
+function refreshRow(row, k) {
+  COLUMNS.forEach(({ key, cell }, column) => {
+    const made = cell(k);
+    if (key !== "label") row.children[column].replaceChildren(...made);
+    else row.children[column].lastElementChild?.replaceWith(made[1]);
+  });
+  row.classList.toggle("edited", edits.at[k] !== given[k]);
+}
+
+function markShownRow() {
+  for (const [k, row] of table.rows) {
+    row.classList.toggle("shown", k === shown.label);
+    row.querySelector(".name")?.setAttribute("aria-current", String(k === shown.label));
+  }
+}
+
+/** @param {string} kind */
+function filterBy(kind) {
+  table.kind = kind;
+  inputById("search").value = "";
+  inputById("support-from").value = "";
+  inputById("support-to").value = "";
+  byId("table").scrollTop = 0;
+  arrange();
+}
+
+/** Bring a row into view and focus its name. @param {number} place */
+function focusRow(place) {
+  const at = Math.min(Math.max(place, 0), table.order.length - 1);
+  const k = table.order[at], scroller = byId("table"), height = rowHeight();
+  if (k === undefined) return;
+  const head = byId("table-head").offsetHeight;
+  const top = at * height, bottom = top + height + head;
+  if (top < scroller.scrollTop) scroller.scrollTop = top;
+  else if (bottom > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = bottom - scroller.clientHeight;
+  const last = table.rows.get(table.roving)?.querySelector(".name");
+  last?.setAttribute("tabindex", "-1");
+  table.roving = k;
+  drawRows();
+  const name = /** @type {HTMLElement | undefined} */ (table.rows.get(k)?.querySelector(".name"));
+  name?.setAttribute("tabindex", "0");
+  name?.focus({ preventScroll: true });
+}
+
+/** Show a label, from the table or from elsewhere in the page. @param {number} k @param {boolean} [jump] */
+function choose(k, jump = false) {
+  const last = table.rows.get(table.roving)?.querySelector(".name");
+  last?.setAttribute("tabindex", "-1");
+  table.roving = k;
+  table.rows.get(k)?.querySelector(".name")?.setAttribute("tabindex", "0");
+  showLabel(k);
+  const beside = matchMedia("(min-width: 1100px)").matches;
+  if (jump || !beside) {
+    byId("label").scrollIntoView();
+    byId("label-name").focus({ preventScroll: true });
+  }
+}
+
+/** @param {KeyboardEvent} event */
+function keyInTable(event) {
+  if (!(event.target instanceof Element) || !event.target.classList.contains("name")) return;
+  const page = Math.max(1, Math.floor(byId("table").clientHeight / rowHeight()) - 2);
+  /** @type {Record<string, number>} */
+  const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -nLabels, End: nLabels };
+  if (!(event.key in steps) || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  focusRow(table.order.indexOf(table.roving) + steps[event.key]);
+}
+
+function startTable() {
+  byId("table").style.setProperty("--columns", String(COLUMNS.length - 2));
+  byId("table").style.setProperty("--column", COLUMNS.length > 8 ? "58px" : "62px");
+  byId("table-head").replaceChildren(...COLUMNS.map(({ key, title, explain }) => el("div",
+    { role: "columnheader", class: `cell cell-${key}`, "data-key": key },
+    el("button", { type: "button", title: explain ?? null, onclick: () => sortBy(key) }, title))));
+  byId("sort-by").append(...COLUMNS.flatMap(({ key, title }) => [1, -1].map((way) =>
+    el("option", { value: `${key} ${way}` }, `${title}, ${way > 0 ? "rising" : "falling"}`))));
+  byId("sort-by").addEventListener("change", (event) => {
+    const [key, way] = /** @type {HTMLSelectElement} */ (event.target).value.split(" ");
+    table.sort = { key, way: Number(way) };
+    arrange();
+  });
+  byId("kinds").replaceChildren(...[["all", "all"], ["fine", "fine"], ["few", "few positives"],
+    ["never", "never given"], ["worse", "worse than 0.5"], ["changed", "changed"]].map(([kind, name]) => el("button",
+    { type: "button", "data-kind": kind, "aria-pressed": "false", onclick: () => {
+      table.kind = kind;
+      byId("table").scrollTop = 0;
+      arrange();
+    } }, name)));
+  for (const id of ["search", "support-from", "support-to"]) {
+    byId(id).addEventListener("input", () => {
+      byId("table").scrollTop = 0;
+      arrange();
+    });
+  }
+  byId("table").addEventListener("scroll", drawRows, { passive: true });
+  byId("table").addEventListener("keydown", keyInTable);
+  byId("table-body").addEventListener("click", (event) => {
+    const row = event.target instanceof Element ? event.target.closest(".row") : null;
+    if (row) choose(Number(row.getAttribute("data-label")));
+  });
+  narrow.addEventListener("change", drawRows);
+  new ResizeObserver(drawRows).observe(byId("table"));
+  edits.listeners.push(({ labels: moved }) => {
+    for (const k of moved) {
+      const row = table.rows.get(k);
+      if (row) refreshRow(row, k);
+    }
+  });
+  arrange();
+}
+
+/** @param {string} key */
+function sortBy(key) {
+  const same = table.sort.key === key;
+  const first = COLUMNS.find((column) => column.key === key)?.first ?? -1;
+  table.sort = { key, way: same ? -table.sort.way : first };
+  arrange();
+}

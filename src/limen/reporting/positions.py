@@ -1,0 +1,141 @@
+"""The cuts that the page can show, each with counts that are exactly known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen import metrics
+from limen.curves import Curves
+from limen.decisions import Counts
+from limen.objectives import Objective
+from limen.solvers.frontier import Walk
+
+MOST_IN_ALL = 200_000
+MOST_BY_LABEL = 2_000
+FEWEST_BY_LABEL = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """Thresholds by label, falling, "never" (+inf) first, with the counts of their decisions.
+
+    Attributes
+    ----------
+    offsets : int64 (n_labels + 1,)
+        The positions of label ``k`` lie at ``offsets[k]:offsets[k + 1]``.
+    values : float32 or float64 (n_positions,)
+        Thresholds, exactly as they would be saved.
+    tp, fp : int64 or float64 (n_positions,)
+    known : dict from name to int64 (n_labels,)
+        Where each vector of given thresholds lies, counted from the label's first position.
+    step_label, step_position : int64 (n_steps,)
+        The frontier: each step moves one label to a lower position.
+    all_cuts : int64 (n_labels,)
+        Number of distinct cuts before thinning.
+    """
+
+    offsets: NDArray[np.int64]
+    values: NDArray[Any]
+    tp: NDArray[Any]
+    fp: NDArray[Any]
+    known: dict[str, NDArray[np.int64]]
+    step_label: NDArray[np.int64]
+    step_position: NDArray[np.int64]
+    all_cuts: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        curves: Curves,
+        objective: Objective,
+        given: dict[str, tuple[NDArray[Any], Counts]],
+        most: int = MOST_IN_ALL,
+    ) -> Positions:
+        """Return the candidates of the curves and the given thresholds, thinned to about ``most``.
+
+        Kept in any case: the given thresholds, "never", all vertices of the frontier, and each label's
+        best cut by the objective's metric and by F1. The rest of a label is thinned evenly by rank.
+
+        Parameters
+        ----------
+        given : dict from name to (thresholds (n_labels,), their Counts)
+        """
+        walk = Walk.of(curves)
+        size = np.diff(curves.offsets)
+        keep = _evenly(size, _cap(size, most))
+        keep[curves.offsets[:-1]] = True
+        keep[walk.candidate] = True
+        label_of, p, n = curves.label_of, curves.n_positive, curves.n_known
+        zero = objective.zero_division
+        for values in (
+            objective.of_labels(curves.tp, curves.pp, p, n, label_of),
+            np.asarray(metrics.get("f1")(curves.tp, curves.pp, p[label_of], n[label_of], zero)),
+        ):
+            keep[_best(values, curves.offsets)] = True
+        kept = np.flatnonzero(keep)
+        n_labels = len(size)
+        parts = [(label_of[kept], curves.thresholds(kept), curves.tp[kept], curves.fp[kept])]
+        parts += [(np.arange(n_labels), cuts, counts.tp, counts.pp - counts.tp) for cuts, counts in given.values()]
+        label, cuts, tp, fp = (np.concatenate(column) for column in zip(*parts, strict=True))
+        cuts = cuts + np.zeros((), np.float32)
+        order = np.lexsort((-cuts, label))
+        new = np.ones(len(order), bool)
+        new[1:] = (label[order][1:] != label[order][:-1]) | (cuts[order][1:] != cuts[order][:-1])
+        place = np.empty(len(order), np.int64)
+        place[order] = np.cumsum(new) - 1
+        first = order[new]
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(label[first], minlength=n_labels))])
+        within = place - offsets[label]
+        of_candidate = np.full(len(keep), -1, np.int64)
+        of_candidate[kept] = within[: len(kept)]
+        starts = len(kept) + n_labels * np.arange(len(given))
+        return cls(
+            offsets,
+            cuts[first],
+            tp[first],
+            fp[first],
+            {name: within[start : start + n_labels] for name, start in zip(given, starts, strict=True)},
+            walk.label,
+            of_candidate[walk.candidate],
+            size,
+        )
+
+    @property
+    def thinned(self) -> bool:
+        """Whether some cut is left out."""
+        return bool((np.diff(self.offsets) < self.all_cuts).any())
+
+
+def _cap(size: NDArray[np.int64], most: int) -> int:
+    """Return how many cuts of a label to keep, so that all labels together have at most ``most``."""
+    low, high = FEWEST_BY_LABEL, MOST_BY_LABEL
+    while low < high:
+        middle = (low + high + 1) // 2
+        if np.minimum(size, middle).sum() <= most:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _evenly(size: NDArray[np.int64], cap: int) -> NDArray[np.bool_]:
+    """Return which cuts to keep: ``cap`` of each label, evenly by rank, first and last among them."""
+    rank = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+    of = np.repeat(size, size)
+    # Rank r is kept if a whole number of steps lies in (r - 1, r], the steps being (of - 1) / (cap - 1) long.
+    steps = np.maximum(of - 1, 1)
+    here, before = rank * (cap - 1) // steps, (rank - 1) * (cap - 1) // steps
+    return np.asarray((of <= cap) | (here != before))
+
+
+def _best(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the first of the largest elements of each label."""
+    size = np.diff(offsets)
+    top = np.maximum.reduceat(values, offsets[:-1])
+    at = np.flatnonzero(values == np.repeat(top, size))
+    _, first = np.unique(np.repeat(np.arange(len(size)), size)[at], return_index=True)
+    return at[first]

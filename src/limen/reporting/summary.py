@@ -1,0 +1,283 @@
+"""All that the page shows, as a plain dict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen import metrics
+from limen.comparison import Comparison
+from limen.curves import Candidates, Curves
+from limen.decisions import THRESHOLD_RULE, Counts, count_decisions
+from limen.intervals import Interval, Part, measure
+from limen.io.sources import Source
+from limen.metrics import Cost, FBeta, Metric
+from limen.reporting.encoding import packed, rising
+from limen.reporting.items import Axis, Items
+from limen.reporting.positions import Positions
+from limen.solvers.base import Problem
+from limen.solvers.rules import Shared
+from limen.thresholds import FEW_POSITIVES, Thresholds
+from limen.tuning import thresholds_of
+
+SHARED_CUTS = 64
+Note = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What was measured on the report's data.
+
+    Attributes
+    ----------
+    thresholds : Thresholds
+        As given, or as tuned on these data.
+    problem : Problem
+        The data and the objective of the thresholds.
+    comparison : Comparison or None
+    why_not_compared : str
+        Empty if the methods were compared.
+    ids : tuple of n_items str, or None
+    """
+
+    thresholds: Thresholds
+    problem: Problem
+    comparison: Comparison | None
+    why_not_compared: str
+    ids: Sequence[str] | None
+
+    @property
+    def source(self) -> Source:
+        """The report's data."""
+        return self.problem.sources[0]
+
+    @property
+    def on_tuning_data(self) -> bool:
+        """Whether the thresholds were tuned on just these data."""
+        return self.thresholds.digest == self.problem.curves.digest()
+
+    def on_same_items(self, at_given: Counts) -> bool:
+        """Return whether these seem to be the items tuned on, be it for other label frequencies.
+
+        Weights for a target prevalence change the counts by label, and so the digest, but no rate.
+        """
+        if self.on_tuning_data or self.thresholds.n_items != self.problem.n_items:
+            return self.on_tuning_data
+        return np.allclose(_rates(at_given), _rates(self.thresholds.counts), rtol=1e-9, atol=1e-12)
+
+    @property
+    def of_tuned_objective(self) -> bool:
+        """Whether the report shows the objective that the thresholds were tuned for."""
+        tuned, shown = self.thresholds.objective, self.problem.objective
+        return str(tuned) == str(shown) and _metric(tuned.metric) == _metric(shown.metric)
+
+    def as_dict(self, title: str, note: Note = lambda what, share: None) -> dict[str, Any]:
+        """Return all that the page shows: plain numbers, text, lists, and packed arrays."""
+        curves, objective, given = self.problem.curves, self.problem.objective, self.thresholds
+        dtype = np.promote_types(given.values.dtype, self.problem.dtype)
+        note("the cuts that the page shows", 0.0)
+        shared = thresholds_of(self.problem, Shared().solve(self.problem), "midpoint")
+        vectors = {
+            "given": given.values.astype(dtype),
+            "half": np.full(curves.n_labels, 0.5, dtype),
+            "shared": shared.astype(dtype),
+        }
+        counts = {name: count_decisions((self.source,), values, check=False) for name, values in vectors.items()}
+        positions = Positions.of(curves, objective, {name: (vectors[name], counts[name]) for name in vectors})
+        note("intervals", 0.0)
+        first = self._first(vectors, counts, float(shared[0]))
+        axis = Axis.of(self.source, curves)
+        at_given = counts["given"]
+        errors = at_given.p + at_given.pp - 2 * at_given.tp
+        items = Items.of(
+            self.source, axis, vectors["given"], errors, lambda share: note("histograms and errors", share)
+        )
+        return {
+            "title": title,
+            "created": given.created,
+            "few": FEW_POSITIVES,
+            "objective": {
+                "metric": _metric(objective.metric),
+                "average": objective.average,
+                "zero_division": objective.zero_division,
+            },
+            "data": {
+                "n_items": curves.n_items,
+                "weighted": curves.n_positive.dtype.kind == "f",
+                "on_tuning_data": self.on_tuning_data,
+                "on_same_items": self.on_same_items(at_given),
+                "probabilities": axis.probabilities,
+                "unknown": bool((curves.n_known < curves.n_items).any()) if not self.source.weighted else False,
+            },
+            "file": self._file(dtype),
+            "first": first,
+            "labels": list(curves.labels),
+            "positives": packed(curves.n_positive),
+            "known": packed(curves.n_known),
+            "positions": {
+                "size": packed(np.diff(positions.offsets)),
+                "values": packed(positions.values),
+                "tp": rising(positions.tp, positions.offsets),
+                "fp": rising(positions.fp, positions.offsets),
+                **{name: packed(at) for name, at in positions.known.items()},
+                "all_cuts": packed(positions.all_cuts) if positions.thinned else None,
+            },
+            "ranges": None if given.ranges is None else packed(given.ranges.ravel()),
+            "axis": {"low": packed(axis.low), "high": packed(axis.high)},
+            "histogram": {
+                "bins": items.positive.shape[1],
+                "positive": packed(items.positive.ravel()),
+                "negative": packed(items.negative.ravel()),
+            },
+            "calibration": dict(
+                zip(("positive", "total", "score"), (packed(part.ravel()) for part in items.groups), strict=True)
+            ),
+            "frontier": {
+                "label": packed(positions.step_label),
+                "position": packed(positions.step_position),
+                "shared": _shared_curve(self.source, curves),
+            },
+            "comparison": self._compared(),
+            "errors": {
+                "confused": _columns(items.confused),
+                "missed": _columns(items.missed),
+                "n_paired": items.n_paired,
+            },
+            "nearest": self._nearest(items.nearest),
+        }
+
+    def _first(
+        self, vectors: dict[str, NDArray[Any]], counts: dict[str, Counts], shared: float
+    ) -> list[dict[str, Any]]:
+        """Return the rows of the first screen: on these data, and what to expect on new data."""
+        here = {name: self._measured(vectors[name], counts[name]) for name in vectors}
+        given = self.thresholds
+        rows: list[dict[str, Any]] = []
+        for name, value in (("half", 0.5), ("shared", shared), ("given", None)):
+            expected, how = self._expected(name, here[name], self.on_same_items(counts["given"]))
+            rows.append(
+                {"name": name, "cut": _finite(value), "here": here[name], "expected": expected, "how": how}
+            )
+        rows[-1]["of_tuned_objective"] = self.of_tuned_objective
+        rows[-1]["tuned"] = {"value": given.value, "n_items": given.n_items, "expected": _interval(given.expected)}
+        return rows
+
+    def _measured(self, values: NDArray[Any], counts: Counts) -> list[float | None]:
+        problem, n_items = self.problem, self.problem.n_items
+        part = Part(self.source, np.arange(n_items), values, THRESHOLD_RULE)
+        found = measure([part], problem.objective, n_items, problem.groups, problem.random_state)
+        return [problem.objective(*counts), None, None] if found is None else list(found)
+
+    def _expected(
+        self, name: str, here: list[float | None], on_same_items: bool
+    ) -> tuple[list[float | None] | None, str]:
+        """Return value, low and high to expect on new data, and a word for where they come from."""
+        if name == "half":
+            return here, "nothing was tuned"
+        if name == "given" and not on_same_items:
+            return here, "these are other data"
+        if name == "given" and self.thresholds.expected is not None and self.of_tuned_objective:
+            return list(self.thresholds.expected), "cross-fitted while tuning"
+        method = "shared" if name == "shared" else self.thresholds.method
+        rows = self.comparison.rows if self.comparison is not None else ()
+        for row in rows:
+            if row.method == method:
+                return [row.held_out, row.low, row.high], "held out, see Methods"
+        return None, "not measured"
+
+    def _file(self, dtype: np.dtype[Any]) -> dict[str, Any]:
+        """Return the thresholds file without its labels, as given and as it is once it is edited."""
+        original = {key: value for key, value in self.thresholds.to_dict().items() if key != "labels"}
+        objective, proven = self.problem.objective, self.on_tuning_data and self.of_tuned_objective
+        edited = {
+            **original,
+            "metric": objective.metric.spec,
+            "average": objective.average,
+            "zero_division": objective.zero_division,
+            "status": "local",
+            "expected": None,
+            "score_dtype": str(dtype),
+            "n_items": self.problem.n_items,
+            "data_digest": self.problem.curves.digest(),
+            "value_measured_on": "tuning data" if self.on_tuning_data else "data of a report",
+            "upper_bound": original["upper_bound"] if proven else None,
+        }
+        return {"original": original, "edited": edited}
+
+    def _compared(self) -> dict[str, Any]:
+        if self.comparison is None:
+            return {"why_not": self.why_not_compared, "rows": []}
+        rows = [
+            {
+                "method": row.method,
+                "held_out": [row.held_out, row.low, row.high],
+                "difference": list(row.difference),
+                "rank": row.rank,
+                "fitted": row.fitted,
+                "seconds": row.seconds,
+            }
+            for row in self.comparison.rows
+        ]
+        return {"why_not": "", "design": self.comparison.design, "rows": rows}
+
+    def _nearest(self, nearest: tuple[NDArray[Any], ...]) -> dict[str, Any]:
+        item, label, score, truth, _ = nearest
+        distinct, number = np.unique(item, return_inverse=True)
+        names = [f"row {k}" for k in distinct] if self.ids is None else [str(self.ids[k]) for k in distinct]
+        return {
+            "ids": names,
+            "item": packed(number),
+            "label": packed(label),
+            "score": packed(score),
+            "truth": packed(truth.astype(np.int64) + 1),
+        }
+
+
+def _rates(counts: Counts) -> NDArray[np.float64]:
+    """Return the share given of the positives and of the negatives of each label, (2, n_labels)."""
+    tp, pp, p, n = counts
+    return np.array([metrics.ratio(tp, p, 0.0), metrics.ratio(pp - tp, n - p, 0.0)])
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    """Return the metric as the page's own formulas take it."""
+    content: dict[str, Any] = {"name": metric.name, "title": str(metric)}
+    if isinstance(metric, FBeta):
+        square = Fraction(metric.beta) ** 2
+        simple = square.denominator <= 1 << 20
+        content["a"], content["b"] = (square.numerator, square.denominator) if simple else (metric.beta**2, 1.0)
+    if isinstance(metric, Cost):
+        content["fp"], content["fn"] = (np.asarray(cost).tolist() for cost in (metric.fp, metric.fn))
+    return content
+
+
+def _shared_curve(source: Source, curves: Curves) -> dict[str, Any]:
+    """Return the summed counts of one cut for all labels, at a number of cuts."""
+    cuts = curves.candidates.cuts
+    cuts = np.sort(cuts[np.isfinite(cuts)])[::-1]
+    some = (
+        cuts[np.unique(np.linspace(0, len(cuts) - 1, min(SHARED_CUTS, len(cuts))).astype(int))]
+        if len(cuts)
+        else cuts
+    )
+    counted = Curves.from_source(source, Candidates.shared(curves.labels, curves.dtype, np.unique(some)))
+    by_cut = [part.reshape(curves.n_labels, -1).sum(axis=0) for part in (counted.tp, counted.fp)]
+    return {"tp": packed(by_cut[0]), "pp": packed(by_cut[0] + by_cut[1])}
+
+
+def _columns(pairs: tuple[NDArray[Any], ...]) -> dict[str, Any]:
+    a, b, together, chance = pairs
+    return {"a": packed(a), "b": packed(b), "items": packed(together), "chance": packed(chance)}
+
+
+def _interval(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else list(interval)
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else value
