@@ -119,7 +119,7 @@ def test_demo_shows_the_comparison_and_writes_thresholds(tmp_path):
     thresholds = limen.Thresholds.load(tmp_path / "thresholds.json")
     assert thresholds.expected is not None
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
-    assert "report.html: open that in a browser" in done.stdout
+    assert "Wrote thresholds.json and report.html.\nOpen the report in a browser" in done.stdout
     assert 'content="limen"' in (tmp_path / "report.html").read_text()
     run("demo", cwd=tmp_path, check=0)
 
