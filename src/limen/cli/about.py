@@ -46,9 +46,8 @@ def demo(output: str, report: str, seed: int) -> None:
         f"\nThe default method, auto, beats 0.5 by {100 * gained:.1f} points of micro-F1 on clips it\n"
         "was not tuned on."
     )
-    say(
-        f"Wrote {output}, and {report}: open it in a browser to look at the\nthresholds, move them, and save them."
-    )
+    say(f"Wrote {output} and {report}.")
+    say("Open the report in a browser: look at the thresholds, move them, save them.")
     say("\nNow your own files:")
     say("  limen tune scores.csv labels.csv        find thresholds (or npy, parquet, h5)")
     say("  limen compare scores.csv labels.csv     what to expect on new data")
