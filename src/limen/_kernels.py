@@ -18,28 +18,15 @@ from numba.core import event
 from numpy.typing import NDArray
 
 _WORTH_THREADS = 256
-
-
-class Starts(NamedTuple):
-    """Where to look for a score: the first interval that each bucket of bit patterns reaches, by label.
-
-    Bit patterns of floats, with those of negative numbers turned round, are whole numbers in the order of
-    the floats, and nearly even in their logarithm, as the scores of rare labels are.
-    """
-
-    base: NDArray[np.int64]
-    shift: NDArray[np.int64]
-    first: NDArray[np.int32]
-    mask: int
-    drop: int
+_TILE_ROWS, _TILE_LABELS = 512, 16
+_RUN = 64
 
 
 class Grid(NamedTuple):
-    """Candidate cuts of all labels, and where to look among them."""
+    """Candidate cuts of all labels."""
 
     offsets: NDArray[np.int64]
     cuts: NDArray[Any]
-    starts: Starts | None = None
 
 
 class Tallies(NamedTuple):
@@ -61,9 +48,6 @@ class Points(NamedTuple):
     pp: NDArray[Any]
 
 
-_BUCKETS = 256
-
-
 @njit(cache=True, nogil=True, inline="always")
 def _place(score, cuts, low, high):
     """Return the interval of a score that is at or above the lowest cut ``cuts[high - 1]``."""
@@ -77,100 +61,108 @@ def _place(score, cuts, low, high):
     return high
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _key(bits, mask, drop):
-    """Return a whole number that never falls as the float of these bits rises (but -0.0 is below 0.0)."""
-    wide = np.int64(bits)
-    return (wide ^ ((wide >> 63) & mask)) >> drop
-
-
-@njit(cache=True, nogil=True)
-def _find_starts(offsets, bits, starts):
-    base, shift, first, mask, drop = starts
-    for k in range(offsets.shape[0] - 1):
-        low, high = offsets[k], offsets[k + 1]
-        if high - low < 2:
-            continue
-        base[k] = _key(bits[high - 1], mask, drop)
-        span = _key(bits[low + 1], mask, drop) - base[k]
-        while (span >> shift[k]) >= _BUCKETS:
-            shift[k] += 1
-        j = high - 1
-        for bucket in range(_BUCKETS + 1):
-            least = base[k] + (np.int64(bucket) << shift[k])
-            while j > low + 1 and _key(bits[j - 1], mask, drop) < least:
-                j -= 1
-            first[k, bucket] = j - low
-
-
-def with_starts(offsets: NDArray[np.int64], cuts: NDArray[Any]) -> Grid:
-    """Return the grid of these cuts, ready for counting."""
-    n_labels = len(offsets) - 1
-    narrow = cuts.dtype == np.float32
-    starts = Starts(
-        np.zeros(n_labels, np.int64),
-        np.zeros(n_labels, np.int64),
-        np.zeros((n_labels, _BUCKETS + 1), np.int32),
-        mask=0x7FFFFFFF if narrow else 0x7FFFFFFFFFFFFFFF,
-        drop=0 if narrow else 16,
-    )
-    _find_starts(offsets, _bits(cuts), starts)
-    return Grid(offsets, cuts, starts)
-
-
-def _bits(floats: NDArray[Any]) -> NDArray[Any]:
-    return floats.view(np.int32 if floats.dtype == np.float32 else np.int64)
-
-
 @njit(cache=True, nogil=True)
 def _count_rows(block, grid, tallies, first, last):
-    scores, bits, truth, weight = block
-    offsets, cuts, starts = grid
-    base, shift, begin, mask, drop = starts
+    """Count tile by tile, each small enough to stay in the nearest cache while its labels are gone through."""
+    scores, truth, weight = block
+    offsets, cuts = grid
     tp, fp, beneath = tallies
-    lowest = np.empty(last - first, cuts.dtype)
-    remainder = np.empty(last - first, cuts.dtype)
-    for k in range(first, last):
-        lowest[k - first] = cuts[offsets[k + 1] - 1]
-        remainder[k - first] = beneath[offsets[k + 1] - 1]
-    for i in range(scores.shape[0]):
-        row = scores[i, first:last]
-        codes = truth[i, first:last]
-        for k in range(last - first):
-            score = row[k]
-            below = score < lowest[k]
-            highest = remainder[k]
-            remainder[k] = score if below and score > highest and codes[k] >= 0 else highest
-        for k in range(last - first):
-            score = row[k]
-            if score >= lowest[k] and codes[k] >= 0:
-                label = first + k
-                key = _key(bits[i, label], mask, drop) if score != 0 else 0
-                bucket = (key - base[label]) >> shift[label]
-                bucket = min(max(bucket, 0), _BUCKETS - 1)
-                j = offsets[label] + begin[label, bucket]
-                low = offsets[label] + begin[label, bucket + 1]
-                if bucket == _BUCKETS - 1:
-                    low = offsets[label] + 1
-                while low < j:
-                    middle = (low + j) >> 1
-                    if score >= cuts[middle]:
-                        j = middle
-                    else:
-                        low = middle + 1
-                if codes[k] == 1:
-                    tp[j] += weight[i]
-                else:
-                    fp[j] += weight[i]
-                beneath[j - 1] = max(beneath[j - 1], score)
-    for k in range(first, last):
-        beneath[offsets[k + 1] - 1] = remainder[k - first]
+    hits = np.empty((_TILE_LABELS, _TILE_ROWS), np.uint64)
+    found = np.empty(_TILE_LABELS, np.uint64)
+    lowest = np.empty(_TILE_LABELS, cuts.dtype)
+    below = np.empty(_TILE_LABELS, cuts.dtype)
+    filled_up = np.empty((_TILE_LABELS, _RUN), cuts.dtype)
+    for left in range(first, last, _TILE_LABELS):
+        right = min(left + _TILE_LABELS, last)
+        for c in range(right - left):
+            never, stop = offsets[left + c], offsets[left + c + 1]
+            lowest[c], below[c] = cuts[stop - 1], beneath[stop - 1]
+            # A label with few cuts has them filled up to a run by -inf, which no score is below.
+            for s in range(_RUN):
+                filled_up[c, s] = cuts[never + 1 + s] if never + 1 + s < stop else -np.inf
+        for top in range(0, len(scores), _TILE_ROWS):
+            tile = top, min(top + _TILE_ROWS, len(scores)), left, right
+            _sift(block, tile, (lowest, below), hits, found)
+            for c in range(right - left):
+                k = left + c
+                never, stop = offsets[k], offsets[k + 1]
+                if stop - never > 1:
+                    own = cuts[never + 1 : stop] if stop - never > _RUN else filled_up[c]
+                    counts = tp[never + 1 : stop], fp[never + 1 : stop], beneath[never : stop - 1]
+                    _tally((scores[:, k], truth[:, k], weight), hits[c, : found[c]], own, counts)
+        for c in range(right - left):
+            beneath[offsets[left + c + 1] - 1] = below[c]
+
+
+@njit(cache=True, nogil=True)
+def _sift(block, tile, bounds, hits, found):
+    """Write to ``hits[c, : found[c]]`` the rows whose known score is at or above the label's lowest cut.
+
+    ``bounds`` holds the lowest cut of each label, and the highest known score below it, which is raised.
+    Rows are written whether they hit or not, and stay if they do: a branch would be mispredicted.
+    """
+    scores, truth = block[0], block[1]
+    lowest, beneath = bounds
+    top, bottom, left, right = tile
+    for c in range(right - left):
+        found[c] = 0
+    for i in range(top, bottom):
+        row = scores[i, left:right]
+        codes = truth[i, left:right]
+        for c in range(right - left):
+            score = row[c]
+            highest = beneath[c]
+            beneath[c] = score if score < lowest[c] and score > highest and codes[c] >= 0 else highest
+        for c in range(right - left):
+            hits[c, found[c]] = i
+            found[c] += (row[c] >= lowest[c]) & (codes[c] >= 0)
+
+
+@njit(cache=True, nogil=True)
+def _tally(column, hits, cuts, tallies):
+    """Add the rows ``hits`` of one label, all at or above its lowest cut, to its tallies.
+
+    ``cuts`` and ``tallies`` begin after "never", but ``beneath`` begins with it: a score in the interval of
+    a cut lies beneath the next higher cut.
+    """
+    scores, truth, weight = column
+    tp, fp, beneath = tallies
+    for i in hits:
+        score = scores[i]
+        j = _place_in_runs(score, cuts)
+        if truth[i] == 1:
+            tp[j] += weight[i]
+        else:
+            fp[j] += weight[i]
+        beneath[j] = max(beneath[j], score)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _place_in_runs(score, cuts):
+    """Return the interval of a score at or above the lowest of at least ``_RUN`` falling cuts.
+
+    A binary search for the run of cuts, then a count within it: the count has no branch that depends
+    on the score, and is done on many cuts at once. Unsigned numbers spare the check for negative indices.
+    """
+    run, one = np.uint64(_RUN), np.uint64(1)
+    low, high = np.uint64(0), np.uint64(len(cuts) // _RUN + 1)
+    while low + one < high:
+        middle = (low + high) >> one
+        if cuts[middle * run - one] > score:
+            low = middle
+        else:
+            high = middle
+    start = min(low * run, np.uint64(len(cuts) - _RUN))
+    above = np.int32(0)
+    for step in range(_RUN):
+        above = np.int32(above + (cuts[start + np.uint64(step)] > score))
+    return start + np.uint64(above)
 
 
 @njit(cache=True, nogil=True)
 def _count_entries(block, grid, tallies, first, last):
     scores, label, truth, weight = block
-    offsets, cuts, _ = grid
+    offsets, cuts = grid
     tp, fp, beneath = tallies
     for e in range(scores.shape[0]):
         k = label[e]
@@ -186,6 +178,34 @@ def _count_entries(block, grid, tallies, first, last):
                 fp[j] += weight[e]
             j -= 1
         beneath[j] = max(beneath[j], score)
+
+
+@njit(cache=True, nogil=True)
+def _bin_rows(block, grid, sums, first, last):
+    x, truth, weight = block
+    for left in range(first, last, _TILE_LABELS):
+        right = min(left + _TILE_LABELS, last)
+        for i in range(len(x)):
+            for k in range(left, right):
+                if truth[i, k] >= 0:
+                    _add_to_bin(x[i, k], weight[i], grid, k, sums[k, :, truth[i, k]])
+
+
+@njit(cache=True, nogil=True)
+def _bin_entries(block, grid, sums, first, last):
+    x, label, truth, weight = block
+    for e in range(len(x)):
+        k = label[e]
+        if first <= k < last and truth[e] >= 0:
+            _add_to_bin(x[e], weight[e], grid, k, sums[k, :, truth[e]])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add_to_bin(x, weight, grid, k, sums):
+    low, per_unit = grid
+    place = np.uint64(min(max(int((x - low[k]) * per_unit[k]), 0), len(sums) - 1))
+    sums[place, 0] += weight
+    sums[place, 1] += weight * x
 
 
 @njit(cache=True, nogil=True)
@@ -243,23 +263,6 @@ def upper_hull(points, stack, keep):
 
 
 @njit(cache=True, nogil=True)
-def add_to_bins(entries, edges, bins, sums):
-    """Add each entry's weight, and weight times x, to its bin; positives and negatives apart.
-
-    ``edges`` are the low end and the bins per unit of each label; a label has ``2 * bins`` sums.
-    """
-    x, label, truth, weight = entries
-    low, per_unit = edges
-    total, moment = sums
-    for e in range(x.shape[0]):
-        k = label[e]
-        place = min(int((x[e] - low[k]) * per_unit[k]), bins - 1)
-        cell = (k * bins + place) * 2 + (truth[e] == 1)
-        total[cell] += weight[e]
-        moment[cell] += weight[e] * x[e]
-
-
-@njit(cache=True, nogil=True)
 def counts_at(points, ascending, thresholds, out):
     """Write to ``out[:, k]`` the tp and pp of label ``k`` at its threshold.
 
@@ -280,26 +283,34 @@ def counts_at(points, ascending, thresholds, out):
 
 
 def count_block(block: tuple[Any, ...], grid: Grid, tallies: Tallies) -> None:
-    """Add one block's known pairs to the tallies, each processor taking a range of labels.
+    """Add one block's known pairs to the tallies.
 
     Within a label, items are counted in their order, so the sums of weights do not depend on the
     number of processors.
     """
-    if grid.starts is None:
-        grid = with_starts(grid.offsets, grid.cuts)
-    if len(block) == 3:
-        kernel, block = _count_rows, (block[0], _bits(block[0]), *block[1:])
-    else:
-        kernel, block = _count_entries, tuple(block[:4])
-    n_labels = len(grid.offsets) - 1
+    kernel = _count_rows if len(block) == 3 else _count_entries
+    _share_labels(kernel, len(grid.offsets) - 1, tuple(block[:4]), grid, tallies)
+
+
+def bin_block(block: tuple[Any, ...], grid: tuple[Any, Any], sums: NDArray[np.float64]) -> None:
+    """Add one block's weights, and weights times x, to ``sums`` (n_labels, bins, truth, 2).
+
+    ``grid`` holds each label's lowest x, and its number of bins a unit.
+    """
+    kernel = _bin_rows if len(block) == 3 else _bin_entries
+    _share_labels(kernel, len(sums), tuple(block[:4]), grid, sums)
+
+
+def _share_labels(kernel: Any, n_labels: int, block: tuple[Any, ...], grid: Any, out: Any) -> None:
+    """Run a kernel on a block, each processor taking a range of labels."""
     parts = min(n_labels, os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 1)
     edges = np.linspace(0, n_labels, parts + 1).astype(np.int64)
     ranges = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
     if parts == 1 or len(block[0]) < _WORTH_THREADS:
-        kernel(block, grid, tallies, 0, n_labels)
+        kernel(block, grid, out, 0, n_labels)
         return
     with ThreadPoolExecutor(parts) as pool:
-        for done in [pool.submit(kernel, block, grid, tallies, *span) for span in ranges]:
+        for done in [pool.submit(kernel, block, grid, out, *span) for span in ranges]:
             done.result()
 
 

@@ -97,7 +97,10 @@ class Candidates:
         label = np.concatenate([np.arange(n_labels), label])
         # Adding 0 makes -0.0 the same number to the last bit.
         scores = np.concatenate([np.full(n_labels, np.inf), scores]).astype(working_dtype(dtype)) + 0
-        order = np.lexsort((-scores, label))
+        # Two sorts cost less than one lexsort, above all the second: numpy's radix sort, of short integers.
+        order = np.argsort(-scores)
+        short = np.uint16 if n_labels <= 1 << 16 else np.int64
+        order = order[np.argsort(label[order].astype(short), kind="stable")]
         label, scores = label[order], scores[order]
         new = np.ones(len(label), bool)
         new[1:] = (label[1:] != label[:-1]) | (scores[1:] != scores[:-1])
@@ -257,7 +260,7 @@ class Curves:
         tallies = _kernels.Tallies(
             np.zeros(size, exact), np.zeros(size, exact), np.full(size, -np.inf, candidates.cuts.dtype)
         )
-        grid = _kernels.with_starts(candidates.offsets, candidates.cuts)
+        grid = _kernels.Grid(candidates.offsets, candidates.cuts)
         for block in source.blocks(check=check):
             _kernels.count_block(block, grid, tallies)
         _kernels.cumulate(candidates.offsets, tallies.tp)

@@ -194,9 +194,10 @@ def _expected(problem: Problem, solution: Solution) -> Interval | None:
     """Return the cross-fitted objective with its interval, where the solver cross-fitted."""
     if not solution.cross_fit or problem.target_prevalence is not None:
         return None
-    parts = []
-    for fit, (_, source) in zip(solution.cross_fit, problem.split(len(solution.cross_fit)), strict=True):
-        parts.append(Part(source, fit.rows, _in_dtype(fit.values, problem.dtype), THRESHOLD_RULE))
+    parts = [
+        Part(fit.source, fit.rows, _in_dtype(fit.values, problem.dtype), THRESHOLD_RULE)
+        for fit in solution.cross_fit
+    ]
     return measure(parts, problem.objective, problem.n_items, problem.groups, problem.random_state)
 
 

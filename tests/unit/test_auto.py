@@ -152,6 +152,9 @@ class TestExpected:
         solution = Auto().solve(Problem(goal, (source,)))
         rows = np.sort(np.concatenate([fit.rows for fit in solution.cross_fit]))
         np.testing.assert_array_equal(rows, np.arange(400))
+        for fit in solution.cross_fit:
+            np.testing.assert_array_equal(fit.source.scores, problem.y_score[fit.rows])
+            np.testing.assert_array_equal(fit.source.truth, problem.y_true[fit.rows])
         counts = [
             limen.evaluate(problem.y_true[fit.rows], problem.y_score[fit.rows], fit.values).counts
             for fit in solution.cross_fit

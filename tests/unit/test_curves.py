@@ -45,6 +45,19 @@ def test_a_small_case_by_hand():
     assert found.thresholds(np.array([0, 3])).tolist() == [np.inf, np.inf]
 
 
+@pytest.mark.parametrize("n_labels", [1, 3, 1 << 16, (1 << 16) + 1])
+def test_candidates_fall_within_each_label(n_labels):
+    rng = np.random.default_rng(0)
+    label = rng.permutation(np.append(rng.integers(0, n_labels, 500), [0, n_labels - 1] * 40))
+    scores = rng.choice([-0.0, 0.0, 0.25, 0.5, np.nextafter(0.5, 1), -3.0], len(label))
+    found = Candidates.distinct(tuple(map(str, range(n_labels))), np.dtype(float), label, scores)
+    assert len(found.offsets) == n_labels + 1
+    for k in {*label.tolist(), n_labels // 2}:
+        own = found.cuts[found.offsets[k] : found.offsets[k + 1]]
+        assert own.tolist() == [np.inf, *sorted(set((scores[label == k] + 0).tolist()), reverse=True)]
+    assert not np.signbit(found.cuts[found.cuts == 0]).any()
+
+
 def test_an_unknown_placement():
     with pytest.raises(InputError, match=r"placement='mid' is unknown\. Use 'midpoint' or 'score'\."):
         curves().thresholds(np.array([0, 3]), "mid")

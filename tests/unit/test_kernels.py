@@ -96,3 +96,94 @@ def test_any_number_of_processors_counts_alike(monkeypatch, n_items, stored):
         for first, second in zip(alone, counted(processors), strict=True):
             np.testing.assert_array_equal(first, second)
     assert alone.tp.sum() == pytest.approx((weight[:, np.newaxis] * ((truth == 1) & (scores >= 0.25))).sum())
+
+
+def random_block(seed, n_items, n_labels, dtype, *, weighted):
+    """Labels with 0 to 200 finite cuts, and scores that are cuts, their neighbours, zeros, or below all."""
+    rng = np.random.default_rng(seed)
+    columns, cuts = [], []
+    for k in range(n_labels):
+        ladder = np.unique(rng.normal(0, 1, SIZES[(seed + k) % len(SIZES)]).astype(dtype))[::-1]
+        cuts.append(np.concatenate([np.array([np.inf], dtype), ladder]))
+        lowest = ladder[-1:] if len(ladder) else np.zeros(1, dtype)
+        near = [np.nextafter(ladder, dtype(to)) for to in (-np.inf, np.inf)]
+        pool = np.concatenate([ladder, *near, lowest - dtype(1), np.array([0.0, -0.0], dtype)])
+        columns.append(rng.choice(pool, n_items))
+    truth = rng.choice(np.array([-1, 0, 1], np.int8), (n_items, n_labels), p=[0.1, 0.6, 0.3])
+    weight = rng.random(n_items) if weighted else np.ones(n_items, np.int64)
+    grid = _kernels.Grid(np.cumsum([0, *map(len, cuts)]), np.concatenate(cuts))
+    return (np.ascontiguousarray(np.transpose(columns)), truth, weight), grid
+
+
+SIZES = (0, 1, 2, 63, 64, 65, 127, 128, 129, 200)
+RUNS_AND_TILES = [(1, 17), (255, 33), (511, 16), (512, 15), (513, 1), (513, 32), (1025, 17)]
+
+
+def empty(grid, weight):
+    counts = np.zeros((2, len(grid.cuts)), weight.dtype)
+    return _kernels.Tallies(*counts, np.full(len(grid.cuts), -np.inf, grid.cuts.dtype))
+
+
+def compared_with_every_cut(block, grid):
+    scores, truth, weight = block
+    tallies = empty(grid, weight)
+    for k in range(scores.shape[1]):
+        known = truth[:, k] >= 0
+        own, first = grid.cuts[grid.offsets[k] : grid.offsets[k + 1]], grid.offsets[k]
+        place = (own[:, np.newaxis] > scores[known, k]).sum(axis=0)
+        for counts, code in ((tallies.tp, 1), (tallies.fp, 0)):
+            some = (truth[known, k] == code) & (place < len(own))
+            np.add.at(counts, first + place[some], weight[known][some])
+        np.maximum.at(tallies.beneath, first + place - 1, scores[known, k])
+    return tallies
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n_items", "n_labels"), RUNS_AND_TILES)
+def test_counts_at_the_edges_of_runs_and_tiles(n_items, n_labels, dtype, weighted):
+    """In one block, in two, or as entries: the same to the last bit."""
+    for seed in range(len(SIZES)):
+        block, grid = random_block(seed, n_items, n_labels, dtype, weighted=weighted)
+        expected = compared_with_every_cut(block, grid)
+        row, label = np.divmod(np.arange(n_items * n_labels), n_labels)
+        half = n_items // 2
+        entries = block[0].ravel(), label, block[1].ravel(), block[2][row], row
+        for parts in ([block], [tuple(p[:half] for p in block), tuple(p[half:] for p in block)], [entries]):
+            tallies = empty(grid, block[2])
+            for part in parts:
+                _kernels.count_block(part, grid, tallies)
+            for found, wanted in zip(tallies, expected, strict=True):
+                np.testing.assert_array_equal(found, wanted)
+
+
+def test_an_infinite_score_stays_within_its_label():
+    """Scores are checked in the first pass only: a file that changes after it must not reach other memory."""
+    grid = _kernels.Grid(np.array([0, 1, 4, 5]), np.array([np.inf, np.inf, 0.5, 0.25, np.inf]))
+    block = np.full((300, 3), np.inf), np.ones((300, 3), np.int8), np.ones(300, np.int64)
+    tallies = empty(grid, block[2])
+    _kernels.count_block(block, grid, tallies)
+    assert tallies.tp.tolist() == [0, 0, 300, 0, 0]
+    assert tallies.fp.tolist() == [0] * 5
+    assert tallies.beneath.tolist() == [-np.inf, np.inf, -np.inf, -np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize(("n_items", "n_labels"), [(3, 1), (300, 15), (300, 16), (300, 33)])
+def test_weights_and_moments_of_bins(n_items, n_labels, stored):
+    rng = np.random.default_rng(0)
+    x, truth = rng.integers(0, 65, (n_items, n_labels)) / 64, rng.integers(-1, 2, (n_items, n_labels))
+    weight = rng.integers(0, 9, n_items) / 4
+    x[0], truth = 5.0, truth.astype(np.int8)  # beyond the last bin
+    x[1] = -5.0
+    expected = np.zeros((n_labels, 8, 2, 2))
+    for i, k in zip(*np.nonzero(truth >= 0), strict=True):
+        cell = expected[k, min(max(int(x[i, k] * 8), 0), 7), truth[i, k]]
+        cell += weight[i] * np.array([1, x[i, k]])
+    row, label = np.divmod(np.arange(x.size), n_labels)
+    entries = x.ravel(), label, truth.ravel(), weight[row], row
+    sums = np.zeros_like(expected)
+    _kernels.bin_block(
+        entries if stored else (x, truth, weight), (np.zeros(n_labels), np.full(n_labels, 8.0)), sums
+    )
+    np.testing.assert_array_equal(sums, expected)

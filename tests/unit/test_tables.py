@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from limen.errors import InputError
 from limen.io.sources import as_source
@@ -125,6 +126,46 @@ def test_a_bin_edge_belongs_to_the_last_bin():
     assert table.x.tolist() == [0.125, 0.75, 0.5]
     assert table.weight.tolist() == [2, 3, 5]
     assert table.positive.tolist() == [2, 3, 0]
+
+
+@pytest.mark.parametrize("space", ["probability", "logit", "rank"])
+def test_unknown_labels_and_missing_scores_do_not_move_bins(space):
+    """Whatever the scores of unknown pairs; and entries, of which the unknown ones are left out, bin alike."""
+    problem = smooth_data(0, n_items=300)
+    unknown = np.random.default_rng(0).random(problem.y_true.shape) < 0.3
+    unknown[:, 2] = True
+    y_true = np.where(unknown, np.nan, problem.y_true)
+    weight = np.random.default_rng(1).integers(0, 9, 300) / 4
+    tables = []
+    for score in (0.0, 0.5, 1.0):
+        y_score = np.where(unknown, score, problem.y_score)
+        of = problem_of(problem._replace(y_true=y_true, y_score=y_score, sample_weight=weight))
+        tables.append(Table.of(of, scale_of(space, of), bins=16))
+    stored = csr_array(np.where(unknown, 0, problem.y_score))
+    of = Problem(objective(), (as_source(y_true, stored, sample_weight=weight),))
+    tables.append(Table.of(of, scale_of(space, of), bins=16))
+    for table in tables:
+        assert np.diff(table.offsets)[:2].min() > 16
+        assert np.diff(table.offsets)[2] == 0
+        for name in ("offsets", "x", "positive", "weight", "totals"):
+            np.testing.assert_array_equal(getattr(table, name), getattr(tables[0], name))
+
+
+def test_bins_of_scores_that_hardly_differ():
+    """So near that the number of bins a unit would overflow: one bin."""
+    problem = smooth_data(0)._replace(y_true=np.array([[1.0], [0], [0], [0]]), sample_weight=None)
+    for scores in ([0.0, 5e-324, 0.0, 1e-310], [0.0, 1e-300, 1e-310, 1e-301]):
+        table = Table.of(problem_of(problem._replace(y_score=np.array([scores]).T)), Probability(False), bins=2)
+        assert (table.weight.tolist(), table.positive.tolist()) == ([3, 1], [0, 1])
+        assert table.x == pytest.approx([np.mean(scores[1:]), 0], rel=1e-12, abs=0)
+
+
+def test_ranks_of_a_matrix():
+    problem = problem_of(smooth_data(0))
+    scores = smooth_data(1).y_score
+    rank = scale_of("rank", problem)
+    flat = rank.forward(scores.ravel(), np.tile(np.arange(3), len(scores)))
+    np.testing.assert_array_equal(rank.forward(scores, np.arange(3)), flat.reshape(scores.shape))
 
 
 @pytest.mark.parametrize("space", ["probability", "logit", "rank"])

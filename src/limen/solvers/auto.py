@@ -80,9 +80,9 @@ class Auto(LogOddsSolver):
         draws = Bagged(self.samples).draws(whole, objective, problem.random_state)
         cuts = self._mixtures(whole, objective, problem.random_state, draws)
         cross_fit = []
-        for number, (rows, _) in enumerate(folds):
+        for number, (rows, source) in enumerate(folds):
             weights = self._weights(np.delete(by_fold, number, axis=0), _without(parts, number), objective)
-            cross_fit.append(CrossFit(rows, whole.back(weights @ tuned[number])))
+            cross_fit.append(CrossFit(rows, source, whole.back(weights @ tuned[number])))
         final = total @ cuts
         low, high = final + np.percentile(draws, [2.5, 97.5], axis=0) - draws.mean(axis=0)
         return Solution(

@@ -98,9 +98,19 @@ class Problem:
 
 
 class CrossFit(NamedTuple):
-    """Thresholds (n_labels,) for the items of some rows, tuned without them."""
+    """Items, and thresholds (n_labels,) for them that were tuned without them.
+
+    Attributes
+    ----------
+    rows : int64 (n_rows,)
+        Numbers of the items among all.
+    source : Source
+        Their scores and labels.
+    values : float64 (n_labels,)
+    """
 
     rows: NDArray[np.int64]
+    source: Source
     values: NDArray[np.float64]
 
 

@@ -144,12 +144,10 @@ class SurrogateGradient:
         self, table: Table, objective: Any, t: NDArray[np.float64], slope: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the surrogate gradient by threshold and by slope, (n_labels,) each."""
-        distance = table.x - t[table.label]
-        steep = slope[table.label]
-        weight = SURROGATES[self.surrogate](steep * distance)
-        p, n = table.totals
-        by_tp, by_pp = objective.gradient(*table.sums(distance >= 0), p, n)
-        of_positive, of_all = table.sums(steep * weight)
+        distance = table.x - table.spread(t)
+        weight = SURROGATES[self.surrogate](table.spread(slope) * distance)
+        by_tp, by_pp = objective.gradient(*table.sums(distance >= 0), *table.totals)
+        of_positive, of_all = slope * table.sums(weight)
         by_t = -(by_tp * of_positive + by_pp * of_all)
         if not self.learn_slope:
             return by_t, np.zeros_like(by_t)

@@ -21,7 +21,7 @@ class Scale(Protocol):
     """An increasing map of scores, and its inverse for thresholds."""
 
     def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the scores on this scale; ``label`` is the label number of each."""
+        """Return the scores on this scale; ``label``, which broadcasts, is the label number of each."""
         ...
 
     def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -102,7 +102,8 @@ class Rank:
 
     def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return ranks."""
-        ranks = np.empty(len(scores))
+        shape, label = scores.shape, np.broadcast_to(label, scores.shape).ravel()
+        scores, ranks = scores.ravel(), np.empty(scores.size)
         order = np.argsort(label, kind="stable")
         edges = np.searchsorted(label[order], np.arange(len(self.offsets)))
         for k in range(len(self.offsets) - 1):
@@ -111,7 +112,7 @@ class Rank:
                 ranks[own] = 0.5
             elif len(own):
                 ranks[own] = np.interp(scores[own], self.scores[known], self.ranks[known])
-        return ranks
+        return ranks.reshape(shape)
 
     def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return thresholds on the scale of the scores; beyond the last rank: never."""
@@ -187,28 +188,22 @@ class Table:
         from limen import _kernels
 
         n_labels = len(problem.labels)
-        low, high = np.full(n_labels, np.inf), np.full(n_labels, -np.inf)
+        low, high = _range_of_labels(problem, scale)
+        width = high - low
+        # Scores closer than this are one score: the number of bins a unit would overflow.
+        per_unit = bins / np.where(width > 1e-300, width, 1.0)
+        sums = np.zeros((n_labels, bins, 2, 2))
         for block in problem.blocks(check=False):
-            if isinstance(block, Rows) and not isinstance(scale, Rank) and block.truth.min(initial=0) >= 0:
-                found = np.concatenate([block.scores.min(axis=0), block.scores.max(axis=0)])
-                label = np.tile(np.arange(n_labels), 2)
-            else:
-                entries = flatten(block)
-                found, label = entries.scores, entries.label
-            x = scale.forward(found, label)
-            np.minimum.at(low, label, x)
-            np.maximum.at(high, label, x)
-        width = np.where(high > low, high - low, 1.0)
-        weight, moment = np.zeros((2, 2 * n_labels * bins))
-        for block in problem.blocks(check=False):
-            entries = flatten(block)
-            x = scale.forward(entries.scores, entries.label)
-            flat = (x, entries.label, entries.truth, entries.weight)
-            _kernels.add_to_bins(flat, (low, bins / width), bins, (weight, moment))
-        full = np.flatnonzero(weight)
+            _kernels.bin_block(_scaled(block, scale), (low, per_unit), sums)
+        cells = sums.reshape(-1, 2)
+        full = np.flatnonzero(cells[:, 0])
+        weight, moment = np.ascontiguousarray(cells[full].T)
         offsets = np.searchsorted(full, np.arange(n_labels + 1) * 2 * bins)
-        x, weight = moment[full] / weight[full], weight[full]
-        return cls(offsets, x, weight * (full % 2), weight, _totals(problem.sources))
+        return cls(offsets, moment / weight, weight * (full % 2), weight, _totals(problem.sources))
+
+    def spread(self, by_label: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return, for each entry, the value of its label."""
+        return np.repeat(by_label, np.diff(self.offsets))
 
     @cached_property
     def label(self) -> NDArray[np.int64]:
@@ -241,6 +236,29 @@ class Table:
             beyond = np.append(total, 0.0)[self.offsets[1:]]
             at_or_above.append(total - beyond[self.label])
         return self.offsets, self.x[order], at_or_above[0], at_or_above[1]
+
+
+def _range_of_labels(problem: Problem, scale: Scale) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest and the highest known score of each label, on a scale; equal where none is known."""
+    n_labels = len(problem.labels)
+    low, high = np.full(n_labels, np.inf), np.full(n_labels, -np.inf)
+    for block in problem.blocks(check=False):
+        if isinstance(block, Rows) and block.truth.min(initial=0) >= 0:
+            np.minimum(low, block.scores.min(axis=0), out=low)
+            np.maximum(high, block.scores.max(axis=0), out=high)
+        else:
+            entries = flatten(block)
+            np.minimum.at(low, entries.label, entries.scores)
+            np.maximum.at(high, entries.label, entries.scores)
+    label = np.arange(n_labels)
+    some = low <= high
+    return scale.forward(np.where(some, low, 0.5), label), scale.forward(np.where(some, high, 0.5), label)
+
+
+def _scaled(block: Rows | Entries, scale: Scale) -> Rows | Entries:
+    """Return a block with its scores on a scale."""
+    label = np.arange(block.scores.shape[1]) if isinstance(block, Rows) else block.label
+    return block._replace(scores=scale.forward(block.scores, label))
 
 
 def _totals(sources: Iterable[Source]) -> NDArray[np.float64]:
