@@ -19,7 +19,7 @@ test: $(VENV)/.installed-test
 	$(MAKE) docs
 
 docs: $(VENV)/.installed-test
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --builder html docs build/docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --show-traceback --quiet --jobs 2 --builder html docs build/docs
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

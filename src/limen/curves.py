@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.errors import InputError, MergeError, examples
+from limen.errors import InputError, MergeError, count, examples
 from limen.io.arrays import working_dtype
 from limen.io.chunks import as_chunk_source
 from limen.io.sources import Entries, Rows, Source, as_source
@@ -410,7 +410,8 @@ class Curves:
         unlabelled = self.without_positives
         note = f", without positives: {examples(unlabelled)}" if unlabelled else ""
         return (
-            f"Curves({self.n_items} items, {self.n_labels} labels, {len(self.tp)} candidates, "
+            f"Curves({count(self.n_items, 'item')}, {count(self.n_labels, 'label')}, "
+            f"{count(len(self.tp), 'candidate')}, "
             f"{self.dtype} scores{note})"
         )
 

@@ -63,6 +63,9 @@ class LearningCurve:
             for size, (value, below, above) in zip(self.sizes, self.held_out, strict=True)
         ]
 
+    def __repr__(self) -> str:
+        return f"LearningCurve({count(len(self.sizes), 'size')}; {self.summary()})"
+
     def __rich__(self) -> Any:
         return rich_table(self.summary(), HEADINGS, self.cells(), text=("",))
 

@@ -47,13 +47,15 @@ def tune(
 
     Parameters
     ----------
-    y_true : array-like (n_items, n_labels) of 0/1, bool, or float with NaN for unknown; scipy sparse;
-        masked array; or n_items lists of label names. Or `Curves`, and no ``y_score``.
-    y_score : array-like (n_items, n_labels) of finite numbers: dense, memory map, scipy sparse,
-        tensor (torch, or any that speaks DLPack), or frame (pandas, Polars, PyArrow)
-        Probabilities, logits or any other real scores; only their order within a label matters to
-        the exact methods. Two frames are joined: columns by label name, rows by id where both have
-        an id column or pandas indexes of the same items; each may be wide or long (id, label, score).
+    y_true : array-like (n_items, n_labels) of 0/1, bool, or float with NaN for unknown
+        Dense, scipy sparse, a masked array, a tensor, a frame, or n_items lists of label names. Or
+        `Curves`, and no ``y_score``.
+    y_score : array-like (n_items, n_labels) of finite numbers
+        Dense, a memory map, scipy sparse, a tensor (torch, or any that speaks DLPack), or a frame (pandas,
+        Polars, PyArrow). Probabilities, logits or any other real scores; only their order within a
+        label matters to the exact methods. Two frames are joined: columns by label name, rows by id
+        where both have an id column or pandas indexes of the same items; each may be wide or long
+        (id, label, score).
     metric : str, dict or Metric
         A name of `limen.metrics.METRICS` ("f1", "mcc", ...), a dict such as
         ``{"name": "fbeta", "beta": 2}``, or a metric object.
@@ -167,8 +169,8 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
     silent = [name for name in thresholds.never if name in set(without)]
     if without and solution.cross_fit:
         warnings.warn(
-            f"{count(len(without), 'label')} without a positive item: {examples(without)}. Their thresholds come "
-            "from what the other labels have in common. Add annotated items, or leave the labels out.",
+            f"{count(len(without), 'label')} without a positive item: {examples(without)}. What the other labels "
+            "have in common decides there. Add annotated items, or leave the labels out.",
             LimenWarning,
             stacklevel=3,
         )

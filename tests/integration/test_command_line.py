@@ -248,7 +248,7 @@ def test_labels_without_positives_warn_once(tmp_path):
     assert done.stderr.count("without a positive item: 'b'. Never given") == 1
     assert "never given: 'b'" in done.stdout
     done = run("tune", "d.npz", "d.npz", cwd=tmp_path, check=0)
-    assert done.stderr.count("without a positive item: 'b'. Their thresholds come") == 1
+    assert done.stderr.count("without a positive item: 'b'. What the other labels have in common") == 1
 
 
 def test_hostile_label_names_show_as_they_are(tmp_path):

@@ -238,8 +238,8 @@ class TestPool:
         assert t.never == ()
         (warning,) = caught
         assert str(warning.message) == (
-            "1 label without a positive item: 'f'. Their thresholds come from what the other labels have in "
-            "common. Add annotated items, or leave the labels out."
+            "1 label without a positive item: 'f'. What the other labels have in common decides there. "
+            "Add annotated items, or leave the labels out."
         )
         assert warning.filename == __file__
 

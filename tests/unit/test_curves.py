@@ -89,7 +89,7 @@ def test_labels_without_positives_are_named():
     found = Curves.from_arrays([[0, 1, np.nan]], [[0.5, 0.5, 0.5]], labels=["dog", "cat", "bird"])
     assert found.without_positives == ("dog", "bird")
     assert (
-        repr(found) == "Curves(1 items, 3 labels, 4 candidates, float64 scores, without positives: 'dog', 'bird')"
+        repr(found) == "Curves(1 item, 3 labels, 4 candidates, float64 scores, without positives: 'dog', 'bird')"
     )
     assert "without" not in repr(curves())
 

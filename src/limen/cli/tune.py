@@ -9,7 +9,7 @@ import click
 from limen.cli.console import busy, progress, say
 from limen.cli.inputs import groups_of, prevalence_of, read_both
 from limen.cli.options import FILES, GROUPS, SEED, objective_options
-from limen.errors import examples
+from limen.errors import count, examples
 
 if TYPE_CHECKING:
     from limen.thresholds import Thresholds
@@ -78,7 +78,7 @@ def tune(
     _print_tuned(thresholds)
     if thresholds.never:
         say(f"never given: {examples(thresholds.never)}")
-    say(f"wrote {output} ({len(thresholds.labels)} labels)")
+    say(f"wrote {output} ({count(len(thresholds.labels), 'label')})")
     if report is not None:
         with progress("report") as tick:
             limen.report(
