@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from limen.decisions import count_decisions, decide_rows
 from limen.errors import InputError
-from limen.io.sources import Source
+from limen.io.sources import Rows, Source
 from limen.objectives import Objective
 
 SAMPLES = 1000
 LARGE = 1 << 21
+MANY = 1 << 14
+"""Beyond so many units, those that count alike are drawn together where that is possible."""
 
 
 # The inverse of the distribution function of Poisson(1), in steps of 2^-16: drawing by it is quick.
@@ -93,9 +95,7 @@ class Bootstrap:
                 weight: NDArray[Any] = self.weights[:, self.unit[part.rows[row:stop]]]
                 if part.source.weighted:
                     weight = weight * block.weight
-                kept = decide_rows(block.scores, part.values, part.rule) & (block.scores > -np.inf)
-                known, true = block.truth >= 0, block.truth == 1
-                flags = (kept & true, kept & known, true, known)
+                flags = _flags(block, part)
                 if pooled:
                     by_item = np.stack([flag.sum(axis=1, dtype=np.float32) for flag in flags], axis=1)
                     total = total + (weight @ by_item).T[:, :, np.newaxis].astype(np.float64)
@@ -107,6 +107,13 @@ class Bootstrap:
         return np.asarray(total)
 
 
+def _flags(block: Rows, part: Part) -> tuple[NDArray[np.bool_], ...]:
+    """Return whether each pair of a block counts for tp, pp, p and n."""
+    kept = decide_rows(block.scores, part.values, part.rule) & (block.scores > -np.inf)
+    known, true = block.truth >= 0, block.truth == 1
+    return kept & true, kept & known, true, known
+
+
 def measure(
     parts: Sequence[Part],
     objective: Objective,
@@ -115,15 +122,47 @@ def measure(
     random_state: int,
 ) -> Interval | None:
     """Return the objective of the decisions of all parts, with its interval; None for a single unit."""
-    if (n_items if groups is None else int(groups.max()) + 1) < 2:
+    n_units = n_items if groups is None else int(groups.max()) + 1
+    if n_units < 2:
         return None
     total = [count_decisions((part.source,), part.values, part.rule, check=False) for part in parts]
     value = objective(*(np.add.reduce(counts) for counts in zip(*total, strict=True)))
+    if n_units > MANY and (objective.pooled or len(parts[0].source.labels) == 1):
+        resampled = _resampled_alike(parts, objective, n_units, groups, random_state)
+        return Interval(value, *map(float, percentiles(resampled, value)))
     # Counts by label of many items cost most of the time, and fewer resamples do for an interval.
     large = not objective.pooled and n_items * len(parts[0].source.labels) > LARGE
     samples = SAMPLES // 4 if large else SAMPLES
     resampled = Bootstrap.over(n_items, groups, random_state, samples).values(parts, objective)
     return Interval(value, *map(float, percentiles(resampled, value)))
+
+
+def _resampled_alike(
+    parts: Sequence[Part],
+    objective: Objective,
+    n_units: int,
+    groups: NDArray[np.int64] | None,
+    random_state: int,
+) -> NDArray[np.float64]:
+    """Return the objective of resamples (samples,), where only counts summed over labels matter.
+
+    Many units then count alike, and the weights of m units that do, each Poisson(1), sum to Poisson(m): one
+    draw for all of them, whatever their number.
+    """
+    of_unit = np.zeros((n_units, 4))
+    for part in parts:
+        row = 0
+        for block in part.source.dense_blocks():
+            rows = part.rows[row : row + len(block.scores)]
+            counts = (
+                np.stack([flag.sum(axis=1) for flag in _flags(block, part)], axis=1) * block.weight[:, np.newaxis]
+            )
+            np.add.at(of_unit, rows if groups is None else groups[rows], counts)
+            row += len(rows)
+    alike, times = np.unique(of_unit, axis=0, return_counts=True)
+    drawn = np.random.default_rng([random_state, 1]).poisson(times, (SAMPLES, len(times)))
+    drawn[drawn.sum(axis=1) == 0] = times
+    return np.array([objective(*sums[:, np.newaxis]) for sums in drawn @ alike])
 
 
 def percentiles(resampled: NDArray[np.float64], value: Any) -> tuple[Any, Any]:

@@ -193,6 +193,38 @@ class TestMeasure:
             measured = limen.evaluate(*problem[:2], CUTS, groups=unit, random_state=3)
             assert measured.interval == measure([part], objective("f1"), 60, unit, 3)[1:]
 
+    @pytest.mark.parametrize("average", ["micro", "macro"])
+    @pytest.mark.parametrize("n_labels", [1, 3])
+    @pytest.mark.parametrize("kind", ["items", "groups", "weighted", "unknown", "two parts"])
+    def test_units_that_count_alike_vary_as_if_drawn_one_by_one(self, monkeypatch, average, n_labels, kind):
+        rng = np.random.default_rng(5)
+        truth = (rng.random((600, n_labels)) < 0.3).astype(float)
+        scores = rng.normal(0.4, 0.2, (600, n_labels)) + 0.2 * truth
+        if kind == "unknown":
+            truth[rng.random(truth.shape) < 0.2] = np.nan
+        weight = rng.random(600) * 2 if kind == "weighted" else None
+        groups = np.arange(600) // 4 if kind == "groups" else None
+        source, rows = as_source(truth, scores, sample_weight=weight), np.arange(600)
+        parts = [Part(source, rows, CUTS[:n_labels], ">=")]
+        if kind == "two parts":
+            parts = [
+                Part(source.take(half), half, CUTS[:n_labels] + shift, ">=")
+                for half, shift in ((rows[::2], 0), (rows[1::2], 0.1))
+            ]
+        one_by_one = measure(parts, objective("f1", average), 600, groups, 0)
+        monkeypatch.setattr(intervals, "MANY", 100)
+        together = measure(parts, objective("f1", average), 600, groups, 1)
+        assert together.value == one_by_one.value
+        width = one_by_one.high - one_by_one.low
+        assert together.low == pytest.approx(one_by_one.low, abs=0.15 * width)
+        assert together.high == pytest.approx(one_by_one.high, abs=0.15 * width)
+        assert measure(parts, objective("f1", average), 600, groups, 1) == together
+
+    def test_no_resample_of_many_is_empty(self, monkeypatch):
+        monkeypatch.setattr(intervals, "MANY", 1)
+        part = Part(as_source([[1], [1]], [[0.9], [0.9]]), np.arange(2), CUTS[:1], ">=")
+        assert measure([part], objective("f1"), 2, None, 0) == Interval(1.0, 1.0, 1.0)
+
 
 class TestPercentiles:
     def test_they_hold_95_percent(self):

@@ -10,8 +10,12 @@ import click
 
 
 def say(*objects: Any) -> None:
-    """Print text, tables and other rich objects; square brackets in text are text."""
-    console().print(*objects, markup=False)
+    """Print text as it is, so that paths stay whole, and tables as the terminal's width allows."""
+    for thing in objects:
+        if isinstance(thing, str):
+            click.echo(thing)
+        else:
+            console().print(thing)
 
 
 def console(*, stderr: bool = False) -> Any:
