@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from limen import objectives, solvers
 from limen.decisions import Counts, count_decisions
-from limen.display import html_table, rich_table
+from limen.display import Displayed, Shown
 from limen.errors import InputError, count
 from limen.intervals import Bootstrap, Interval, Part, as_groups, percentiles
 from limen.io.sources import Source, as_source
@@ -62,7 +62,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Displayed):
     """Methods by falling held-out value, and how they were measured."""
 
     rows: tuple[Compared, ...]
@@ -106,11 +106,9 @@ class Comparison:
         )
         return f"{self.summary()}\n{body}"
 
-    def __rich__(self) -> Any:
-        return rich_table(self.summary(), HEADINGS, self.cells(), text=("method",))
-
-    def _repr_html_(self) -> str:
-        return html_table(self.summary(), HEADINGS, self.cells())
+    def shown(self) -> Shown:
+        """Return the table that is shown."""
+        return Shown(self.summary(), HEADINGS, self.cells(), ("method",))
 
 
 def compare(

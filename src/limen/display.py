@@ -4,9 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 MOST_ROWS = 60
+
+
+class Shown(NamedTuple):
+    """A table to look at: a title, headings, rows of text, and the headings of columns that are no numbers."""
+
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    text: Sequence[str] = ()
+
+
+class Displayed:
+    """Shows itself as a table, in terminals through `rich` and in notebooks as HTML."""
+
+    def shown(self) -> Shown:
+        """Return the table that is shown."""
+        raise NotImplementedError
+
+    def __rich__(self) -> Any:
+        title, headings, rows, text = self.shown()
+        return rich_table(title, headings, rows, text=text)
+
+    def _repr_html_(self) -> str:
+        return html_table(*self.shown()[:3])
 
 
 def rich_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], *, text: Sequence[str]) -> Any:

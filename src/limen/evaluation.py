@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from limen import metrics, objectives
 from limen.decisions import THRESHOLD_RULE, Counts, count_decisions
-from limen.display import html_table, rich_table
+from limen.display import Displayed, Shown
 from limen.errors import InputError, count
 from limen.intervals import Bootstrap, Interval, Part, as_groups, percentiles
 from limen.io.sources import Source, as_source
@@ -22,7 +22,7 @@ COLUMNS = ("label", "threshold", "support", "tp", "fp", "fn", "precision", "reca
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Displayed):
     """The metric of given thresholds on given data, and counts by label.
 
     Attributes
@@ -84,11 +84,9 @@ class Evaluation:
     def __repr__(self) -> str:
         return f"Evaluation({count(len(self.labels), 'label')}; {self.summary()})"
 
-    def __rich__(self) -> Any:
-        return rich_table(self.summary(), COLUMNS, [_cells(row) for row in self.table], text=("label",))
-
-    def _repr_html_(self) -> str:
-        return html_table(self.summary(), COLUMNS, [_cells(row) for row in self.table])
+    def shown(self) -> Shown:
+        """Return the table that is shown."""
+        return Shown(self.summary(), COLUMNS, [_cells(row) for row in self.table], ("label",))
 
 
 def evaluate(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from limen import objectives, solvers
-from limen.display import html_table, rich_table
+from limen.display import Displayed, Shown
 from limen.errors import InputError, count
 from limen.intervals import Interval, Part, as_groups, measure
 from limen.io.sources import as_source
@@ -23,7 +23,7 @@ HEADINGS = ("items tuned on", "held-out", "95 %", "")
 
 
 @dataclass(frozen=True)
-class LearningCurve:
+class LearningCurve(Displayed):
     """The objective on items not tuned on, by the number of items tuned on.
 
     Attributes
@@ -66,11 +66,9 @@ class LearningCurve:
     def __repr__(self) -> str:
         return f"LearningCurve({count(len(self.sizes), 'size')}; {self.summary()})"
 
-    def __rich__(self) -> Any:
-        return rich_table(self.summary(), HEADINGS, self.cells(), text=("",))
-
-    def _repr_html_(self) -> str:
-        return html_table(self.summary(), HEADINGS, self.cells())
+    def shown(self) -> Shown:
+        """Return the table that is shown."""
+        return Shown(self.summary(), HEADINGS, self.cells(), ("",))
 
 
 def learning_curve(

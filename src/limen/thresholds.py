@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from limen import metrics, objectives
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide_entries, decide_rows
-from limen.display import html_table, rich_table
+from limen.display import Displayed, Shown
 from limen.errors import InputError, UnreadableError, count, examples
 from limen.intervals import Interval
 from limen.io.arrays import CSR, as_scores, check_finite, check_finite_entries, is_csr
@@ -32,7 +32,7 @@ FEW_POSITIVES = 20
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Thresholds:
+class Thresholds(Displayed):
     """Per-label decision thresholds, and what is known about them.
 
     Attributes
@@ -350,14 +350,10 @@ class Thresholds:
             columns[heading] = [f"{number:g}" for number in counts]
         return columns
 
-    def __rich__(self) -> Any:
+    def shown(self) -> Shown:
+        """Return the table that is shown."""
         columns = self.columns()
-        rows = list(zip(*columns.values(), strict=True))
-        return rich_table(self.summary(), list(columns), rows, text=("label",))
-
-    def _repr_html_(self) -> str:
-        columns = self.columns()
-        return html_table(self.summary(), list(columns), list(zip(*columns.values(), strict=True)))
+        return Shown(self.summary(), list(columns), list(zip(*columns.values(), strict=True)), ("label",))
 
 
 _NUMBER = (int, float)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from limen import objectives, solvers
 from limen.curves import Curves, Placement, prevalence_factors
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, count_decisions
-from limen.display import html_table, rich_table, svg_curve
+from limen.display import Displayed, Shown, svg_curve
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
 from limen.intervals import Interval, Part, as_groups, measure
 from limen.io.sources import Source, as_source
@@ -204,7 +204,7 @@ def _expected(problem: Problem, solution: Solution) -> Interval | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Frontier:
+class Frontier(Displayed):
     """The micro precision-recall frontier over all per-label threshold vectors, on the tuning data.
 
     Its points are the upper hull of the summed (pp, tp): no threshold vector lies above the lines
@@ -284,14 +284,13 @@ class Frontier:
             "tags an item": [f"{value:.2f}" for value in given],
         }
 
-    def __rich__(self) -> Any:
+    def shown(self) -> Shown:
+        """Return the table that is shown."""
         columns = self.columns()
-        return rich_table(repr(self), list(columns), list(zip(*columns.values(), strict=True)), text=())
+        return Shown(repr(self), list(columns), list(zip(*columns.values(), strict=True)))
 
     def _repr_html_(self) -> str:
-        columns = self.columns()
-        curve = svg_curve(self.recall, self.precision, "recall", "precision")
-        return curve + html_table(repr(self), list(columns), list(zip(*columns.values(), strict=True)))
+        return svg_curve(self.recall, self.precision, "recall", "precision") + super()._repr_html_()
 
 
 def frontier(
