@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,20 +67,20 @@ class Auto(LogOddsSolver):
         whole = sum(parts[1:], start=parts[0])
         if len(parts) == 1:
             return Solution(values=whole.back(self._mixtures(whole, objective, problem.random_state)[0]))
-        counts, tuned = [], []
-        for number, held_out in enumerate(parts):
-            others = [part for other, part in enumerate(parts) if other != number]
-            training = sum(others[1:], start=others[0]).without_foreign()
-            cuts = self._mixtures(training, objective, problem.random_state + 1 + number)
-            index = [held_out.index(cut) for cut in cuts]
-            counts.append([(held_out.curves.tp[at], held_out.curves.pp[at]) for at in index])
-            tuned.append(cuts)
-            if problem.progress is not None:
-                problem.progress(number + 1, len(parts) + 1, float("nan"))
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            fitting = [pool.submit(self._without_fold, number, parts, problem) for number in range(len(parts))]
+            draws = Bagged(self.samples).draws(whole, objective, problem.random_state)
+            cuts = self._mixtures(whole, objective, problem.random_state, draws)
+            counts: list[NDArray[Any]] = []
+            tuned: list[NDArray[np.float64]] = []
+            for number, fitted in enumerate(fitting):
+                counted, cuts_of_fold = fitted.result()
+                counts.append(counted)
+                tuned.append(cuts_of_fold)
+                if problem.progress is not None:
+                    problem.progress(number + 1, len(parts) + 1, float("nan"))
         by_fold = np.asarray(counts)  # (folds, mixtures, 2, labels)
         total = self._weights(by_fold, parts, objective)
-        draws = Bagged(self.samples).draws(whole, objective, problem.random_state)
-        cuts = self._mixtures(whole, objective, problem.random_state, draws)
         cross_fit = []
         for number, (rows, source) in enumerate(folds):
             weights = self._weights(np.delete(by_fold, number, axis=0), _without(parts, number), objective)
@@ -91,6 +93,16 @@ class Auto(LogOddsSolver):
             ranges=np.array([whole.back(np.minimum(low, final)), whole.back(np.maximum(high, final))]),
             details=self._explain(total, by_fold, parts, objective, whole),
         )
+
+    def _without_fold(
+        self, number: int, parts: list[FineCurves], problem: Problem
+    ) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """Return tp and pp of one fold under each mixture's cuts, tuned on the others, and the cuts."""
+        held_out, others = parts[number], [part for other, part in enumerate(parts) if other != number]
+        training = sum(others[1:], start=others[0]).without_foreign()
+        cuts = self._mixtures(training, problem.objective, problem.random_state + 1 + number)
+        index = [held_out.index(cut) for cut in cuts]
+        return np.array([(held_out.curves.tp[at], held_out.curves.pp[at]) for at in index]), cuts
 
     def _mixtures(
         self,
