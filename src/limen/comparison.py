@@ -108,7 +108,9 @@ class Comparison(Displayed):
 
     def shown(self) -> Shown:
         """Return the table that is shown."""
-        return Shown(self.summary(), HEADINGS, self.cells(), ("method",))
+        return Shown(
+            self.summary(), HEADINGS, self.cells(), ("method",), ("time", "rank", "fitted", "to the best")
+        )
 
 
 def compare(

@@ -7,15 +7,18 @@ from html import escape
 from typing import Any, NamedTuple
 
 MOST_ROWS = 60
+FOLDED = 12
+"""Columns of text are folded to no less than this width."""
 
 
 class Shown(NamedTuple):
-    """A table to look at: a title, headings, rows of text, and the headings of columns that are no numbers."""
+    """A table to look at: a title, headings, rows; which columns are text, and which can be left out."""
 
     title: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     text: Sequence[str] = ()
+    optional: Sequence[str] = ()
 
 
 class Displayed:
@@ -26,29 +29,70 @@ class Displayed:
         raise NotImplementedError
 
     def __rich__(self) -> Any:
-        title, headings, rows, text = self.shown()
-        return rich_table(title, headings, rows, text=text)
+        title, headings, rows, text, optional = self.shown()
+        return TextTable(title, headings, rows, text=text, optional=optional)
 
     def _repr_html_(self) -> str:
         return html_table(*self.shown()[:3])
 
 
-def rich_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], *, text: Sequence[str]) -> Any:
-    """Return a table for `rich`; columns in ``text`` align left, numbers right."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+class TextTable:
+    """A table for `rich`, its title above; columns in ``text`` align left and fold, numbers right and stay whole.
 
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        if heading in text:
-            widest = max((len(row[headings.index(heading)]) for row in rows), default=0)
-            table.add_column(heading, overflow="fold", min_width=min(widest, 20))
-        else:
-            table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+    Where the terminal is too narrow, columns in ``optional`` are left out, the first first, and a line says so.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        headings: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        text: Sequence[str],
+        optional: Sequence[str] = (),
+    ) -> None:
+        self.title, self.headings, self.text, self.optional = visible(title), list(headings), text, optional
+        self.rows = [[visible(cell) for cell in row] for row in rows]
+
+    def __rich_console__(self, console: Any, options: Any) -> Any:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        if self.title:
+            yield Text(self.title)
+        shown, left_out = self._fitting(options.max_width)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for k in shown:
+            if self.headings[k] in self.text:
+                table.add_column(self.headings[k], overflow="fold", min_width=min(self._width(k), FOLDED))
+            else:
+                table.add_column(self.headings[k], justify="right", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*(Text(row[k]) for k in shown))
+        yield table
+        if left_out:
+            yield Text(f"left out, as the terminal is narrow: {', '.join(left_out)}")
+
+    def _fitting(self, width: int) -> tuple[list[int], list[str]]:
+        """Return the columns that fit, and the headings of those that do not."""
+        shown, left_out = list(range(len(self.headings))), []
+        for heading in self.optional:
+            needed = sum(3 + min(self._width(k), FOLDED if self.headings[k] in self.text else 99) for k in shown)
+            if needed <= width:
+                break
+            if heading in self.headings:
+                shown.remove(self.headings.index(heading))
+                left_out.append(heading)
+        return shown, left_out
+
+    def _width(self, k: int) -> int:
+        return max(len(self.headings[k]), *(len(row[k]) for row in self.rows), 0)
+
+
+def visible(text: str) -> str:
+    """Return text with its control characters spelled out: a name must not drive the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def html_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

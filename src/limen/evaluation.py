@@ -18,6 +18,7 @@ from limen.metrics import Metric
 from limen.thresholds import Thresholds
 from limen.tuning import apply_thresholds
 
+OPTIONAL = ("tp", "fp", "fn", "support", "precision", "recall")
 COLUMNS = ("label", "threshold", "support", "tp", "fp", "fn", "precision", "recall", "f1")
 
 
@@ -86,7 +87,7 @@ class Evaluation(Displayed):
 
     def shown(self) -> Shown:
         """Return the table that is shown."""
-        return Shown(self.summary(), COLUMNS, [_cells(row) for row in self.table], ("label",))
+        return Shown(self.summary(), COLUMNS, [_cells(row) for row in self.table], ("label",), OPTIONAL)
 
 
 def evaluate(
@@ -168,7 +169,7 @@ def evaluate(
         values=part.values,
         counts=counts,
         n_items=source.n_items,
-        on_tuning_data=tuned is not None and all(map(np.array_equal, counts, tuned.counts)),
+        on_tuning_data=tuned is not None and all(map(_alike, counts, tuned.counts)),
         interval=interval,
         difference=difference,
     )
@@ -186,6 +187,11 @@ def _part(source: Source, thresholds: Thresholds | float | Any) -> Part:
             "same labels in the same order."
         )
     return Part(source, rows, thresholds.values, thresholds.rule)
+
+
+def _alike(here: NDArray[Any], there: NDArray[Any]) -> bool:
+    """Return whether counts are the same; sums of weights may differ in the last bits by the order of adding."""
+    return here.shape == there.shape and bool(np.allclose(here, there, rtol=1e-9, atol=0))
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -127,7 +127,8 @@ def measure(
         return None
     total = [count_decisions((part.source,), part.values, part.rule, check=False) for part in parts]
     value = objective(*(np.add.reduce(counts) for counts in zip(*total, strict=True)))
-    if n_units > MANY and (objective.pooled or len(parts[0].source.labels) == 1):
+    weighted = any(part.source.weighted for part in parts)  # no two units then count alike
+    if n_units > MANY and not weighted and (objective.pooled or len(parts[0].source.labels) == 1):
         resampled = _resampled_alike(parts, objective, n_units, groups, random_state)
         return Interval(value, *map(float, percentiles(resampled, value)))
     # Counts by label of many items cost most of the time, and fewer resamples do for an interval.

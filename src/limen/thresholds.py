@@ -353,7 +353,10 @@ class Thresholds(Displayed):
     def shown(self) -> Shown:
         """Return the table that is shown."""
         columns = self.columns()
-        return Shown(self.summary(), list(columns), list(zip(*columns.values(), strict=True)), ("label",))
+        rows = list(zip(*columns.values(), strict=True))
+        return Shown(
+            self.summary(), list(columns), rows, ("label",), ("correct", "given", "95 % range", "positives")
+        )
 
 
 _NUMBER = (int, float)

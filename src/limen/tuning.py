@@ -65,8 +65,9 @@ def tune(
         ``limen.solvers.SurrogateGradient(space="logit", start="shared")``.
     labels : sequence of n_labels str, optional
     sample_weight : array-like (n_items,), optional
+        In the order of the items of ``y_score``; so are ``mask`` and ``groups``.
     mask : bool array-like (n_items, n_labels), optional
-        True where the label of an item is known.
+        True where the label of an item is known. A frame is joined as ``y_true`` is.
     constraints : sequence
         Must be empty: this version has no constraints.
     zero_division : float in [0, 1]

@@ -171,13 +171,98 @@ def test_repeated_columns_are_refused():
         Curves.from_arrays([[1, 0], [0, 1]], frame)
 
 
-@pytest.mark.parametrize("index", [None, range(8, 0, -1), list("ABCDEFGH")])
-def test_rows_of_pandas_frames_without_shared_ids_are_joined_by_position(index):
+def test_rows_of_pandas_frames_are_joined_by_position_where_one_has_no_index_of_its_own():
     pandas = pytest.importorskip("pandas")
     problem, expected = case(1)
-    y_true = pandas.DataFrame(problem.y_true, columns=LABELS, index=index)
+    y_true = pandas.DataFrame(problem.y_true, columns=LABELS)
     y_score = pandas.DataFrame(problem.y_score, columns=LABELS, index=list("abcdefgh"))
     assert curves_of(problem, y_true, y_score) == expected
+    numbers = [3, 1, 0, 2, 7, 5, 6, 4]
+    with pytest.warns(
+        limen.LimenWarning, match="other the same numbers in another order. Rows are taken by position"
+    ):
+        assert curves_of(problem, y_true, y_score.set_axis(numbers)) == expected
+
+
+@pytest.mark.parametrize("index", [range(8, 0, -1), range(5, 13), list("ABCDEFGH")])
+def test_indexes_that_share_nothing_are_refused(index):
+    pandas = pytest.importorskip("pandas")
+    problem, _ = case(1)
+    y_true = pandas.DataFrame(problem.y_true, columns=LABELS, index=index)
+    y_score = pandas.DataFrame(problem.y_score, columns=LABELS, index=list("abcdefgh"))
+    with pytest.raises(InputError, match="share 0 of 8 and 8 rows"):
+        curves_of(problem, y_true, y_score)
+
+
+@pytest.mark.parametrize("kind", ["float", "range", "named range"])
+def test_indexes_are_joined_by_value_and_not_by_how_they_are_written(kind):
+    pandas = pytest.importorskip("pandas")
+    problem, expected = case(1)
+    y_score = pandas.DataFrame(problem.y_score, columns=LABELS, index=range(5, 13))
+    y_true = pandas.DataFrame(problem.y_true, columns=LABELS, index=range(5, 13))
+    if kind == "float":
+        y_true.index = y_true.index.astype(float)
+    if kind == "named range":
+        for frame in (y_score, y_true):
+            frame.index = pandas.RangeIndex(0, 8, name="clip")
+    assert curves_of(problem, y_true.iloc[::-1], y_score) == expected
+    assert curves_of(problem, y_true.sample(frac=1, random_state=1), y_score) == expected
+
+
+def test_series_are_joined_by_their_indexes():
+    pandas = pytest.importorskip("pandas")
+    y_true = pandas.Series([1, 0, 1, 0], index=list("abcd"), name="truth")
+    y_score = pandas.Series([0.9, 0.2, 0.8, 0.1], index=list("abcd"), name="score")
+    expected = Curves.from_arrays(y_true.to_numpy(), y_score.to_numpy())
+    assert Curves.from_arrays(y_true.sample(frac=1, random_state=3), y_score) == expected
+    assert Curves.from_arrays(y_true[::-1], y_score, labels=["dog"]).labels == ("dog",)
+
+
+@every_library
+def test_a_mask_in_a_frame_is_joined_by_name(make):
+    problem, _ = case(2, unknown=False)
+    known = np.random.default_rng(0).random(problem.y_true.shape) < 0.7
+    expected = curves_of(problem, problem.y_true, problem.y_score, labels=LABELS, mask=known)
+    y_score, y_true = framed(make, problem.y_score), framed(make, problem.y_true)
+    turned = framed(make, known[:, [2, 0, 1]], [LABELS[k] for k in (2, 0, 1)])
+    assert curves_of(problem, y_true, y_score, mask=turned) == expected
+
+
+@every_library
+def test_a_label_that_is_empty_throughout_is_unknown(make):
+    y_score = make({"id": ["a", "b"], "dog": [0.5, 0.25], "cat": [0.5, 0.75]})
+    curves = Curves.from_arrays(make({"id": ["a", "b"], "dog": [1, 0], "cat": [None, None]}), y_score)
+    assert curves.n_known.tolist() == [2, 0]
+    assert Curves.from_arrays(
+        make({"dog": [1, 0], "cat": [None, None]}), make({"dog": [0.5, 0.25], "cat": [0.5, 0.75]})
+    ).n_known.tolist() == [2, 0]
+
+
+@every_library
+def test_values_of_other_kinds_in_frames(make):
+    from decimal import Decimal
+
+    scores = make({"dog": [Decimal("0.5"), Decimal("0.25")], "cat": [Decimal("0.125"), Decimal("0.75")]})
+    expected = Curves.from_arrays([[1, 0], [0, 1]], [[0.5, 0.125], [0.25, 0.75]], labels=("dog", "cat"))
+    if make is not pandas_frame:
+        assert Curves.from_arrays([[1, 0], [0, 1]], scores) == expected
+    with pytest.raises(InputError, match="y_true has columns that are not numbers: 'value'"):
+        Curves.from_arrays(
+            make({"id": ["a", "b"], "label": ["dog", "dog"], "value": ["yes", "no"]}),
+            make({"id": ["a", "b"], "dog": [0.5, 0.25]}),
+        )
+    tags = make({"id": ["a", "b"], "tags": [7, 8]})
+    assert Curves.from_arrays(tags, make({"id": ["a", "b"], "7": [0.5, 0.25], "8": [0.5, 0.75]})).labels == (
+        "7",
+        "8",
+    )
+
+
+def test_what_is_no_frame_after_all():
+    arrow = pytest.importorskip("pyarrow")
+    batch = arrow.RecordBatch.from_pydict({"dog": [0.5, 0.25]})
+    with pytest.raises(InputError, match="y_score is a RecordBatch, which cannot be read as a frame"):
+        Curves.from_arrays([[1], [0]], batch)
 
 
 def test_rows_are_joined_by_the_index_where_both_frames_name_the_same_items():

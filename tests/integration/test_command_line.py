@@ -306,3 +306,19 @@ def test_evaluate_against_a_baseline_with_a_learning_curve(folder, data):
     ours = limen.evaluate(y_true, y_score, t, labels=labels, baseline=0.5)
     assert f"{ours.difference.value:+.4f} to the baseline" in done.stdout
     assert " 480 " in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("tune", "scores.csv", "labels.csv", "-o", "scores.csv"),
+        ("tune", "scores.csv", "labels.csv", "-o", "t.json", "--report", "t.json"),
+        ("evaluate", "scores.csv", "labels.csv", "0.5", "-o", "labels.csv"),
+        ("report", "scores.csv", "labels.csv", "-o", "scores.csv"),
+    ],
+)
+def test_no_output_replaces_an_input(folder, arguments):
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    done = run(*arguments, cwd=folder, check=2)
+    assert "would replace" in done.stderr
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before

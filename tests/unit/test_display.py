@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 import limen
-from limen.display import MOST_ROWS, html_table, rich_table, svg_curve
+from limen.display import MOST_ROWS, TextTable, html_table, svg_curve
 
 HEADINGS = ("label", "threshold")
 
@@ -36,16 +36,14 @@ def test_html_says_how_many_rows_are_left_out():
 
 
 def test_markup_of_rich_is_shown_as_it_is():
-    table = rich_table(
-        "[red]title[/red]", HEADINGS, [("[bold]dog[/bold]", "[/]"), (":dog:", "1")], text=("label",)
-    )
+    table = TextTable("[red]title[/red]", HEADINGS, [("[bold]dog[/bold]", "[/]"), (":dog:", "1")], text=("label",))
     text = shown(table)
     for written in ("[red]title[/red]", "[bold]dog[/bold]", "[/]", ":dog:"):
         assert written in text
 
 
 def test_numbers_stand_right_and_text_left():
-    text = shown(rich_table("t", HEADINGS, [("a", "1"), ("long name", "12345")], text=("label",)))
+    text = shown(TextTable("t", HEADINGS, [("a", "1"), ("long name", "12345")], text=("label",)))
     lines = text.splitlines()
     first, second = next(line for line in lines if "a  " in line), next(line for line in lines if "long" in line)
     assert first.index("a") == second.index("long")
@@ -75,3 +73,20 @@ def test_a_frontier_shows_its_curve_and_points():
     assert "<svg" in html
     assert "<td>0.800</td>" in html
     assert "0.800" in shown(frontier)
+
+
+def test_a_narrow_terminal_leaves_columns_out_and_says_so():
+    rows = [("a label of some length", "0.5", "12", "0.333"), ("cat", "never", "3", "1.000")]
+    table = TextTable("t", ("label", "threshold", "given", "f1"), rows, text=("label",), optional=("given", "f1"))
+    wide, narrow = shown(table, 80), shown(table, 38)
+    assert "left out" not in wide
+    assert "12" in wide
+    assert "left out, as the terminal is narrow: given" in narrow.replace("\n", " ").replace("  ", " ")
+    assert "0.333" in narrow
+    assert "never" in narrow
+
+
+def test_names_do_not_drive_the_terminal():
+    table = TextTable("\x1b[2Jtitle", ("label",), [("\x1b[31mevil\r\x07",)], text=("label",))
+    assert "\x1b" not in shown(table)
+    assert "\\x1b[31mevil\\r\\x07" in shown(table)

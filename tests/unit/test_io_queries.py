@@ -44,6 +44,11 @@ def test_a_query_may_read_files(tmp_path):
     np.testing.assert_array_equal(table.values, [[0.75, 1.0]])
 
 
+@pytest.mark.parametrize("end", [";", "; -- done", ";\n/* done; */ ", " -- no semicolon", " /* ; */"])
+def test_what_may_follow_a_query(database, end):
+    assert read_table(f"duckdb:{database}?query=SELECT * FROM wide{end}", kind="scores").shape == (3, 2)
+
+
 def test_long_rows(database):
     query = "UNPIVOT (SELECT clip_id AS id, dog, cat FROM wide) ON dog, cat INTO NAME label VALUE score"
     table = read_table(f"duckdb:{database}?query=SELECT * FROM ({query})", kind="scores")

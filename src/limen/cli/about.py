@@ -11,12 +11,12 @@ from limen.cli.options import SEED
 @click.command()
 def methods() -> None:
     """List the methods and the metrics."""
-    from limen.display import rich_table
+    from limen.display import TextTable
     from limen.metrics import METRICS
     from limen.solvers import METHODS
 
     rows = [(name, what) for name, (_, what) in METHODS.items()]
-    say(rich_table("", ("method", "what it does"), rows, text=("method", "what it does")))
+    say(TextTable("", ("method", "what it does"), rows, text=("method", "what it does")))
     say(f"metrics: {', '.join(METRICS)}")
     say("averages: micro, macro, weighted")
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from limen.cli.console import busy, say
-from limen.cli.inputs import LazyDecisions, in_order
+from limen.cli.inputs import LazyDecisions, in_order, refuse_to_replace
 from limen.cli.options import FILES
 
 
@@ -32,6 +32,7 @@ def apply_(scores: str, thresholds: str, output: str, layout: Any) -> None:
     from limen.io.tags import write_tags
     from limen.thresholds import Thresholds
 
+    refuse_to_replace(output, inputs=(scores, thresholds))
     chosen = Thresholds.load(thresholds)
     with busy(f"reading {scores}"):
         table = read_table(scores, kind="scores")

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import busy, progress, say
-from limen.cli.inputs import groups_of, joined_in_order, metric_of, read_both, thresholds_of, write_rows
+from limen.cli.inputs import (
+    groups_of,
+    joined_in_order,
+    metric_of,
+    read_both,
+    refuse_to_replace,
+    thresholds_of,
+    write_rows,
+)
 from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS
 
 if TYPE_CHECKING:
@@ -50,6 +58,7 @@ def evaluate(
     import limen
     from limen.thresholds import Thresholds
 
+    refuse_to_replace(output, inputs=(scores, labels, thresholds, baseline, groups))
     chosen = thresholds_of(thresholds)
     with busy(f"reading {scores} and {labels}"):
         joined = read_both(scores, labels)

@@ -11,6 +11,20 @@ if TYPE_CHECKING:
     from limen.thresholds import Thresholds
 
 
+def refuse_to_replace(*outputs: str | None, inputs: tuple[str | None, ...]) -> None:
+    """Raise `InputError` if an output is one of the inputs, or two outputs are one file."""
+    from pathlib import Path
+
+    seen = {Path(name).resolve(): name for name in inputs if name and Path(name).exists()}
+    for output in filter(None, outputs):
+        path = Path(output).resolve()
+        if path in seen:
+            raise InputError(
+                f"{output} would replace {seen[path]}, which this command needs. Choose another name."
+            )
+        seen[path] = output
+
+
 def read_both(scores: str, labels: str) -> Joined:
     """Return a file of scores and a file of labels, joined by name and id."""
     from limen.io.files import join, read_table
@@ -136,6 +150,8 @@ def thresholds_of(text: str) -> Thresholds | float:
     from limen.thresholds import Thresholds
 
     number = number_of(text)
+    if number is not None and number != number:
+        raise InputError("the threshold is NaN. Give a number (inf: never), or a file of limen tune.")
     return Thresholds.load(text) if number is None else number
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from limen.cli.console import busy, say
+from limen.cli.inputs import refuse_to_replace
 from limen.errors import UnreadableError
 
 
@@ -54,6 +55,7 @@ def onnx_(
     """
     from limen.onnx import export
 
+    refuse_to_replace(output, inputs=(model, thresholds, labels, inputs))
     with busy(f"reading {model}, and running it with thresholds"):
         done = export(
             model,

@@ -5,7 +5,14 @@ from __future__ import annotations
 import click
 
 from limen.cli.console import busy, progress, say
-from limen.cli.inputs import groups_of, joined_in_order, metric_of, read_both, thresholds_of
+from limen.cli.inputs import (
+    groups_of,
+    joined_in_order,
+    metric_of,
+    read_both,
+    refuse_to_replace,
+    thresholds_of,
+)
 from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS, SEED
 from limen.errors import InputError
 
@@ -55,6 +62,7 @@ def report_(
     from limen.reporting import report
     from limen.thresholds import Thresholds
 
+    refuse_to_replace(output, inputs=(scores, labels, thresholds, groups))
     if metric is None and (beta is not None or costs is not None):
         raise InputError("--beta and --costs belong to a metric. Name it: --metric fbeta, or --metric cost.")
     chosen = None if thresholds is None else thresholds_of(thresholds)

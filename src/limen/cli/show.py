@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from limen.curves import Curves
 
 BAR = 12
+OPTIONAL = ("95 % range", "precision", "recall", "positives")
 SORTS = {"label": 0, "threshold": 1, "positives": 2, "precision": 3, "recall": 4, "f1": 5}
 
 
@@ -31,7 +32,7 @@ def show(thresholds: str, sort: str | None, most: int | None) -> None:
     limen show thresholds.json --sort positives --most 20
     """
     from limen import metrics
-    from limen.display import rich_table
+    from limen.display import TextTable
     from limen.thresholds import Thresholds
 
     chosen = Thresholds.load(thresholds)
@@ -41,7 +42,11 @@ def show(thresholds: str, sort: str | None, most: int | None) -> None:
     order = np.arange(len(chosen.labels)) if sort is None else np.argsort(keys[sort], kind="stable")
     shown.update({name: [f"{value:.3f}" for value in keys[name]] for name in ("precision", "recall", "f1")})
     rows = list(zip(*shown.values(), strict=True))
-    say(rich_table(chosen.summary(), list(shown), [rows[k] for k in order[:most]], text=("label",)))
+    say(
+        TextTable(
+            chosen.summary(), list(shown), [rows[k] for k in order[:most]], text=("label",), optional=OPTIONAL
+        )
+    )
     if most is not None and most < len(order):
         say(f"and {count(len(order) - most, 'more label')}")
     say(f"precision, recall and f1 are those of the {count(chosen.n_items, 'item')} tuned on")
@@ -87,7 +92,7 @@ def _cut_of(thresholds: str, label: str) -> float:
 def _print_curve(curves: Curves, marked: float | None, rows: int) -> None:
     """Show the curve of the only label at up to ``rows`` cuts, among them the best by F1 and the marked one."""
     from limen import metrics
-    from limen.display import rich_table
+    from limen.display import TextTable
 
     n_cuts = len(curves.tp)
     positive, known = np.repeat(curves.n_positive, n_cuts), np.repeat(curves.n_known, n_cuts)
@@ -113,6 +118,6 @@ def _print_curve(curves: Curves, marked: float | None, rows: int) -> None:
     ]
     title = f"{curves.labels[0]}: {positive[0]:g} of {known[0]:g} items have it; measured on these items"
     headings = ("cut", "given", "precision", "recall", "f1", "f1 drawn", "note")
-    say(rich_table(title, headings, table, text=("f1 drawn", "note")))
+    say(TextTable(title, headings, table, text=("note",), optional=("f1 drawn", "given", "precision", "recall")))
     if n_cuts > len(shown):
         say(f"{len(shown)} of {count(n_cuts, 'cut')} shown; --rows shows more")

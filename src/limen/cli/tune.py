@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import busy, progress, say
-from limen.cli.inputs import groups_of, prevalence_of, read_both
+from limen.cli.inputs import groups_of, prevalence_of, read_both, refuse_to_replace
 from limen.cli.options import FILES, GROUPS, SEED, objective_options
 from limen.errors import count, examples
 
@@ -58,6 +58,7 @@ def tune(
     """
     import limen
 
+    refuse_to_replace(output, report, inputs=(scores, labels, groups, target_prevalence, adapt_to))
     with busy(f"reading {scores} and {labels}"):
         joined = read_both(scores, labels)
     with progress(f"tuning ({method})") as tick:

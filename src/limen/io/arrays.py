@@ -129,8 +129,11 @@ def truth_codes(
 
 def _as_matrix(data: Any, name: str) -> NDArray[Any]:
     if hasattr(data, "detach"):
-        data = data.detach().cpu()
-        data = data.float().numpy() if str(data.dtype) == "torch.bfloat16" else data.numpy()
+        try:
+            data = data.detach().cpu()
+            data = data.float().numpy() if str(data.dtype) == "torch.bfloat16" else data.numpy()
+        except (TypeError, RuntimeError) as error:
+            raise InputError(f"{name} is a tensor that numpy cannot read: {error}. Give a dense one.") from error
     elif hasattr(data, "__dlpack__") and not isinstance(data, np.ndarray):
         data = _from_dlpack(data)
     try:
@@ -148,7 +151,7 @@ def _from_dlpack(data: Any) -> Any:
     """Return an array that another library holds, copied only if it lies on another device."""
     try:
         return np.from_dlpack(data)
-    except (BufferError, RuntimeError, TypeError):
+    except (BufferError, RuntimeError, TypeError, ValueError):
         # Not on this device, or a dtype that numpy lacks: the library itself may know how.
         return data.get() if hasattr(data, "get") else data
 

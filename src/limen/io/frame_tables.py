@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.errors import InputError, count, examples
-from limen.io.frames import frame_to_array, is_frame, open_frame, stacked, text_columns
+from limen.errors import InputError, LimenWarning, count, examples
+from limen.io.frames import frame_to_array, is_frame, is_text, open_frame, text_columns
 from limen.io.joining import Kind, Table, join, repeated
 from limen.io.layouts import ID_NAMES, Roles, roles_of
 from limen.io.listed import as_labels, table_of_entries
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     import narwhals as nw
 
 
-def unframed(y_true: Any, y_score: Any, labels: tuple[str, ...] | None) -> tuple[Any, Any, tuple[str, ...] | None]:
+def unframed(
+    y_true: Any, y_score: Any, labels: tuple[str, ...] | None, name: str = "y_true"
+) -> tuple[Any, Any, tuple[str, ...] | None]:
     """Return labels and scores as arrays, and the label names, where either is a frame.
 
     Two frames are joined: columns by label name, rows by id where both have ids (a column of them, or
@@ -31,7 +35,7 @@ def unframed(y_true: Any, y_score: Any, labels: tuple[str, ...] | None) -> tuple
         If names or ids do not match, or a frame beside an array has ids.
     """
     if is_frame(y_true) and is_frame(y_score):
-        scores, truth = _table(y_score, "y_score", "scores"), _table(y_true, "y_true", "labels")
+        scores, truth = _table(y_score, "y_score", "scores"), _table(y_true, name, "labels")
         if scores.ids is None and truth.ids is None:
             scores, truth = _with_index(scores, y_score, truth, y_true)
         joined = join(scores, truth)
@@ -41,7 +45,7 @@ def unframed(y_true: Any, y_score: Any, labels: tuple[str, ...] | None) -> tuple
         names, values = frame_to_array(y_score, "y_score")
         _check_given(labels, names)
         return y_true, values, names
-    names, values = frame_to_array(y_true, "y_true")
+    names, values = frame_to_array(y_true, name)
     if labels is None or set(names) != set(labels):
         _check_names(names, labels)
         return values, y_score, names
@@ -80,13 +84,12 @@ def _table(frame: Any, name: str, kind: Kind) -> Table:
 
 
 def _item_column(table: nw.DataFrame[Any]) -> str | None:
-    """Return the id column of a wide frame: text, or whole numbers with a name of ids and no value twice."""
+    """Return the id column of a wide frame: text or dates, or whole numbers under a name of ids, none twice."""
     text = text_columns(table)
-    if len(text) == 1:
-        return text[0]
     named = [column for column in table.columns if str(column).strip().casefold() in ID_NAMES]
     if text:
-        return next((column for column in named if column in text), None)
+        ids = [column for column in text if column in named]
+        return ids[0] if ids else text[0] if len(text) == 1 and is_text(table, text[0]) else None
     for column in named:
         series = table.get_column(column)
         if series.dtype.is_integer() and len(series) > 1 and series.n_unique() == len(series):
@@ -114,12 +117,13 @@ def _distinct(values: list[Any], item: str, name: str) -> tuple[str, ...]:
 def _listed(table: nw.DataFrame[Any], roles: Roles, name: str, kind: Kind) -> Table:
     """Return a frame with one row for each pair of item and label, or one tag list for each item."""
     item, label = (_cells(table, table.columns[k]) for k in (roles.item, roles.label))
-    value = None if roles.value is None else stacked(table, [table.columns[roles.value]])[:, 0]
+    value = None if roles.value is None else frame_to_array(table, name, [table.columns[roles.value]])[1][:, 0]
     if None in item:
         raise InputError(f"{name} has no id in row {item.index(None)}. Every row needs an id.")
     if roles.layout == "lists":
         _distinct(item, str(table.columns[roles.item]), name)
-        tags: list[list[Any]] = [_split(cell, label) or [None] for cell in label]
+        separator = ";" if any(isinstance(cell, str) and ";" in cell for cell in label) else "|"
+        tags: list[list[Any]] = [_split(cell, separator) or [None] for cell in label]
         item = [one for one, several in zip(item, tags, strict=True) for _ in several]
         label = [tag for several in tags for tag in several]
     ids, item_code = _coded([str(one) for one in item])
@@ -131,13 +135,12 @@ def _listed(table: nw.DataFrame[Any], roles: Roles, name: str, kind: Kind) -> Ta
     return table_of_entries(ids, labels, item_code[listed], label_code, value, kind, name)
 
 
-def _split(cell: Any, cells: list[Any]) -> list[str]:
+def _split(cell: Any, separator: str) -> list[str]:
     if cell is None:
         return []
-    if not isinstance(cell, str):
-        return [str(tag) for tag in cell]
-    separator = ";" if any(isinstance(other, str) and ";" in other for other in cells) else "|"
-    return [tag.strip() for tag in cell.split(separator) if tag.strip()]
+    if isinstance(cell, str):
+        return [tag.strip() for tag in cell.split(separator) if tag.strip()]
+    return [str(tag) for tag in cell] if isinstance(cell, Iterable) else [str(cell)]
 
 
 def _coded(names: list[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
@@ -148,28 +151,38 @@ def _coded(names: list[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
 
 
 def _with_index(scores: Table, y_score: Any, truth: Table, y_true: Any) -> tuple[Table, Table]:
-    """Return the tables with their pandas indexes as ids, if both name the same items in another order."""
+    """Return the tables with their pandas indexes as ids, unless the indexes are alike or mere row numbers."""
     of_scores, of_truth = _index(y_score), _index(y_true)
-    if of_scores is None or of_truth is None or of_scores == of_truth:
+    if of_scores is None or of_truth is None:
+        one = of_scores or of_truth
+        if one is not None and one != list(range(len(one))) and set(one) == set(range(len(one))):
+            warnings.warn(
+                "one frame has row numbers for its index, and the other the same numbers in another order. Rows "
+                "are taken by position: if that is right, reset_index(drop=True) says so; if not, sort both.",
+                LimenWarning,
+                stacklevel=2,
+            )
+        return scores, truth
+    if of_scores == of_truth:
         return scores, truth
     shared = set(of_scores) & set(of_truth)
-    if not shared:
-        return scores, truth
-    if shared != set(of_scores) or shared != set(of_truth) or repeated(of_scores) or repeated(of_truth):
+    if any(len(shared) != len(index) for index in (set(of_scores), set(of_truth), of_scores, of_truth)):
         raise InputError(
             f"the indexes of y_score and y_true share {len(shared)} of {len(of_scores)} and {len(of_truth)} rows, "
-            "or repeat some. Both frames need the same items: select them, or drop the indexes with reset_index."
+            "or repeat some. Both frames need the same items, and indexes of one type: select them, or drop "
+            "indexes that mean nothing with reset_index(drop=True)."
         )
-    return _identified(scores, of_scores), _identified(truth, of_truth)
+    number = {value: str(row) for row, value in enumerate(of_scores)}
+    return tuple(  # type: ignore[return-value]
+        replace(table, ids=tuple(number[value] for value in index))
+        for table, index in ((scores, of_scores), (truth, of_truth))
+    )
 
 
-def _index(frame: Any) -> tuple[str, ...] | None:
-    """Return the index of a pandas frame that is more than row numbers."""
+def _index(frame: Any) -> list[Any] | None:
+    """Return the index of a pandas frame, unless it is the default one: row numbers without a name."""
     index = getattr(frame, "index", None)
-    if index is None or type(index).__name__ == "RangeIndex" or not hasattr(index, "tolist"):
+    if index is None or not hasattr(index, "tolist"):
         return None
-    return tuple(str(value) for value in index.tolist())
-
-
-def _identified(table: Table, ids: tuple[str, ...]) -> Table:
-    return replace(table, ids=ids)
+    default = type(index).__name__ == "RangeIndex" and index.name is None and (index.start, index.step) == (0, 1)
+    return None if default else index.tolist()

@@ -36,6 +36,11 @@ def open_frame(frame: Any, name: str) -> nw.DataFrame[Any]:
     try:
         table: nw.DataFrame[Any] = nw.from_native(frame, eager_only=True)
         repeats = len(set(map(str, table.columns))) < len(table.columns)
+    except TypeError as error:
+        raise InputError(
+            f"{name} is a {type(frame).__name__}, which cannot be read as a frame. Give a pandas, Polars or "
+            "PyArrow table; of record batches, pyarrow.Table.from_batches."
+        ) from error
     except nw.exceptions.DuplicateError as error:
         raise InputError(f"{name} repeats a column name: {error}. Every label needs one column.") from error
     if repeats:
@@ -44,10 +49,23 @@ def open_frame(frame: Any, name: str) -> nw.DataFrame[Any]:
 
 
 def text_columns(table: nw.DataFrame[Any]) -> list[str]:
-    """Return the columns that are neither numbers nor bool, in order."""
+    """Return the columns that are neither numbers nor bool nor wholly empty, in order."""
     import narwhals as nw
 
-    return [name for name, dtype in table.schema.items() if not (dtype.is_numeric() or dtype == nw.Boolean)]
+    return [
+        name
+        for name, dtype in table.schema.items()
+        if not (dtype.is_numeric() or dtype == nw.Boolean)
+        and table.get_column(name).null_count() < max(len(table), 1)
+    ]
+
+
+def is_text(table: nw.DataFrame[Any], column: str) -> bool:
+    """Return whether a column is of text, categories or dates: what ids can be by their type alone."""
+    import narwhals as nw
+
+    dtype = table.schema[column]
+    return dtype.is_temporal() or dtype in (nw.String, nw.Categorical, nw.Enum, nw.Binary)
 
 
 def stacked(table: nw.DataFrame[Any], columns: Iterable[str]) -> NDArray[Any]:
@@ -57,7 +75,10 @@ def stacked(table: nw.DataFrame[Any], columns: Iterable[str]) -> NDArray[Any]:
     arrays = []
     for column in columns:
         series = table.get_column(column)
-        if series.null_count():
+        if series.null_count() == len(series):
+            arrays.append(np.full(len(series), np.nan))
+            continue
+        if series.null_count() or series.dtype.is_decimal():
             series = series.cast(nw.Float64)
         arrays.append(np.asarray(series.to_numpy()))
     return np.column_stack(arrays) if arrays else np.empty((len(table), 0))

@@ -55,7 +55,7 @@ class _Hdf5:
 
     def header(self, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         part = self._part(key)
-        return tuple(part.shape), part.dtype
+        return tuple(part.shape or ()), part.dtype
 
     def values(self, key: str, kind: Kind) -> NDArray[Any]:
         dataset = self._file[key]

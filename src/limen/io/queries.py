@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -106,7 +107,7 @@ def _open(con: duckdb.DuckDBPyConnection, query: Query, kind: Kind) -> Cells:
     if len(statements) != 1 or statements[0].type.name != "SELECT":
         kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
         raise InputError(f"{query}: the query holds {kinds}. It must be one SELECT.")
-    sql = statements[0].query.rstrip().rstrip(";")
+    sql = re.sub(r";\s*(?:(?:--[^\n]*(?:\n|$)|/\*.*?\*/)\s*)*$", "", statements[0].query.rstrip(), flags=re.DOTALL)
     relation = con.sql(sql)
     names = tuple(str(name) for name in relation.columns)
     check_names(list(names), str(query))

@@ -316,6 +316,12 @@ def as_source(
     if isinstance(labels, str):
         raise InputError(f"labels is the text {labels!r}. Give a sequence of label names.")
     names = None if labels is None else tuple(str(name) for name in labels)
+    if all(
+        hasattr(data, "to_frame") and hasattr(data, "index") and not is_frame(data) for data in (y_true, y_score)
+    ):
+        y_true, y_score = (data.to_frame(names[0] if names else "0") for data in (y_true, y_score))
+    if mask is not None and is_frame(mask):
+        mask = unframed(mask, y_score, names, "mask")[0]
     if is_frame(y_true) or is_frame(y_score):
         y_true, y_score, names = unframed(y_true, y_score, names)
     scores = as_scores(y_score)
