@@ -23,6 +23,11 @@ def is_frame(data: Any) -> bool:
     return hasattr(data, "columns") and hasattr(data, "shape") and not isinstance(data, np.ndarray)
 
 
+def is_series(data: Any) -> bool:
+    """Return whether ``data`` is one column with an index, as pandas has."""
+    return hasattr(data, "to_frame") and hasattr(data, "index") and not hasattr(data, "columns")
+
+
 def open_frame(frame: Any, name: str) -> nw.DataFrame[Any]:
     """Return a frame of any library as narwhals sees it.
 

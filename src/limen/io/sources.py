@@ -27,7 +27,7 @@ from limen.io.arrays import (
     working_dtype,
 )
 from limen.io.frame_tables import unframed
-from limen.io.frames import is_frame
+from limen.io.frames import is_frame, is_series
 
 BLOCK_ELEMENTS = 1 << 20
 
