@@ -317,3 +317,17 @@ class TestDetections:
         (tmp_path / "in.csv").write_text(CSV)
         with pytest.raises(FileError, match="is no folder"):
             filter_detections(tmp_path / "in.csv", T, tmp_path / "nowhere" / "out.csv")
+
+
+def test_a_quote_still_open_at_the_end_is_refused(tmp_path):
+    """Else every line after it would be taken for its text."""
+    rows = ["Start (s),End (s),Scientific name,Common name,Confidence", "0,3,Turdus merula,Eurasian Blackbird,0.9"]
+    rows += ['3,6,Turdus merula,Eurasian Blackbird,0.8,"open', "6,9,Turdus merula,Eurasian Blackbird,0.7"]
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("\n".join(rows), encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 3 of .*in\.csv opens a quotation mark that is never closed"):
+        filter_detections(source, T, output)
+    assert not output.exists()
+    source.write_text("\n".join([*rows, '9,12",Turdus merula,Eurasian Blackbird,0.6']), encoding="utf-8")
+    filter_detections(source, T, output)
+    assert output.read_text(encoding="utf-8") == source.read_text(encoding="utf-8")

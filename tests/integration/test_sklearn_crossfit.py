@@ -315,3 +315,12 @@ def test_errors_of_splits():
     assert refused(exact(BAYES, cv=[(range(100), [])])) == (
         "cv has an empty part. Each part needs at least one row."
     )
+
+
+def test_one_group_held_out_is_tuned_without_groups():
+    x, y = make_multilabel_classification(200, n_features=6, n_classes=3, random_state=1)
+    model = OneVsRestClassifier(LogisticRegression())
+    tuner = ThresholdTuner(model, cv=0.25, method="exact").fit(x, y, groups=np.arange(200) // 50)
+    assert tuner.thresholds_.counts.n.tolist() == [50, 50, 50]
+    with pytest.raises(InputError, match="groups has one group"):
+        ThresholdTuner(model.fit(x, y), cv="prefit").fit(x, y, groups=np.zeros(200))

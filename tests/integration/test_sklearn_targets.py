@@ -213,3 +213,36 @@ def test_nothing_is_warned_of_in_an_ordinary_fit():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ThresholdTuner(OneVsRestClassifier(LogisticRegression())).fit(X, Y)
+
+
+class TestMissingClasses:
+    WORDS = np.where(Y[:, 0] == 1, "yes", "no").astype(object)
+
+    @pytest.mark.parametrize("missing", [None, np.nan, pandas.NA])
+    def test_in_one_column_of_text(self, missing):
+        words = self.WORDS.copy()
+        words[7] = missing
+        words[9] = missing
+        assert refused(words).startswith("y has no class in its column (row 7). Leave items of unknown class out")
+        assert refused(pandas.Series(words, name="dog")).startswith("y has no class in label 'dog' (row 7).")
+        assert "'dog' (row 7)" in refused(pandas.Series(words, name="dog", dtype="str"))
+
+    def test_in_several_columns_of_text(self):
+        words = np.stack([self.WORDS, self.WORDS[::-1]], axis=1)
+        words[7, 1] = None
+        said = refused(pandas.DataFrame(words, columns=["dog", "cat"]))
+        assert "The first is in label 'cat', row 7." in said
+
+    def test_is_unknown_with_prefit(self):
+        words = self.WORDS.copy()
+        model = DecisionTreeClassifier(max_depth=2, random_state=0).fit(X, words)
+        words[[0, 7, 9]] = None, np.nan, pandas.NA
+        tuner = ThresholdTuner(model, method="exact", cv="prefit").fit(X, words)
+        assert tuner.thresholds_.counts.n.tolist() == [len(X) - 3]
+        known = np.delete(np.arange(len(X)), [0, 7, 9])
+        same = ThresholdTuner(model, method="exact", cv="prefit").fit(X[known], self.WORDS[known])
+        assert tuner.thresholds_.values == same.thresholds_.values
+        numbers = np.where(np.isin(np.arange(len(X)), known), Y[:, 0], np.nan)
+        model = DecisionTreeClassifier(max_depth=2, random_state=0).fit(X, Y[:, 0])
+        tuner = ThresholdTuner(model, method="exact", cv="prefit").fit(X, numbers)
+        assert tuner.thresholds_.values == same.thresholds_.values

@@ -249,3 +249,32 @@ class TestRefused:
         assert first.n_items == 2
         with pytest.raises(MergeError, match="this accumulator is for the labels 'x', the other for 'a', 'b'"):
             CurveAccumulator(["x"]).merge(first)
+
+
+class TestKindsOfIndex:
+    @pytest.mark.parametrize("lowest", [0, -1])
+    def test_signed_and_unsigned_stay_distinct(self, lowest):
+        """As float64, 2**53 and 2**53 + 1 would be one item."""
+        signed = np.array([2**53, 2**53 + 1, lowest], np.int64)
+        unsigned = np.array([2**53 + 2, 2**53 + 3, 2**53, 2**64 - 1], np.uint64)
+        one, other = CurveAccumulator(), CurveAccumulator()
+        one.update(np.array([[1], [0], [1]]), np.array([[0.9], [0.2], [0.4]]), index=signed)
+        other.update(np.array([[1], [0], [1], [0]]), np.array([[0.8], [0.1], [0.9], [0.3]]), index=unsigned)
+        one.merge(other)
+        both = CurveAccumulator()
+        both.update(np.array([[1], [0], [1]]), np.array([[0.9], [0.2], [0.4]]), index=signed)
+        both.update(np.array([[1], [0], [1], [0]]), np.array([[0.8], [0.1], [0.9], [0.3]]), index=unsigned)
+        rows = np.array([[1], [0], [1], [1], [0], [0]]), np.array([[0.9], [0.2], [0.4], [0.8], [0.1], [0.3]])
+        assert one.compute() == both.compute() == Curves.from_arrays(*rows)
+
+    def test_names_as_objects(self):
+        pandas = pytest.importorskip("pandas")
+        names = ["a", "b", "a"]
+        y_true, y_score = np.array([[1], [0], [1]]), np.array([[0.9], [0.2], [0.9]])
+        expected = Curves.from_arrays(y_true[:2], y_score[:2])
+        for index in (pandas.Series(names), pandas.Series(names, dtype=object), np.array(names, object)):
+            accumulator = CurveAccumulator()
+            accumulator.update(y_true, y_score, index=index)
+            assert accumulator.compute() == expected
+        with pytest.raises(InputError, match="index has dtype object"):
+            CurveAccumulator().update(y_true, y_score, index=np.array(["a", None, "b"], object))

@@ -452,3 +452,47 @@ def test_without_torch_the_message_says_what_to_install():
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert said.startswith("MissingDependencyError('limen.torch needs torch, which is not installed: pip install")
+
+
+class TestStates:
+    def test_on_the_meta_device(self):
+        layer = ThresholdLayer([0.1, 0.2], labels=["dog", "cat"])
+        with torch.device("meta"):
+            empty = ThresholdLayer([0.1, 0.2], labels=["dog", "cat"])
+            assert ThresholdLayer(0.5, n_labels=2, trainable=True).thresholds.is_meta
+            with pytest.raises(InputError, match="NaN for '1'"):
+                ThresholdLayer([0.1, math.nan])
+            with pytest.raises(InputError, match=r"single number 0\.5"):
+                ThresholdLayer(0.5)
+        assert empty.thresholds.is_meta
+        empty.load_state_dict(layer.state_dict(), assign=True)
+        assert torch.equal(empty.thresholds, layer.thresholds)
+        assert ThresholdLayer(empty.thresholds.to("meta")).n_labels == 2
+
+    @pytest.mark.parametrize("assign", [False, True])
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    def test_half_precision_into_a_trainable_layer_is_float32(self, dtype, assign):
+        state = ThresholdLayer(torch.tensor([0.1, 0.7], dtype=dtype)).state_dict()
+        layer = ThresholdLayer([0.5, 0.5], trainable=True)
+        layer.load_state_dict(state, assign=assign)
+        assert layer.thresholds.dtype == torch.float32
+        assert torch.equal(layer.thresholds, state["thresholds"].float())
+
+    @pytest.mark.parametrize("assign", [False, True])
+    @pytest.mark.parametrize("trainable", [False, True])
+    def test_a_failed_load_changes_nothing(self, trainable, assign):
+        layer = ThresholdLayer([0.25, 0.75], trainable=trainable)
+        other = ThresholdLayer(torch.tensor([0.1, 0.2, 0.3]).double(), labels=["a", "b", "c"]).state_dict()
+        fewer = {"_extra_state": ThresholdLayer([0.1, 0.2], labels=["a", "b"]).state_dict()["_extra_state"]}
+        kept = layer.thresholds
+        for state in (other, fewer):
+            with pytest.raises(RuntimeError, match="thresholds"):
+                layer.load_state_dict(state, assign=assign)
+            assert layer.labels == ("0", "1")
+            assert layer.thresholds is kept
+            assert layer.thresholds.dtype == torch.float32
+            assert layer.thresholds.tolist() == [0.25, 0.75]
+
+    def test_scores_that_are_no_tensor(self):
+        with pytest.raises(InputError, match=r"type ndarray.*takes a tensor"):
+            ThresholdLayer([0.1, 0.2])(np.zeros((3, 2), np.float32))

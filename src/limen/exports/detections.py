@@ -50,7 +50,7 @@ class Detections:
     """
 
     def __init__(self, file: IO[str], source: Path) -> None:
-        self._file, self._source, self._text = file, source, ""
+        self._file, self._source, self._text, self._ended = file, source, "", False
         self.header = file.readline()
         delimiter = "\t" if "\t" in self.header else ","
         # A selection table has no quoting; a path in it may have a quotation mark.
@@ -74,6 +74,7 @@ class Detections:
         for line in self._file:
             self._text += line
             yield line
+        self._ended = True
 
     def lines(self) -> Iterator[Detection]:
         """Give every line after the header.
@@ -81,10 +82,17 @@ class Detections:
         Raises
         ------
         InputError
-            If a line has too few cells, or its confidence is no number.
+            If a line has too few cells, its confidence is no number, or a quotation mark is never closed.
         """
+        first = 2
         for cells in self._cells:
+            if self._ended:
+                raise InputError(
+                    f"line {first} of {self._source} opens a quotation mark that is never closed: all lines after "
+                    "it would be one. Mend it."
+                )
             text, self._text = self._text, ""
+            first = self._cells.line_num + 2
             where = f"line {self._cells.line_num + 1} of {self._source}"
             yield self._line(text, cells, where) if cells else Detection(text)
 

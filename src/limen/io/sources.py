@@ -316,9 +316,7 @@ def as_source(
     if isinstance(labels, str):
         raise InputError(f"labels is the text {labels!r}. Give a sequence of label names.")
     names = None if labels is None else tuple(str(name) for name in labels)
-    if all(
-        hasattr(data, "to_frame") and hasattr(data, "index") and not is_frame(data) for data in (y_true, y_score)
-    ):
+    if is_series(y_true) and is_series(y_score):
         y_true, y_score = (data.to_frame(names[0] if names else "0") for data in (y_true, y_score))
     if mask is not None and is_frame(mask):
         mask = unframed(mask, y_score, names, "mask")[0]

@@ -200,7 +200,8 @@ def _warn_of_logits(tagged: Tagged, low: float, high: float) -> None:
     if (low < 0 or high > 1) and values.min() >= 0 and values.max() <= 1:
         warnings.warn(
             f"{tagged.source.name!r} gave scores from {low:.3g} to {high:.3g}, and all thresholds lie from 0 to 1."
-            " If these are logits, say so: model_gives='logits' (--logits).",
+            " If these are logits, and the thresholds were tuned on probabilities, say so: model_gives='logits' "
+            "(--logits).",
             LimenWarning,
             stacklevel=5,
         )

@@ -85,7 +85,7 @@ class Scored:
         return Scored(self.names, self.truth[rows], scores, weight, groups)
 
     def tune(self, tuning: Tuning) -> Thresholds:
-        """Return the thresholds of `limen.tune` on the items that have weight."""
+        """Return the thresholds of `limen.tune` on the items that have weight; a single group is left out."""
         items = self.weighty
         return tune(
             items.truth,
@@ -97,7 +97,7 @@ class Scored:
             random_state=tuning.random_state,
             labels=items.names,
             sample_weight=items.weight,
-            groups=items.groups,
+            groups=items.groups if items.several_groups else None,
         )
 
     def count(self, thresholds: Thresholds) -> Counts:
@@ -113,6 +113,11 @@ class Scored:
     def source(self) -> Source:
         """The items as limen reads them."""
         return as_source(self.truth, self.scores, labels=self.names, sample_weight=self.weight, part=True)
+
+    @property
+    def several_groups(self) -> bool:
+        """Whether there are groups, and items of more than one."""
+        return self.groups is not None and len(np.unique(self.groups)) > 1
 
     @property
     def weighty(self) -> Scored:
@@ -179,8 +184,7 @@ def _tune_and_count(scored: Scored, part: NDArray[np.int64], tuning: Tuning) -> 
     if not len(others) or (scored.weight is not None and not scored.weight[others].any()):
         return None
     training = scored.take(others).weighty
-    several = training.groups is not None and len(np.unique(training.groups)) > 1
-    groups = as_groups(training.groups, len(training.scores)) if several else None
+    groups = as_groups(training.groups, len(training.scores)) if training.several_groups else None
     problem = Problem(tuning.objective, (training.source,), random_state=tuning.random_state, groups=groups)
     solver = solvers.choose(tuning.objective.metric, tuning.objective.average, tuning.method)
     solvers.check_fit(solver, problem)

@@ -105,8 +105,9 @@ class Target:
         for k, (name, (without, given)) in enumerate(zip(self.names, self.classes, strict=True)):
             column = values[:, k]
             unknown = _missing(column)
-            positive = np.asarray(column == given, bool)
-            foreign = ~(positive | np.asarray(column == without, bool) | unknown)
+            positive, foreign = np.zeros((2, len(column)), bool)
+            positive[~unknown] = column[~unknown] == given
+            foreign[~unknown] = ~positive[~unknown] & (column[~unknown] != without)
             if foreign.any():
                 raise InputError(
                     f"y has the class {column[foreign][0]!s} in {_where(name, self.binary)} "
@@ -180,14 +181,21 @@ def takes_columns(estimator: Any) -> bool:
 
 
 def _binary(y: Any, values: NDArray[Any], labels: Sequence[str] | None, learned: Any) -> tuple[Target, Any]:
-    if values.dtype.kind == "f":
+    if values.dtype.kind == "f" and learned is None:
         assert_all_finite(values, input_name="y")
     name = getattr(y, "name", None)
     if values.ndim == 2:
         name = str(y.columns[0]) if is_frame(y) else None
         y = values = column_or_1d(values, warn=True)
-    kind = type_of_target(values, input_name="y")
-    if learned is None and kind != "binary":
+    lacking = np.flatnonzero(_missing(values))
+    if learned is None and len(lacking):
+        raise InputError(
+            f"y has no class in {'its column' if name is None or name == '' else f'label {name!r}'} (row "
+            f"{lacking[0]}). Leave items of unknown class out, or fit the estimator yourself and tune with "
+            "cv='prefit'."
+        )
+    kind = type_of_target(values, input_name="y") if learned is None else "binary"
+    if kind != "binary":
         raise InputError(
             f"y has one column and is {kind}. Only binary classification is supported. Unknown label type: "
             f"{kind}. Give two classes, or a column of 0 and 1 for each label."
@@ -277,7 +285,13 @@ def _check_sparse(y: Any, names: tuple[str, ...]) -> None:
 
 
 def _missing(column: NDArray[Any]) -> NDArray[np.bool_]:
+    if column.dtype.kind == "O":
+        return np.array([_is_missing(one) for one in column], bool)
     return np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), bool)
+
+
+def _is_missing(one: Any) -> bool:
+    return one is None or (isinstance(one, float) and one != one) or type(one).__name__ == "NAType"
 
 
 def _only_zero_one(values: NDArray[Any]) -> bool:

@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from limen.errors import InputError
+from limen.intervals import as_groups
 from limen.metrics import Metric
 from limen.sklearn.containers import check_container, framed
 from limen.sklearn.crossfit import CrossFitted, cross_fit
@@ -155,10 +156,11 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         ----------
         X : array-like, sparse or frame (n_items, n_features), or what else the estimator takes
         y : array-like (n_items,) of two classes; or array-like, sparse or frame (n_items, n_labels)
-            Columns of 0 and 1, or of two classes each. With "prefit", NaN for an unknown label.
+            Columns of 0 and 1, or of two classes each. With "prefit", NaN or None for an unknown label.
         sample_weight : array-like (n_items,), optional
         groups : array-like (n_items,), optional
             Group of each item, such as its recording: neither cross-fitting nor `limen.tune` divides groups.
+            Where a single group was held out, thresholds are tuned on its items without groups.
         **fit_params
             For the estimator's ``fit``; those with an element for each item are split with the items.
 
@@ -188,6 +190,7 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         weight, member = (None if part is None else np.asarray(part) for part in (sample_weight, groups))
         items = Scored(target.names, truth, None, weight, member)
         if prefit:
+            as_groups(member, items.truth.shape[0])
             fitted = CrossFitted.of_fitted(self.estimator, X, items, target, self.response_method)
         else:
             to_estimator, to_splitter = route(self, sample_weight, groups, fit_params)
@@ -303,9 +306,11 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         seed: int,
     ) -> CrossFitted:
         if items.unknown:
+            row, column = np.argwhere(np.isnan(items.truth))[0]
             raise InputError(
-                "y has unknown labels (NaN), and the estimator is to be fitted on them. Fit it yourself, and tune "
-                "with cv='prefit', which leaves unknown labels out."
+                "y has unknown labels (NaN), and the estimator is to be fitted on them. The first is in label "
+                f"{items.names[column]!r}, row {row}. Fit it yourself, and tune with cv='prefit', which "
+                "leaves unknown labels out."
             )
         splits = splits_of(
             self.cv,

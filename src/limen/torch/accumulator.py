@@ -51,8 +51,10 @@ class Block(NamedTuple):
         scores, codes = (
             np.concatenate(part) for part in zip(*((b.scores, b.codes()) for b in blocks), strict=True)
         )
-        weight, item = _concatenated([b.weight for b in blocks]), _concatenated([b.item for b in blocks])
-        return cls.of(scores, codes, weight, item)
+        weight, item = _present([b.weight for b in blocks]), _present([b.item for b in blocks])
+        return cls.of(
+            scores, codes, np.concatenate(weight) if weight else None, _joined_exactly(item) if item else None
+        )
 
     def codes(self) -> NDArray[np.int8]:
         """Return the labels (rows, n_labels) coded 1, 0 and -1 (unknown)."""
@@ -289,6 +291,8 @@ def _checked_index(index: Any, n_items: int) -> NDArray[Any] | None:
     if index is None:
         return None
     found: NDArray[Any] = np.array(index)
+    if found.dtype.kind in "OT" and all(isinstance(name, str) for name in found.flat):
+        found = found.astype(np.str_)  # a Series of names comes as objects
     if found.shape != (n_items,) or found.dtype.kind not in "iuU":
         raise InputError(
             f"index has dtype {found.dtype} and shape {found.shape}. It must be {count(n_items, 'integer')} or "
@@ -338,7 +342,7 @@ def _seen_first(blocks: Sequence[Block], before: Sequence[NDArray[Any]]) -> list
     if not blocks:
         return []
     parts = [*before, *(block.item for block in blocks if block.item is not None)]
-    whole: NDArray[Any] = np.concatenate(parts)
+    whole = _joined_exactly(parts)
     first = np.zeros(len(whole), bool)
     first[np.unique(whole, return_index=True)[1]] = True
     chosen = np.split(first, np.cumsum([len(part) for part in parts[:-1]]))[len(before) :]
@@ -360,6 +364,9 @@ def _present(parts: Sequence[Any]) -> list[Any]:
     return [part for part in parts if part is not None]
 
 
-def _concatenated(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
-    present = _present(parts)
-    return np.concatenate(present) if present else None
+def _joined_exactly(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return indices as one array; int64 and uint64 together, which numpy would round to float64, as integers."""
+    if np.result_type(*parts).kind == "f":
+        negative = any(part.dtype.kind == "i" and (part < 0).any() for part in parts)
+        parts = [part.astype(object if negative else np.uint64) for part in parts]
+    return np.concatenate(parts)

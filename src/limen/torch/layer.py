@@ -114,13 +114,15 @@ class ThresholdLayer(ExactModule):
                     f"thresholds has {count(len(values), 'value')}, {what} says {count(known, 'label')}. Give one "
                     "number, or one for each label."
                 )
-        wrong = values.isnan().nonzero().ravel().tolist()
+        wrong = [] if values.is_meta else values.isnan().nonzero().ravel().tolist()
         if wrong:
             names = self._names or tuple(map(str, range(len(values))))
             raise InputError(
                 f"thresholds has NaN for {examples(names[k] for k in wrong)}. A threshold is a number, or +inf "
                 "for never."
             )
+        if not isinstance(thresholds, Tensor):
+            values = values.to(torch.empty(0).device)  # the default device, or that of torch.device(...)
         self.trainable, self.surrogate, self.smooth = trainable, surrogate, smooth
         self.slope: float | Tensor = slope
         if trainable:
@@ -144,6 +146,11 @@ class ThresholdLayer(ExactModule):
 
     def forward(self, scores: Tensor) -> Tensor:
         """Return decisions (..., n_labels): bool, or float with gradients when training."""
+        if not isinstance(scores, Tensor):
+            raise InputError(
+                f"scores are of type {type(scores).__name__}. A ThresholdLayer takes a tensor: give "
+                "torch.as_tensor(scores), or use Thresholds.decide for arrays."
+            )
         if not scores.is_floating_point() or scores.ndim == 0 or scores.shape[-1] != self.n_labels:
             raise InputError(
                 f"scores have dtype {scores.dtype} and shape {tuple(scores.shape)}. They must be floating-point, "
@@ -212,7 +219,16 @@ class ThresholdLayer(ExactModule):
         names = json.loads(bytes(state.tolist()))
         self._names = self._names if names is None else tuple(names)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
         extra = state_dict.get(f"{prefix}_extra_state")
         found = None if extra is None else json.loads(bytes(extra.tolist()))
         if found is not None and self._names is not None and tuple(found) != self._names:
@@ -225,12 +241,28 @@ class ThresholdLayer(ExactModule):
                 f"({differ}). Both must have the same labels in the same order: build the layer for the "
                 "state's labels."
             )
+        if self.trainable:
+            # Parameters are float32 or float64, whatever the state was saved in.
+            own = {key: state_dict.get(key) for key in (f"{prefix}thresholds", f"{prefix}slope")}
+            state_dict = state_dict | {
+                key: stored.to(torch.promote_types(stored.dtype, torch.float32))
+                for key, stored in own.items()
+                if isinstance(stored, Tensor) and stored.is_floating_point()
+            }
+        names, before = self._names, self.thresholds
+        values = before.detach().clone()
         stored = state_dict.get(f"{prefix}thresholds")
-        if isinstance(stored, Tensor) and stored.dtype != self.thresholds.dtype:
+        if isinstance(stored, Tensor) and stored.dtype != before.dtype:
             # Copying would round the stored thresholds to the dtype that this layer happens to have.
             with torch.no_grad():
-                self.thresholds.data = self.thresholds.data.to(stored.dtype)
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+                before.data = before.data.to(stored.dtype)
+        n_errors = len(error_msgs)
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+        if len(error_msgs) > n_errors or stored is None:
+            self._names, self.thresholds = names, before
+            before.data = values
 
 
 @dataclass(frozen=True)
@@ -267,7 +299,9 @@ def _values(thresholds: Any, n_labels: int | None) -> Tensor:
     if isinstance(thresholds, np.ndarray | np.generic):
         thresholds = np.array(thresholds)  # torch warns of arrays that are read-only
     try:
-        values = torch.as_tensor(thresholds).detach().clone()
+        # On the processor, where they can be looked at, even if the default device is "meta".
+        where = thresholds.device if isinstance(thresholds, Tensor) else "cpu"
+        values = torch.as_tensor(thresholds, device=where).detach().clone()
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"thresholds are not numbers: {error}. Give one for each label.") from error
     if not values.is_floating_point():
