@@ -208,7 +208,8 @@ class TestLogits:
         assert tags.tolist() == [[True]]
 
     def test_logits_taken_for_probabilities_are_noticed(self):
-        with pytest.warns(limen.LimenWarning, match=r"'y' gave scores from -.* If these are logits, and the thresholds"):
+        noticed = r"'y' gave scores from -.* If these are logits, and the thresholds"
+        with pytest.warns(limen.LimenWarning, match=noticed):
             append_thresholds(tagger(dims=("clips", 3)), thresholds())
 
     @pytest.mark.parametrize(
