@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,7 @@ def report(
     comparison, why_not = _compared(y_true, y_score, methods, given, objective, source.n_items, arguments, tick)
     summary = Summary(given, problem, comparison, why_not, names)
     shown = title if title is not None else f"Thresholds of {count(len(source.labels), 'label')}"
+    shown = _encodable(shown)
     content = summary.as_dict(shown, tick.measuring)
     tick("writing", 1.0)
     page = assembled(content)
@@ -209,10 +211,15 @@ def _check_labels(thresholds: Thresholds, labels: tuple[str, ...]) -> None:
         )
 
 
+def _encodable(text: str) -> str:
+    """Return the text with half characters, as of arguments that are no UTF-8, replaced."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
 def _names(ids: Sequence[Any] | None, n_items: int) -> list[str] | None:
     if ids is None:
         return None
-    names = [str(name) for name in ids]
+    names = [_encodable(str(name)) for name in ids]
     if len(names) != n_items:
         raise InputError(f"ids has {len(names)} names for {count(n_items, 'item')}. Give one for each item.")
     return names

@@ -62,13 +62,51 @@ class Summary:
         return self.thresholds.digest == self.problem.curves.digest()
 
     def on_same_items(self, at_given: Counts) -> bool:
-        """Return whether these seem to be the items tuned on, be it for other label frequencies.
+        """Return whether these seem to be the items tuned on, be it as other floats or for other frequencies."""
+        return self.on_tuning_data or self._on_other_floats(at_given) or self.other_frequencies(at_given)
 
-        Weights for a target prevalence change the counts by label, and so the digest, but no rate.
+    def other_frequencies(self, at_given: Counts) -> bool:
+        """Return whether these seem to be the items tuned on, but weighted to other label frequencies.
+
+        Such weights change the counts by label, and so the digest, but no rate.
         """
-        if self.on_tuning_data or self.thresholds.n_items != self.problem.n_items:
-            return self.on_tuning_data
-        return np.allclose(_rates(at_given), _rates(self.thresholds.counts), rtol=1e-9, atol=1e-12)
+        tuned = self.thresholds
+        if self.on_tuning_data or tuned.n_items != self.problem.n_items or self._as_frequent(at_given):
+            return False
+        here, there = _rates(at_given), _rates(tuned.counts)
+        told = bool(((here > 0) & (here < 1)).any())  # Labels given never or always have the same rates anywhere.
+        return told and np.allclose(here, there, rtol=1e-9, atol=1e-12)
+
+    def _on_other_floats(self, at_given: Counts) -> bool:
+        """Return whether only the floats of the scores seem to differ from those tuned on.
+
+        The support of each label is the same, and so are its other counts, but for scores that rounding
+        takes over its threshold.
+        """
+        tuned = self.thresholds
+        if tuned.n_items != self.problem.n_items or not self._as_frequent(at_given):
+            return False
+        coarse = max((tuned.values.dtype, self.problem.dtype), key=lambda dtype: np.finfo(dtype).eps)
+        values = tuned.values.astype(np.promote_types(tuned.values.dtype, self.problem.dtype))
+        with np.errstate(over="ignore", invalid="ignore"):
+            step = np.abs(values) * np.finfo(coarse).eps + np.finfo(coarse).tiny
+            ends = [np.where(np.isfinite(values), values + sign * step, values) for sign in (1, -1)]
+        bounds = np.finfo(values.dtype)
+        ends = [np.where(end < bounds.min, bounds.min, end).astype(values.dtype) for end in ends]
+        least, most = (count_decisions((self.source,), end, check=False) for end in ends)
+        slack = 1e-9 * (1 + tuned.counts.n)
+        return all(
+            bool(((low <= count + slack) & (count <= high + slack)).all())
+            for low, count, high in ((least.tp, tuned.counts.tp, most.tp), (least.pp, tuned.counts.pp, most.pp))
+        )
+
+    def _as_frequent(self, at_given: Counts) -> bool:
+        """Return whether each label has as many positives and known items as in the data tuned on."""
+        tuned = self.thresholds.counts
+        return all(
+            np.allclose(here, there, rtol=1e-9, atol=0)
+            for here, there in ((at_given.p, tuned.p), (at_given.n, tuned.n))
+        )
 
     @property
     def of_tuned_objective(self) -> bool:
@@ -111,6 +149,7 @@ class Summary:
                 "weighted": curves.n_positive.dtype.kind == "f",
                 "on_tuning_data": self.on_tuning_data,
                 "on_same_items": self.on_same_items(at_given),
+                "other_frequencies": self.other_frequencies(at_given),
                 "probabilities": axis.probabilities,
                 "unknown": bool((curves.n_known < curves.n_items).any()) if not self.source.weighted else False,
             },
@@ -156,10 +195,10 @@ class Summary:
     ) -> list[dict[str, Any]]:
         """Return the rows of the first screen: on these data, and what to expect on new data."""
         here = {name: self._measured(vectors[name], counts[name]) for name in vectors}
-        given = self.thresholds
+        given, on_same_items = self.thresholds, self.on_same_items(counts["given"])
         rows: list[dict[str, Any]] = []
         for name, value in (("half", 0.5), ("shared", shared), ("given", None)):
-            expected, how = self._expected(name, here[name], self.on_same_items(counts["given"]))
+            expected, how = self._expected(name, here[name], on_same_items)
             rows.append(
                 {"name": name, "cut": _finite(value), "here": here[name], "expected": expected, "how": how}
             )

@@ -88,22 +88,28 @@ function changedLabels() {
   return changed;
 }
 
+/** A number to six digits, as it is shown. @param {number} value */
+const shortened = (value) => Number(value.toPrecision(6));
+
 /**
- * The position whose threshold is nearest to a score, as drawn.
- * @param {number} k @param {number} score
+ * The position whose threshold is nearest to a number: by their ratio if all are positive, else by their
+ * difference. Above every cut it is "never".
+ * @param {number} k @param {number} wanted
  */
-function nearestPosition(k, score) {
-  if (score === Infinity) return 0;
-  const wanted = placeOf(score);
-  let low = 1, high = sizeOf(k) - 1;
+function nearestPosition(k, wanted) {
+  let low = 0, high = sizeOf(k) - 1;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (placeOf(cutAt(k, middle)) > wanted) low = middle + 1;
+    if (cutAt(k, middle) > wanted) low = middle + 1;
     else high = middle;
   }
-  const above = Math.max(low - 1, 1);
-  if (low >= sizeOf(k)) return sizeOf(k) - 1;
-  return placeOf(cutAt(k, above)) - wanted < wanted - placeOf(cutAt(k, low)) ? above : low;
+  const below = cutAt(k, low);
+  if (low === 0 || below === wanted) return low;
+  if (low === 1 && below < wanted) return shortened(below) >= wanted ? 1 : 0;
+  const above = cutAt(k, low - 1);
+  if (below > wanted || above === Infinity) return low;
+  const nearer = below > 0 ? above / wanted < wanted / below : above - wanted < wanted - below;
+  return nearer ? low - 1 : low;
 }
 
 /** What is to be said about a label now. @param {number} k */

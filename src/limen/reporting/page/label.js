@@ -7,6 +7,32 @@ function inWords(k, i) {
     `${percent(valueAt(recall, k, i))}${THIN}%, F1 ${percent(valueAt(f1, k, i))}${THIN}%${value}`;
 }
 
+/** A threshold as it can be typed. @param {number} cut */
+const typedText = (cut) => (cut === Infinity ? "never" : cut <= lowest ? "any" : String(shortened(cut)));
+
+/** Show the cut in the box for its number, whatever was being typed there. @param {string} [note] */
+function showNumber(note = "") {
+  inputById("cut-number").value = typedText(cutAt(shown.label, edits.at[shown.label]));
+  byId("cut-note").textContent = note;
+}
+
+/** Take what was typed as a threshold. */
+function takeNumber() {
+  const k = shown.label, text = inputById("cut-number").value.trim().toLowerCase();
+  if (text === typedText(cutAt(k, edits.at[k]))) return;
+  const number = text === "never" ? Infinity : text === "any" ? -Infinity
+    : Number(text.replace(MINUS, "-").replace(",", "."));
+  if (text === "" || Number.isNaN(number)) {
+    showNumber("type a number, any or never");
+    return;
+  }
+  move(k, nearestPosition(k, number));
+  commit();
+  const cut = cutAt(k, edits.at[k]);
+  if (cut === Infinity && number !== Infinity) showNumber("above every cut: never");
+  else if (shortened(cut) !== shortened(number) && typedText(cut) !== text) showNumber("the nearest cut with known counts");
+}
+
 /** Everything about the shown label that follows its cut. */
 function refreshLabel() {
   const k = shown.label, i = edits.at[k];
@@ -18,9 +44,8 @@ function refreshLabel() {
   slider.value = String(cutPlace());
   slider.setAttribute("aria-valuetext", inWords(k, i));
   slider.setAttribute("aria-label", `Threshold of ${labels[k]}`);
-  const typed = inputById("cut-number");
-  if (document.activeElement !== typed) typed.value = cut === Infinity ? "never" : String(Number(cut.toPrecision(6)));
-  typed.dataset.value = String(cut);
+  showNumber();
+  inputById("cut-number").dataset.value = String(cut);
   const values = [
     ["precision", valueAt(precision, k, i), valueAt(precision, k, given[k])],
     ["recall", valueAt(recall, k, i), valueAt(recall, k, given[k])],
@@ -125,16 +150,8 @@ function startLabel() {
   slider.addEventListener("keyup", (event) => { if (KEYS[event.key]) commit(); });
   slider.addEventListener("blur", () => { if (edits.before.size) commit(); });
   const typed = inputById("cut-number");
-  typed.addEventListener("change", () => {
-    const text = typed.value.trim().replace(MINUS, "-").replace(",", ".");
-    const number = /^never$/i.test(text) ? Infinity : Number(text);
-    if (text !== "" && !Number.isNaN(number)) {
-      move(shown.label, nearestPosition(shown.label, number));
-      commit();
-    }
-    const cut = cutAt(shown.label, edits.at[shown.label]);
-    typed.value = cut === Infinity ? "never" : String(Number(cut.toPrecision(6)));
-  });
+  typed.addEventListener("change", takeNumber);
+  typed.addEventListener("keydown", (event) => { if (event.key === "Escape") showNumber(); });
   /** @type {[string, () => number][]} */
   const buttons = [
     ["to-given", () => given[shown.label]],
@@ -152,7 +169,7 @@ function startLabel() {
   }
   byId("to-best").textContent = `best ${spec.title}`;
   edits.listeners.push(({ labels: moved, done }) => {
-    if (!moved.includes(shown.label) && !(done && moved.length)) return;
+    if (!moved.includes(shown.label) && !done) return;
     refreshLabel();
     if (moved.includes(shown.label)) {
       const k = shown.label;

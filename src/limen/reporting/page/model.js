@@ -16,7 +16,7 @@
  * @property {number} few
  * @property {{metric: MetricSpec, average: Average, zero_division: number}} objective
  * @property {{n_items: number, weighted: boolean, on_tuning_data: boolean, on_same_items: boolean,
- *   probabilities: boolean, unknown: boolean}} data
+ *   other_frequencies: boolean, probabilities: boolean, unknown: boolean}} data
  * @property {{original: Record<string, any>, edited: Record<string, any>}} file
  * @property {FirstRow[]} first
  * @property {string[]} labels

@@ -88,7 +88,7 @@ function showLead() {
     if (row.here[1] !== null) lead.push(` (95 % ${metricText(row.here[1])} to ${metricText(row.here[2] ?? 0)})`);
     lead.push(tuned && row.of_tuned_objective
       ? `; on the ${counted(tuned.n_items, "item")} tuned on it was ${metricText(tuned.value)}.` : ".");
-  } else if (!content.data.on_tuning_data) {
+  } else if (content.data.other_frequencies) {
     lead.push("The thresholds were tuned for other label frequencies than those of these items, which count here.");
   } else if (row.expected) {
     const [value, low, high] = row.expected;

@@ -37,7 +37,8 @@ function thresholdsFile() {
   }
   file.labels = labels.map((name, k) => {
     const { tp, pp } = countsAt(k, edits.at[k]);
-    const range = ranges && [inFile(ranges[k]), inFile(ranges[nLabels + k])];
+    // Ranges belong to the thresholds as tuned, and the file has them for all labels or for none.
+    const range = ranges && !changed.length ? [inFile(ranges[k]), inFile(ranges[nLabels + k])] : null;
     return { name, threshold: inFile(cutAt(k, edits.at[k])), range, tp, pp, p: positives[k], n: known[k] };
   });
   return file;
@@ -72,7 +73,8 @@ function tableAsCsv() {
     const i = edits.at[k], { tp, pp } = countsAt(k, i), flags = warningsOf(k);
     /** @param {number} value */
     const number = (value) => (value === Infinity ? "never" : value);
-    return [labels[k], number(cutAt(k, i)), ranges ? number(ranges[k]) : "", ranges ? number(ranges[nLabels + k]) : "",
+    const range = ranges && cutAt(k, i) === cutAt(k, given[k]) ? [ranges[k], ranges[nLabels + k]].map(number) : ["", ""];
+    return [labels[k], number(cutAt(k, i)), ...range,
       positives[k], known[k], tp, pp - tp, positives[k] - tp, valueAt(precision, k, i), valueAt(recall, k, i),
       valueAt(f1, k, i), ...(metricIsF1 ? [] : [valueAt(metric, k, i)]), changeOf(k), tagsOf(k),
       Number(i !== given[k]), Number(flags.few), Number(flags.never), Number(flags.worse)];

@@ -72,7 +72,7 @@ const table = {
 };
 
 const narrow = matchMedia("(max-width: 640px)");
-const rowHeight = () => (narrow.matches ? 78 : 42);
+const rowHeight = () => (narrow.matches ? (metricIsF1 ? 78 : 132) : 42);
 
 /** @param {number} k @param {string} kind */
 function isKind(k, kind) {
@@ -231,7 +231,8 @@ function keyInTable(event) {
 
 function startTable() {
   byId("table").style.setProperty("--columns", String(COLUMNS.length - 2));
-  byId("table").style.setProperty("--column", COLUMNS.length > 8 ? "58px" : "62px");
+  byId("table").classList.toggle("with-metric", !metricIsF1);
+  byId("table").style.setProperty("--wide", inPercent ? "72px" : "76px");
   byId("table-head").replaceChildren(...COLUMNS.map(({ key, title, explain }) => el("div",
     { role: "columnheader", class: `cell cell-${key}`, "data-key": key },
     el("button", { type: "button", title: explain ?? null, onclick: () => sortBy(key) }, title))));
@@ -263,7 +264,8 @@ function startTable() {
   });
   narrow.addEventListener("change", drawRows);
   new ResizeObserver(drawRows).observe(byId("table"));
-  edits.listeners.push(({ labels: moved }) => {
+  edits.listeners.push(({ labels: moved, done }) => {
+    if (done && table.kind === "changed" && moved.some((k) => isKind(k, "changed") !== table.order.includes(k))) arrange();
     for (const k of moved) {
       const row = table.rows.get(k);
       if (row) refreshRow(row, k);

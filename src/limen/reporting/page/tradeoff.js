@@ -90,6 +90,8 @@ const tradeoff = {
   target: "precision",
   /** @type {uPlot | null} */
   plot: null,
+  /** Whether the slider itself is moving: it then shows what is asked for, else what there is. */
+  sliding: false,
 };
 
 /** @type {Record<Target, {text: (value: number) => string, max: () => number, step: number, name: string}>} */
@@ -109,7 +111,7 @@ function aimTarget() {
   const slider = inputById("target");
   slider.max = String(max());
   slider.step = String(size);
-  if (document.activeElement !== slider) slider.value = String(targetNow());
+  slider.value = String(targetNow());
   sayTarget(Number(slider.value));
 }
 
@@ -170,21 +172,27 @@ function startTradeoff() {
     moveAll(positionsFor("recall", wanted));
   });
   const slider = inputById("target");
+  /** @param {() => void} act */
+  const slide = (act) => {
+    tradeoff.sliding = true;
+    act();
+    tradeoff.sliding = false;
+  };
   slider.addEventListener("input", () => {
     const value = Number(slider.value);
-    moveAll(positionsFor(tradeoff.target, value));
+    slide(() => moveAll(positionsFor(tradeoff.target, value)));
     sayTarget(value);
   });
-  slider.addEventListener("change", commit);
+  slider.addEventListener("change", () => slide(commit));
   for (const target of /** @type {Target[]} */ (["precision", "recall", "tags"])) {
     byId(`target-${target}`).addEventListener("change", () => {
       tradeoff.target = target;
       aimTarget();
     });
   }
-  edits.listeners.push(({ labels: changed, done }) => {
+  edits.listeners.push(({ labels: changed }) => {
     refreshTradeoff();
-    if (document.activeElement !== slider || (done && changed.length > 1)) aimTarget();
+    if (!tradeoff.sliding) aimTarget();
     if (changed.length > 1) {
       say(`${counted(changed.length, "threshold")} moved: precision ${percent(edits.totals.precision)} %, recall ` +
         `${percent(edits.totals.recall)} %, ${edits.totals.tagsPerItem.toFixed(2)} tags an item.`);
