@@ -15,12 +15,12 @@ from limen import objectives, solvers
 from limen.decisions import Counts, count_decisions
 from limen.display import Displayed, Shown
 from limen.errors import InputError, count
-from limen.intervals import Bootstrap, Interval, Part, as_groups, percentiles
+from limen.intervals import Bootstrap, Interval, Part, as_groups, percentiles, unit_count
 from limen.io.sources import Source, as_source
 from limen.metrics import Metric
 from limen.objectives import Objective
-from limen.solvers.base import Problem, Solver, fold_rows
-from limen.tuning import thresholds_of
+from limen.solvers.base import Problem, Solver, fold_rows, refuse_overlap
+from limen.tuning import solved
 
 METHODS: tuple[str, ...] = ("fixed:0.5", "shared", "sgl", "exact", "auto")
 HEADINGS = ("method", "held-out", "95 %", "to the best", "rank", "fitted", "time")
@@ -194,11 +194,9 @@ class _Run:
 
 
 def _run(problem: Problem, solver: Solver, name: str, measured_on: Source, rows: NDArray[np.int64]) -> _Run:
-    solvers.check_fit(solver, problem)
     start = time.perf_counter()
-    solution = solver.solve(problem)
+    values, solution = solved(problem, solver)
     seconds = time.perf_counter() - start
-    values = thresholds_of(problem, solution, "midpoint")
     fitted = problem.objective(*count_decisions(problem.sources, values, solution.rule, check=False))
     counts = count_decisions((measured_on,), values, solution.rule)
     return _Run(Part(measured_on, rows, values, solution.rule), counts, fitted, seconds, solution.status)
@@ -256,7 +254,7 @@ def _rounds(
         if repeats > 1:
             raise InputError("repeats draws folds anew, and cv gives the splits. Use one of them.")
         return [_given(cv, n_items, groups)]
-    n_units = n_items if groups is None else int(groups.max()) + 1
+    n_units = unit_count(n_items, groups)
     if not 2 <= cv <= n_units:
         raise InputError(
             f"cv={cv} folds of {count(n_units, 'item' if groups is None else 'group')}. Use 2 to {n_units} folds."
@@ -274,13 +272,8 @@ def _given(
     pairs = [(_rows(tune, n_items), _rows(measure, n_items)) for tune, measure in cv]
     if not pairs:
         raise InputError("cv is empty. Give a number of folds, or pairs of row numbers.")
+    refuse_overlap(pairs, "tunes and measures on", "result")
     for tune, measure in pairs:
-        overlap = np.intersect1d(tune, measure)
-        if len(overlap):
-            raise InputError(
-                f"cv tunes and measures on the same {count(len(overlap), 'row')} (first: {overlap[0]}). The parts "
-                "must not overlap: the result would not be held out."
-            )
         if groups is not None and len(np.intersect1d(groups[tune], groups[measure])):
             raise InputError("cv tunes and measures on items of the same group. Keep groups whole.")
     return pairs

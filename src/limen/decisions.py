@@ -24,6 +24,11 @@ class Counts(NamedTuple):
     n: NDArray[Any]
 
 
+def alike(here: NDArray[Any], there: NDArray[Any]) -> bool:
+    """Return whether counts are the same; sums of weights may differ in the last bits by the order of adding."""
+    return here.shape == there.shape and bool(np.allclose(here, there, rtol=1e-9, atol=0))
+
+
 def check_rule(rule: str, n_labels: int) -> None:
     """Raise `InputError` unless ``rule`` is ``">="``, ``"top-k:K"`` with K from 1 to n_labels, or ``"mcut"``.
 

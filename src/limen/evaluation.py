@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics, objectives
-from limen.decisions import THRESHOLD_RULE, Counts, count_decisions
+from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions
 from limen.display import Displayed, Shown
 from limen.errors import InputError, count
 from limen.intervals import Bootstrap, Interval, Part, as_groups, percentiles
@@ -137,9 +137,7 @@ def evaluate(
         labels = thresholds.labels
     source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
     tuned = thresholds if isinstance(thresholds, Thresholds) else None
-    chosen = metrics.get(metric if metric is not None else tuned.metric if tuned else "f1")
-    average = average or (tuned.average if tuned else "micro")
-    zero = zero_division if zero_division is not None else tuned.zero_division if tuned else 0.0
+    chosen, average, zero = measured_by(tuned, metric, average, zero_division)
     by_label = average == "none"
     objective = objectives.objective(chosen, "macro" if by_label else average, zero)
     objective.check_labels(len(source.labels))
@@ -169,10 +167,32 @@ def evaluate(
         values=part.values,
         counts=counts,
         n_items=source.n_items,
-        on_tuning_data=tuned is not None and all(map(_alike, counts, tuned.counts)),
+        on_tuning_data=tuned is not None and all(map(alike, counts, tuned.counts)),
         interval=interval,
         difference=difference,
     )
+
+
+def measured_by(
+    tuned: Thresholds | None,
+    metric: str | dict[str, Any] | Metric | None,
+    average: str | None,
+    zero_division: float | None,
+) -> tuple[Metric, str, float]:
+    """Return what is measured: what is asked for, or else what the thresholds were tuned for, or micro-F1."""
+    chosen = metrics.get(metric if metric is not None else tuned.metric if tuned else "f1")
+    zero = zero_division if zero_division is not None else tuned.zero_division if tuned else 0.0
+    return chosen, average or (tuned.average if tuned else "micro"), zero
+
+
+def check_same_labels(thresholds: Thresholds, labels: tuple[str, ...]) -> None:
+    """Raise `InputError` unless the data's labels are those of the thresholds, in the same order."""
+    if thresholds.labels != labels:
+        raise InputError(
+            f"the data have {count(len(labels), 'label')} ({', '.join(labels[:3])}, ...), the thresholds "
+            f"{len(thresholds.labels)} ({', '.join(thresholds.labels[:3])}, ...). They must be the same labels in "
+            "the same order."
+        )
 
 
 def _part(source: Source, thresholds: Thresholds | float | Any) -> Part:
@@ -180,18 +200,8 @@ def _part(source: Source, thresholds: Thresholds | float | Any) -> Part:
     rows = np.arange(source.n_items)
     if not isinstance(thresholds, Thresholds):
         return Part(source, rows, apply_thresholds(thresholds, source.labels, source.dtype), THRESHOLD_RULE)
-    if thresholds.labels != source.labels:
-        raise InputError(
-            f"the data have {count(len(source.labels), 'label')} ({', '.join(source.labels[:3])}, ...), the "
-            f"thresholds {len(thresholds.labels)} ({', '.join(thresholds.labels[:3])}, ...). They must be the "
-            "same labels in the same order."
-        )
+    check_same_labels(thresholds, source.labels)
     return Part(source, rows, thresholds.values, thresholds.rule)
-
-
-def _alike(here: NDArray[Any], there: NDArray[Any]) -> bool:
-    """Return whether counts are the same; sums of weights may differ in the last bits by the order of adding."""
-    return here.shape == there.shape and bool(np.allclose(here, there, rtol=1e-9, atol=0))
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -65,7 +65,7 @@ class Bootstrap:
     ) -> Bootstrap:
         """Return weights that resample items, or groups if they are given."""
         unit = np.arange(n_items) if groups is None else groups
-        n_units = int(unit.max()) + 1
+        n_units = unit_count(n_items, groups)
         draw = np.random.default_rng([random_state, 1])
         uniform = draw.integers(0, len(_POISSON), (samples, n_units), dtype=np.uint16)
         weights = _POISSON[uniform]
@@ -122,7 +122,7 @@ def measure(
     random_state: int,
 ) -> Interval | None:
     """Return the objective of the decisions of all parts, with its interval; None for a single unit."""
-    n_units = n_items if groups is None else int(groups.max()) + 1
+    n_units = unit_count(n_items, groups)
     if n_units < 2:
         return None
     total = [count_decisions((part.source,), part.values, part.rule, check=False) for part in parts]
@@ -176,6 +176,11 @@ def percentiles(resampled: NDArray[np.float64], value: Any) -> tuple[Any, Any]:
     low, high = np.percentile(resampled - resampled.mean(axis=0) + value, [2.5, 97.5], axis=0)
     lowest, highest = np.minimum(resampled.min(axis=0), value), np.maximum(resampled.max(axis=0), value)
     return np.clip(low, lowest, value), np.clip(high, value, highest)
+
+
+def unit_count(n_items: int, groups: NDArray[np.int64] | None) -> int:
+    """Return how many things can be drawn or dealt: the items, or the groups that stay together."""
+    return n_items if groups is None else int(groups.max()) + 1
 
 
 def as_groups(groups: Any, n_items: int) -> NDArray[np.int64] | None:

@@ -11,12 +11,12 @@ import numpy as np
 from limen import objectives, solvers
 from limen.display import Displayed, Shown
 from limen.errors import InputError, count
-from limen.intervals import Interval, Part, as_groups, measure
+from limen.intervals import Interval, Part, as_groups, measure, unit_count
 from limen.io.sources import as_source
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver, fold_rows
-from limen.tuning import thresholds_of
+from limen.tuning import solved
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 HEADINGS = ("items tuned on", "held-out", "95 %", "")
@@ -116,7 +116,7 @@ def learning_curve(
     shares = sorted(set(shares))
     if not shares or not all(0 < share <= 1 for share in shares):
         raise InputError(f"shares={shares} are not usable. Each must be above 0 and at most 1.")
-    n_units = source.n_items if member is None else int(member.max()) + 1
+    n_units = unit_count(source.n_items, member)
     if not isinstance(cv, int) or not 2 <= cv <= n_units:
         units = count(n_units, "item" if member is None else "group")
         raise InputError(f"cv={cv} folds of {units}. Use 2 to {n_units} folds.")
@@ -133,9 +133,7 @@ def learning_curve(
             tuned_on.append(len(rows))
             inner = None if member is None else member[rows]
             problem = Problem(objective, (source.take(rows),), random_state=random_state, groups=inner)
-            solvers.check_fit(solver, problem)
-            solution = solver.solve(problem)
-            values = thresholds_of(problem, solution, "midpoint")
+            values, solution = solved(problem, solver)
             parts.append(Part(source.take(fold), fold, values, solution.rule))
         sizes.append(round(np.mean(tuned_on)))
         interval = measure(parts, objective, source.n_items, member, random_state)

@@ -9,9 +9,8 @@ import click
 from limen.cli.console import busy, progress, say
 from limen.cli.inputs import (
     groups_of,
-    joined_in_order,
     metric_of,
-    read_both,
+    read_for,
     refuse_to_replace,
     thresholds_of,
     write_rows,
@@ -56,20 +55,16 @@ def evaluate(
     limen evaluate test_scores.csv test_labels.csv 0.5
     """
     import limen
-    from limen.thresholds import Thresholds
 
     refuse_to_replace(output, inputs=(scores, labels, thresholds, baseline, groups))
     chosen = thresholds_of(thresholds)
     with busy(f"reading {scores} and {labels}"):
-        joined = read_both(scores, labels)
-    names = joined.labels
-    if isinstance(chosen, Thresholds):
-        joined, names = joined_in_order(joined, chosen), chosen.labels
+        joined = read_for(scores, labels, chosen)
     result = limen.evaluate(
         joined.y_true,
         joined.y_score,
         chosen,
-        labels=names,
+        labels=joined.labels,
         metric=None if metric is None else metric_of(metric, beta, costs),
         average=average,
         baseline=None if baseline is None else thresholds_of(baseline),

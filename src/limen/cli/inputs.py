@@ -58,12 +58,17 @@ def _by_name(
     return select_columns(values, names, wanted)
 
 
-def joined_in_order(joined: Joined, thresholds: Thresholds) -> Joined:
-    """Return the joined files with columns in the order of the thresholds."""
+def read_for(scores: str, labels: str, thresholds: Thresholds | float | None) -> Joined:
+    """Return a file of scores and one of labels, joined; columns in the order of the thresholds, if any."""
     from dataclasses import replace
 
-    if joined.labels is None or joined.labels == thresholds.labels:
+    from limen.thresholds import Thresholds
+
+    joined = read_both(scores, labels)
+    if not isinstance(thresholds, Thresholds):
         return joined
+    if joined.labels is None:
+        return replace(joined, labels=thresholds.labels)
     y_score = _by_name(joined.y_score, joined.labels, thresholds.labels, "the scores file")
     y_true = _by_name(joined.y_true, joined.labels, thresholds.labels, "the labels file")
     return replace(joined, y_score=y_score, y_true=y_true, labels=thresholds.labels)

@@ -55,7 +55,7 @@ def onnx_(
     """
     from limen.onnx import export
 
-    refuse_to_replace(output, inputs=(model, thresholds, labels, inputs))
+    refuse_to_replace(output, inputs=(labels, inputs))  # export itself refuses to replace what it reads
     with busy(f"reading {model}, and running it with thresholds"):
         done = export(
             model,

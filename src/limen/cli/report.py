@@ -7,9 +7,8 @@ import click
 from limen.cli.console import busy, progress, say
 from limen.cli.inputs import (
     groups_of,
-    joined_in_order,
     metric_of,
-    read_both,
+    read_for,
     refuse_to_replace,
     thresholds_of,
 )
@@ -60,17 +59,13 @@ def report_(
     limen report test_scores.csv test_labels.csv thresholds.json -o test.html
     """
     from limen.reporting import report
-    from limen.thresholds import Thresholds
 
     refuse_to_replace(output, inputs=(scores, labels, thresholds, groups))
     if metric is None and (beta is not None or costs is not None):
         raise InputError("--beta and --costs belong to a metric. Name it: --metric fbeta, or --metric cost.")
     chosen = None if thresholds is None else thresholds_of(thresholds)
     with busy(f"reading {scores} and {labels}"):
-        joined = read_both(scores, labels)
-    names = joined.labels
-    if isinstance(chosen, Thresholds):
-        joined, names = joined_in_order(joined, chosen), chosen.labels
+        joined = read_for(scores, labels, chosen)
     with progress("report") as tick:
         path = report(
             joined.y_true,
@@ -79,7 +74,7 @@ def report_(
             output,
             metric=None if metric is None else metric_of(metric, beta, costs),
             average=average,
-            labels=names,
+            labels=joined.labels,
             ids=joined.ids,
             groups=groups_of(groups, joined),
             methods=() if no_compare else [name.strip() for name in methods.split(",") if name.strip()],

@@ -46,9 +46,14 @@ def unframed(
         _check_given(labels, names)
         return y_true, values, names
     names, values = frame_to_array(y_true, name)
-    if labels is None or set(names) != set(labels):
-        _check_names(names, labels)
+    if labels is None:
         return values, y_score, names
+    missing, extra = [x for x in labels if x not in set(names)], [x for x in names if x not in set(labels)]
+    if missing or extra:
+        raise InputError(
+            f"y_true and y_score name different labels: y_true lacks {examples(missing) or 'none'}, "
+            f"and has {examples(extra) or 'none'} beyond those of y_score. Columns are joined by name."
+        )
     return values[:, [names.index(name) for name in labels]], y_score, labels
 
 
@@ -57,15 +62,6 @@ def _check_given(labels: tuple[str, ...] | None, names: tuple[str, ...] | None) 
         raise InputError(
             "labels differs from the column names of y_score. Leave labels out, or select the columns in that "
             "order."
-        )
-
-
-def _check_names(names: tuple[str, ...], labels: tuple[str, ...] | None) -> None:
-    if labels is not None:
-        missing, extra = [x for x in labels if x not in set(names)], [x for x in names if x not in set(labels)]
-        raise InputError(
-            f"y_true and y_score name different labels: y_true lacks {examples(missing) or 'none'}, "
-            f"and has {examples(extra) or 'none'} beyond those of y_score. Columns are joined by name."
         )
 
 

@@ -16,6 +16,7 @@ from limen.comparison import METHODS, Comparison, compare
 from limen.curves import Curves
 from limen.decisions import THRESHOLD_RULE
 from limen.errors import InputError, LimenError, UnsupportedError, count
+from limen.evaluation import check_same_labels, measured_by
 from limen.intervals import as_groups
 from limen.io.frames import is_frame
 from limen.io.sources import as_source
@@ -105,11 +106,7 @@ def report(
         if labels is None and not is_frame(y_score):
             labels = thresholds.labels
     given = thresholds if isinstance(thresholds, Thresholds) else None
-    objective = objectives.objective(
-        metric if metric is not None else given.metric if given else "f1",
-        average or (given.average if given else "micro"),
-        zero_division if zero_division is not None else given.zero_division if given else 0.0,
-    )
+    objective = objectives.objective(*measured_by(given, metric, average, zero_division))
     source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
     objective.check_labels(len(source.labels))
     names = _names(ids, source.n_items)
@@ -131,7 +128,7 @@ def report(
         values = apply_thresholds(thresholds, source.labels, source.dtype)
         name = f"fixed:{thresholds:g}" if isinstance(thresholds, int | float) else "given"
         given = make_thresholds(problem, Solution(values=values), name, "midpoint")
-    _check_labels(given, source.labels)
+    check_same_labels(given, source.labels)
     arguments = {**data, **settings, "cv": cv}
     comparison, why_not = _compared(y_true, y_score, methods, given, objective, source.n_items, arguments, tick)
     summary = Summary(given, problem, comparison, why_not, names)
@@ -199,15 +196,6 @@ def _check_rule(thresholds: Thresholds) -> None:
         raise UnsupportedError(
             f"these thresholds decide by the rule {thresholds.rule!r}, which has no cut by label to show. Use "
             "limen.evaluate, or tune with another method."
-        )
-
-
-def _check_labels(thresholds: Thresholds, labels: tuple[str, ...]) -> None:
-    if thresholds.labels != labels:
-        raise InputError(
-            f"the data have {count(len(labels), 'label')} ({', '.join(labels[:3])}, ...), the thresholds "
-            f"{len(thresholds.labels)} ({', '.join(thresholds.labels[:3])}, ...). They must be the same labels in "
-            "the same order."
         )
 
 

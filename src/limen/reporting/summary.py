@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from limen import metrics
 from limen.comparison import Comparison
 from limen.curves import Candidates, Curves
-from limen.decisions import THRESHOLD_RULE, Counts, count_decisions
+from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions
 from limen.intervals import Interval, Part, measure
 from limen.io.sources import Source
 from limen.metrics import Cost, FBeta, Metric
@@ -56,35 +57,37 @@ class Summary:
         """The report's data."""
         return self.problem.sources[0]
 
-    @property
+    @cached_property
     def on_tuning_data(self) -> bool:
         """Whether the thresholds were tuned on just these data."""
         return self.thresholds.digest == self.problem.curves.digest()
 
-    def on_same_items(self, at_given: Counts) -> bool:
-        """Return whether these seem to be the items tuned on, be it as other floats or for other frequencies."""
-        return self.on_tuning_data or self._on_other_floats(at_given) or self.other_frequencies(at_given)
+    @cached_property
+    def on_same_items(self) -> bool:
+        """Whether these seem to be the items tuned on, be it as other floats or for other frequencies."""
+        return self.on_tuning_data or self._on_other_floats() or self.other_frequencies
 
-    def other_frequencies(self, at_given: Counts) -> bool:
-        """Return whether these seem to be the items tuned on, but weighted to other label frequencies.
+    @cached_property
+    def other_frequencies(self) -> bool:
+        """Whether these seem to be the items tuned on, but weighted to other label frequencies.
 
         Such weights change the counts by label, and so the digest, but no rate.
         """
         tuned = self.thresholds
-        if self.on_tuning_data or tuned.n_items != self.problem.n_items or self._as_frequent(at_given):
+        if self.on_tuning_data or tuned.n_items != self.problem.n_items or self._as_frequent():
             return False
-        here, there = _rates(at_given), _rates(tuned.counts)
+        here, there = _rates(self._counts["given"]), _rates(tuned.counts)
         told = bool(((here > 0) & (here < 1)).any())  # Labels given never or always have the same rates anywhere.
         return told and np.allclose(here, there, rtol=1e-9, atol=1e-12)
 
-    def _on_other_floats(self, at_given: Counts) -> bool:
+    def _on_other_floats(self) -> bool:
         """Return whether only the floats of the scores seem to differ from those tuned on.
 
         The support of each label is the same, and so are its other counts, but for scores that rounding
         takes over its threshold.
         """
         tuned = self.thresholds
-        if tuned.n_items != self.problem.n_items or not self._as_frequent(at_given):
+        if tuned.n_items != self.problem.n_items or not self._as_frequent():
             return False
         coarse = max((tuned.values.dtype, self.problem.dtype), key=lambda dtype: np.finfo(dtype).eps)
         values = tuned.values.astype(np.promote_types(tuned.values.dtype, self.problem.dtype))
@@ -100,13 +103,29 @@ class Summary:
             for low, count, high in ((least.tp, tuned.counts.tp, most.tp), (least.pp, tuned.counts.pp, most.pp))
         )
 
-    def _as_frequent(self, at_given: Counts) -> bool:
+    def _as_frequent(self) -> bool:
         """Return whether each label has as many positives and known items as in the data tuned on."""
-        tuned = self.thresholds.counts
-        return all(
-            np.allclose(here, there, rtol=1e-9, atol=0)
-            for here, there in ((at_given.p, tuned.p), (at_given.n, tuned.n))
-        )
+        here, tuned = self._counts["given"], self.thresholds.counts
+        return alike(here.p, tuned.p) and alike(here.n, tuned.n)
+
+    @cached_property
+    def _vectors(self) -> dict[str, NDArray[Any]]:
+        """The thresholds that the first screen compares, in a dtype that holds those given and the scores."""
+        n_labels = self.problem.curves.n_labels
+        dtype = np.promote_types(self.thresholds.values.dtype, self.problem.dtype)
+        shared = thresholds_of(self.problem, Shared().solve(self.problem), "midpoint")
+        return {
+            "given": self.thresholds.values.astype(dtype),
+            "half": np.full(n_labels, 0.5, dtype),
+            "shared": shared.astype(dtype),
+        }
+
+    @cached_property
+    def _counts(self) -> dict[str, Counts]:
+        """The counts of the decisions by each of these thresholds."""
+        return {
+            name: count_decisions((self.source,), values, check=False) for name, values in self._vectors.items()
+        }
 
     @property
     def of_tuned_objective(self) -> bool:
@@ -117,18 +136,11 @@ class Summary:
     def as_dict(self, title: str, note: Note = lambda what, share: None) -> dict[str, Any]:
         """Return all that the page shows: plain numbers, text, lists, and packed arrays."""
         curves, objective, given = self.problem.curves, self.problem.objective, self.thresholds
-        dtype = np.promote_types(given.values.dtype, self.problem.dtype)
         note("the cuts that the page shows", 0.0)
-        shared = thresholds_of(self.problem, Shared().solve(self.problem), "midpoint")
-        vectors = {
-            "given": given.values.astype(dtype),
-            "half": np.full(curves.n_labels, 0.5, dtype),
-            "shared": shared.astype(dtype),
-        }
-        counts = {name: count_decisions((self.source,), values, check=False) for name, values in vectors.items()}
+        vectors, counts = self._vectors, self._counts
         positions = Positions.of(curves, objective, {name: (vectors[name], counts[name]) for name in vectors})
         note("intervals", 0.0)
-        first = self._first(vectors, counts, float(shared[0]))
+        first = self._first()
         axis = Axis.of(self.source, curves)
         at_given = counts["given"]
         errors = at_given.p + at_given.pp - 2 * at_given.tp
@@ -148,12 +160,12 @@ class Summary:
                 "n_items": curves.n_items,
                 "weighted": curves.n_positive.dtype.kind == "f",
                 "on_tuning_data": self.on_tuning_data,
-                "on_same_items": self.on_same_items(at_given),
-                "other_frequencies": self.other_frequencies(at_given),
+                "on_same_items": self.on_same_items,
+                "other_frequencies": self.other_frequencies,
                 "probabilities": axis.probabilities,
                 "unknown": bool((curves.n_known < curves.n_items).any()) if not self.source.weighted else False,
             },
-            "file": self._file(dtype),
+            "file": self._file(vectors["given"].dtype),
             "first": first,
             "labels": list(curves.labels),
             "positives": packed(curves.n_positive),
@@ -190,35 +202,29 @@ class Summary:
             "nearest": self._nearest(items.nearest),
         }
 
-    def _first(
-        self, vectors: dict[str, NDArray[Any]], counts: dict[str, Counts], shared: float
-    ) -> list[dict[str, Any]]:
+    def _first(self) -> list[dict[str, Any]]:
         """Return the rows of the first screen: on these data, and what to expect on new data."""
-        here = {name: self._measured(vectors[name], counts[name]) for name in vectors}
-        given, on_same_items = self.thresholds, self.on_same_items(counts["given"])
+        given, shared = self.thresholds, float(self._vectors["shared"][0])
         rows: list[dict[str, Any]] = []
         for name, value in (("half", 0.5), ("shared", shared), ("given", None)):
-            expected, how = self._expected(name, here[name], on_same_items)
-            rows.append(
-                {"name": name, "cut": _finite(value), "here": here[name], "expected": expected, "how": how}
-            )
+            here = self._measured(name)
+            expected, how = self._expected(name, here)
+            rows.append({"name": name, "cut": _finite(value), "here": here, "expected": expected, "how": how})
         rows[-1]["of_tuned_objective"] = self.of_tuned_objective
         rows[-1]["tuned"] = {"value": given.value, "n_items": given.n_items, "expected": _interval(given.expected)}
         return rows
 
-    def _measured(self, values: NDArray[Any], counts: Counts) -> list[float | None]:
+    def _measured(self, name: str) -> list[float | None]:
         problem, n_items = self.problem, self.problem.n_items
-        part = Part(self.source, np.arange(n_items), values, THRESHOLD_RULE)
+        part = Part(self.source, np.arange(n_items), self._vectors[name], THRESHOLD_RULE)
         found = measure([part], problem.objective, n_items, problem.groups, problem.random_state)
-        return [problem.objective(*counts), None, None] if found is None else list(found)
+        return [problem.objective(*self._counts[name]), None, None] if found is None else list(found)
 
-    def _expected(
-        self, name: str, here: list[float | None], on_same_items: bool
-    ) -> tuple[list[float | None] | None, str]:
+    def _expected(self, name: str, here: list[float | None]) -> tuple[list[float | None] | None, str]:
         """Return value, low and high to expect on new data, and a word for where they come from."""
         if name == "half":
             return here, "nothing was tuned"
-        if name == "given" and not on_same_items:
+        if name == "given" and not self.on_same_items:
             return here, "these are other data"
         if name == "given" and self.thresholds.expected is not None and self.of_tuned_objective:
             return list(self.thresholds.expected), "cross-fitted while tuning"

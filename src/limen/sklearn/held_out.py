@@ -12,7 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from limen import objectives, solvers
 from limen.decisions import Counts, count_decisions
-from limen.intervals import as_groups
+from limen.intervals import as_groups, unit_count
 from limen.io.sources import Source, as_source
 from limen.objectives import Objective
 from limen.sklearn.responses import DEFAULT_CUT, check_response_method
@@ -20,7 +20,7 @@ from limen.sklearn.splitting import deal
 from limen.solvers import Solver
 from limen.solvers.base import Problem
 from limen.thresholds import Thresholds
-from limen.tuning import apply_thresholds, thresholds_of, tune
+from limen.tuning import apply_thresholds, solved, tune
 
 if TYPE_CHECKING:
     from limen.sklearn.crossfit import CrossFitted
@@ -169,8 +169,7 @@ def cv_results(fitted: CrossFitted, tuning: Tuning, *, held_out: bool, n_jobs: i
 def _parts_of(scored: Scored, random_state: int) -> list[NDArray[np.int64]]:
     """Return at most `PARTS` parts that share out each label's rarer value and divide no group."""
     member = None if scored.groups is None else np.unique(scored.groups, return_inverse=True)[1]
-    n_units = len(scored.scores) if member is None else int(member.max()) + 1
-    number = min(PARTS, n_units)
+    number = min(PARTS, unit_count(len(scored.scores), member))
     fold = deal(scored.truth, [1 / number] * number, member, random_state)
     return [np.flatnonzero(fold == k) for k in range(number)]
 
@@ -187,8 +186,5 @@ def _tune_and_count(scored: Scored, part: NDArray[np.int64], tuning: Tuning) -> 
     groups = as_groups(training.groups, len(training.scores)) if training.several_groups else None
     problem = Problem(tuning.objective, (training.source,), random_state=tuning.random_state, groups=groups)
     solver = solvers.choose(tuning.objective.metric, tuning.objective.average, tuning.method)
-    solvers.check_fit(solver, problem)
-    # As limen.tune, without its interval on new data, which takes most of the time and is not asked for here.
-    solution = solver.solve(problem)
-    values = thresholds_of(problem, solution, "midpoint")
+    values, solution = solved(problem, solver)
     return count_decisions((scored.take(part).source,), values, solution.rule)

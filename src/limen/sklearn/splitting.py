@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, check_cv
 
 from limen.errors import InputError, count
-from limen.intervals import as_groups
+from limen.intervals import as_groups, unit_count
+from limen.solvers.base import refuse_overlap
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 DEFAULT_FOLDS = 5
@@ -55,7 +56,7 @@ def splits_of(
         cv = DEFAULT_FOLDS
     if isinstance(cv, int | np.integer) and not isinstance(cv, bool):
         member = as_groups(groups, n_items)
-        n_units = n_items if member is None else int(member.max()) + 1
+        n_units = unit_count(n_items, member)
         if not 2 <= cv <= n_units:
             raise InputError(
                 f"cv={cv} folds of {count(n_units, 'item' if member is None else 'group')}. At least 2 folds are "
@@ -82,13 +83,7 @@ def splits_of(
     pairs = [(_rows(fit, n_items), _rows(score, n_items)) for fit, score in given]
     if not pairs:
         raise InputError("cv is empty. Give at least one pair of row numbers.")
-    for fit, score in pairs:
-        overlap = np.intersect1d(fit, score)
-        if len(overlap):
-            raise InputError(
-                f"cv fits and scores the same {count(len(overlap), 'row')} (first: {overlap[0]}). The parts must "
-                "not overlap: the scores would not be held out."
-            )
+    refuse_overlap(pairs, "fits and scores", "scores")
     return pairs
 
 

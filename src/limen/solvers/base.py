@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
-from limen.errors import InputError, UnsupportedError
+from limen.errors import InputError, UnsupportedError, count
 from limen.io.sources import Entries, Rows, Source
 from limen.objectives import Objective
 
@@ -198,6 +198,19 @@ def fold_rows(
     fold_of_group = np.empty(n_groups, np.int64)
     fold_of_group[order] = np.arange(n_groups) % min(number, n_groups)
     return [np.flatnonzero(fold_of_group[member] == k) for k in range(min(number, n_groups))]
+
+
+def refuse_overlap(
+    pairs: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]], doing: str, held_out: str
+) -> None:
+    """Raise `InputError` if the two parts of a pair, row numbers each, share a row."""
+    for one, other in pairs:
+        overlap = np.intersect1d(one, other)
+        if len(overlap):
+            raise InputError(
+                f"cv {doing} the same {count(len(overlap), 'row')} (first: {overlap[0]}). The parts must not "
+                f"overlap: the {held_out} would not be held out."
+            )
 
 
 EVERYTHING = ("separable", "linear-ratio", "quasi-convex", "counts")
