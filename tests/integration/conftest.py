@@ -1,10 +1,17 @@
-"""Files that a user would have, of shipped data."""
+"""Files that a user would have, of shipped data, and a browser."""
 
 import numpy as np
 import pytest
 
+from integration.report_page import browser
 from limen.data import spoken_tags
 from shell import write_csv
+
+
+@pytest.fixture(scope="module")
+def chrome():
+    with browser() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import limen
-from integration.report_page import browser, opened
+from integration.report_page import opened
 from limen.data import spoken_tags
 from limen.reporting import report
 
@@ -22,12 +22,6 @@ HOSTILE = (
     "&lt;b&gt; &amp;",
     "ünïcödé 鳥 🐦",
 )
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with browser() as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")

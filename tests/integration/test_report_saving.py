@@ -9,15 +9,9 @@ import numpy as np
 import pytest
 
 import limen
-from integration.report_page import browser, opened
+from integration.report_page import opened
 from limen.data import spoken_tags
 from limen.reporting import report
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with browser() as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,13 @@ import numpy as np
 import pytest
 
 import limen
-from integration.report_page import browser, opened
+from integration.report_page import opened
 from limen import metrics
 from limen.data import spoken_tags
 from limen.objectives import Objective
 from limen.reporting import report
 
 AVERAGES = ("micro", "macro", "weighted")
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with browser() as launched:
-        yield launched
 
 
 def drawn(n_items, n_labels, seed=0, dtype=np.float32):
