@@ -315,9 +315,14 @@ def test_evaluate_against_a_baseline_with_a_learning_curve(folder, data):
         ("tune", "scores.csv", "labels.csv", "-o", "t.json", "--report", "t.json"),
         ("evaluate", "scores.csv", "labels.csv", "0.5", "-o", "labels.csv"),
         ("report", "scores.csv", "labels.csv", "-o", "scores.csv"),
+        ("export", "sql", "t.json", "-o", "t.json"),
+        ("export", "duckdb", "t.json", "-o", "t.json"),
+        ("export", "birdnet", "t.json", "-o", "t.json"),
     ],
 )
-def test_no_output_replaces_an_input(folder, arguments):
+def test_no_output_replaces_an_input(data, folder, arguments):
+    if "export" in arguments:
+        limen.tune(*data[:2], labels=data[2], method="exact").save(folder / "t.json")
     before = {path: path.read_bytes() for path in folder.iterdir()}
     done = run(*arguments, cwd=folder, check=2)
     assert "would replace" in done.stderr

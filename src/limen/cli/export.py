@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import say
+from limen.cli.inputs import refuse_to_replace
 from limen.errors import count, examples
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def sql(
         text = case_sql(chosen, table=table, id=id_)
     else:
         text = long_sql(chosen, table=table, id=id_, label=label, score=score, only_given=not every_row)
-    _write(output, text)
+    _write(output, text, thresholds)
 
 
 @export.command()
@@ -90,7 +91,7 @@ def duckdb(thresholds: str, output: str | None, name: str, label: str, score: st
     from limen.exports.sql import duckdb_macros
     from limen.thresholds import Thresholds
 
-    _write(output, duckdb_macros(Thresholds.load(thresholds), name=name, label=label, score=score))
+    _write(output, duckdb_macros(Thresholds.load(thresholds), name=name, label=label, score=score), thresholds)
 
 
 @export.command()
@@ -108,6 +109,7 @@ def birdnet(thresholds: str, output: str, confidences: str | None, labels_file: 
     from limen.exports.birdnet import write_confidences, write_species_list
     from limen.thresholds import Thresholds
 
+    refuse_to_replace(output, confidences, inputs=(thresholds, labels_file))
     chosen = Thresholds.load(thresholds)
     written = write_species_list(chosen, output, labels_file=labels_file)
     say(f"wrote {output} ({written} species)")
@@ -170,9 +172,10 @@ def birdnet_filter(detections: str, thresholds: str, output: str, labels_file: s
         say(f"{done}, as they have no threshold: {examples(found.unknown)}")
 
 
-def _write(output: str | None, text: str) -> None:
+def _write(output: str | None, text: str, thresholds: str) -> None:
     from limen.io.writing import write_atomically
 
+    refuse_to_replace(output, inputs=(thresholds,))
     if output is None:
         click.echo(text, nl=False)
         return
