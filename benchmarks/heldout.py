@@ -20,8 +20,8 @@ import limen
 from audioset import SAYS
 from audioset import load as audioset
 from limen.decisions import count_decisions
-from limen.io.sources import as_source
 from limen.solvers import SurrogateGradient
+from limen.sources.door import as_source
 from report import Checks, markdown
 
 SETS = ("emotions", "birds", "cal500", "spoken_tags", "dcase2017", "dcase2019")

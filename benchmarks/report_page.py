@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 import audioset
 import limen
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 from limen.reporting import report
 from report import Checks, machine, markdown, say
 

@@ -24,7 +24,6 @@ import limen
 import rivals
 import torch_sgl
 from audioset import Data
-from limen.curves import Candidates
 from report import Checks, Timing, brief, interleaved, machine, markdown, say, seconds
 
 PACKAGES = ["limen", "numpy", "numba", "torch", "scikit-learn", "autoth", "optimal-classification-cutoffs"]
@@ -67,7 +66,7 @@ def exact_methods(run: Run) -> None:
             "numpy: apply fixed thresholds, count tp and pp by label (the unit)": lambda: audioset.count(data, at),
             "**limen exact, micro-F1**, from arrays to thresholds": lambda: tune(data),
             "- of this: curves, that is candidates and counting": lambda: limen.Curves.from_source(source),
-            "- - candidates, with the check for NaN": lambda: Candidates.from_source(source),
+            "- - candidates, with the check for NaN": lambda: source.candidates(),
             "- of this: Dinkelbach, and the result": lambda: limen.tune(curves, method="exact"),
             "limen exact, macro-F1": lambda: tune(data, average="macro"),
             "limen exact, micro-MCC": lambda: tune(data, metric="mcc"),

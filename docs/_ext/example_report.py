@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 import limen
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 
 NAME = "spoken-tags-report.html"
 

@@ -29,17 +29,6 @@ class Grid(NamedTuple):
     cuts: NDArray[Any]
 
 
-class Tallies(NamedTuple):
-    """What lies in the interval at or above each cut and below the next higher one.
-
-    ``beneath[j]`` is the highest known score strictly below cut ``j``.
-    """
-
-    tp: NDArray[Any]
-    fp: NDArray[Any]
-    beneath: NDArray[Any]
-
-
 class Points(NamedTuple):
     """Counts at or above each candidate."""
 
@@ -282,8 +271,11 @@ def counts_at(points, ascending, thresholds, out):
         out[1, k] = pp[low] if inside else 0
 
 
-def count_block(block: tuple[Any, ...], grid: Grid, tallies: Tallies) -> None:
-    """Add one block's known pairs to the tallies.
+def count_block(block: tuple[Any, ...], grid: Grid, tallies: tuple[NDArray[Any], ...]) -> None:
+    """Add one block's known pairs to the tallies: tp, fp and the highest score beneath, by candidate.
+
+    Each is of the interval at or above a cut and below the next higher one; ``beneath[j]`` is the highest known
+    score strictly below cut ``j``.
 
     Within a label, items are counted in their order, so the sums of weights do not depend on the
     number of processors.

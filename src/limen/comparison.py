@@ -15,11 +15,13 @@ from limen import objectives, solvers
 from limen.decisions import Counts, count_decisions
 from limen.display import Displayed, Shown
 from limen.errors import InputError, count
-from limen.intervals import Bootstrap, Interval, Part, as_groups, percentiles, unit_count
-from limen.io.sources import Source, as_source
+from limen.folds import as_groups, fold_rows, refuse_overlap, unit_count
+from limen.intervals import Bootstrap, Interval, Part, percentiles
 from limen.metrics import Metric
 from limen.objectives import Objective
-from limen.solvers.base import Problem, Solver, fold_rows, refuse_overlap
+from limen.solvers.base import Problem, Solver
+from limen.sources.blocks import Source
+from limen.sources.door import as_source
 from limen.tuning import solved
 
 METHODS: tuple[str, ...] = ("fixed:0.5", "shared", "sgl", "exact", "auto")

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, MergeError, count, examples
-from limen.io.arrays import working_dtype
-from limen.io.chunks import as_chunk_source
-from limen.io.sources import Entries, Rows, Source, as_source
+from limen.sources.blocks import Countable
+from limen.sources.candidates import Candidates
+from limen.sources.chunks import as_chunk_source
+from limen.sources.door import as_source
 
 Placement = Literal["midpoint", "score"]
 
@@ -48,90 +49,6 @@ def prevalence_factors(
     up = np.where(can, target * n_known / np.where(can, p, 1.0), 1.0)
     down = np.where(can, (1 - target) * n_known / np.where(can, q, 1.0), 1.0)
     return up, down
-
-
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """Distinct cuts of each label, falling, each label's first being +inf ("never").
-
-    Attributes
-    ----------
-    labels : tuple of n_labels str
-    dtype : dtype of the scores
-    offsets : int64 (n_labels + 1,)
-        The cuts of label ``k`` lie at ``offsets[k]:offsets[k + 1]``.
-    cuts : float32 or float64 (n_candidates,)
-    """
-
-    labels: tuple[str, ...]
-    dtype: np.dtype[Any]
-    offsets: NDArray[np.int64]
-    cuts: NDArray[Any]
-
-    @classmethod
-    def from_source(cls, source: Source) -> Candidates:
-        """Return the distinct scores of the positive items of each label: one pass over the data."""
-        label, scores = [], []
-        for block in source.blocks():
-            columns, values = _positive_scores(block)
-            label.append(columns)
-            scores.append(values)
-        return cls.distinct(source.labels, source.dtype, np.concatenate(label), np.concatenate(scores))
-
-    @classmethod
-    def shared(cls, labels: tuple[str, ...], dtype: np.dtype[Any], cuts: NDArray[Any]) -> Candidates:
-        """Return the same cuts for every label."""
-        label = np.repeat(np.arange(len(labels)), len(cuts))
-        return cls.distinct(labels, dtype, label, np.tile(cuts, len(labels)))
-
-    @classmethod
-    def distinct(
-        cls,
-        labels: tuple[str, ...],
-        dtype: np.dtype[Any],
-        label: NDArray[np.int64],
-        scores: NDArray[Any],
-    ) -> Candidates:
-        """Return the distinct ones of ``scores``, each a cut of the label with that number, and "never"."""
-        n_labels = len(labels)
-        label = np.concatenate([np.arange(n_labels), label])
-        # Adding 0 makes -0.0 the same number to the last bit.
-        scores = np.concatenate([np.full(n_labels, np.inf), scores]).astype(working_dtype(dtype)) + 0
-        # Two sorts cost less than one lexsort, above all the second: numpy's radix sort, of short integers.
-        order = np.argsort(-scores)
-        short = np.uint16 if n_labels <= 1 << 16 else np.int64
-        order = order[np.argsort(label[order].astype(short), kind="stable")]
-        label, scores = label[order], scores[order]
-        new = np.ones(len(label), bool)
-        new[1:] = (label[1:] != label[:-1]) | (scores[1:] != scores[:-1])
-        offsets = np.zeros(n_labels + 1, np.int64)
-        np.cumsum(np.bincount(label[new], minlength=n_labels), out=offsets[1:])
-        return cls(labels, dtype, offsets, scores[new])
-
-    def __or__(self, other: Candidates) -> Candidates:
-        """Return the union, label by label."""
-        if self.labels != other.labels or self.dtype != other.dtype:
-            raise MergeError(
-                f"these candidates are of different problems: {len(self.labels)} labels of {self.dtype} scores "
-                f"against {len(other.labels)} of {other.dtype}. Labels, their order and the dtype must agree."
-            )
-        label = [np.repeat(np.arange(len(c.labels)), np.diff(c.offsets)) for c in (self, other)]
-        return self.distinct(
-            self.labels, self.dtype, np.concatenate(label), np.concatenate([self.cuts, other.cuts])
-        )
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether labels, dtype and all cuts are the same."""
-        if not isinstance(other, Candidates):
-            return NotImplemented
-        return (
-            self.labels == other.labels
-            and self.dtype == other.dtype
-            and np.array_equal(self.offsets, other.offsets)
-            and np.array_equal(self.cuts, other.cuts)
-        )
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +90,7 @@ class Curves:
     n_known: NDArray[Any]
     n_items: int
     complete: bool = True
-    sources: tuple[Source, ...] = field(default=(), repr=False)
+    sources: tuple[Countable, ...] = field(default=(), repr=False)
 
     @classmethod
     def from_arrays(
@@ -241,32 +158,19 @@ class Curves:
         return cls.from_source(as_chunk_source(chunks, labels), candidates)
 
     @classmethod
-    def from_source(cls, source: Source, candidates: Candidates | None = None) -> Curves:
+    def from_source(cls, source: Countable, candidates: Candidates | None = None) -> Curves:
         """Return the curves of a source, at its own candidates or at the given ones."""
-        from limen import _kernels
-
-        complete, check = True, candidates is not None
+        complete = True
         if candidates is None:
-            candidates = Candidates.from_source(source)
+            candidates = source.candidates()
         elif candidates.labels != source.labels or candidates.dtype != source.dtype:
             raise InputError(
                 f"candidates are for {len(candidates.labels)} labels of {candidates.dtype} scores, the data have "
                 f"{len(source.labels)} of {source.dtype}. Labels, their order and the dtype must agree."
             )
         else:
-            complete = (candidates | Candidates.from_source(source)) == candidates
-        exact = np.float64 if source.weighted else np.int64
-        size = len(candidates.cuts)
-        tallies = _kernels.Tallies(
-            np.zeros(size, exact), np.zeros(size, exact), np.full(size, -np.inf, candidates.cuts.dtype)
-        )
-        grid = _kernels.Grid(candidates.offsets, candidates.cuts)
-        for block in source.blocks(check=check):
-            _kernels.count_block(block, grid, tallies)
-        _kernels.cumulate(candidates.offsets, tallies.tp)
-        _kernels.cumulate(candidates.offsets, tallies.fp)
-        _kernels.highest_below(candidates.offsets, tallies.beneath)
-        totals = source.totals()
+            complete = (candidates | source.candidates()) == candidates
+        tallies, totals = source.counts(candidates), source.totals()
         if source.weighted:
             label_of = np.repeat(np.arange(len(source.labels)), np.diff(candidates.offsets))
             np.minimum(tallies.tp, totals.positive[label_of], out=tallies.tp)
@@ -429,12 +333,3 @@ def _sum(parts: Sequence[Curves]) -> Curves:
         all(part.complete for part in parts),
         tuple(source for part in parts for source in part.sources) if all(part.sources for part in parts) else (),
     )
-
-
-def _positive_scores(block: Rows | Entries) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return label numbers and scores of the positive pairs of a block."""
-    if isinstance(block, Rows):
-        pair = np.flatnonzero(block.truth == 1)
-        return pair % block.truth.shape[1], block.scores.ravel()[pair]
-    positive = block.truth == 1
-    return block.label[positive], block.scores[positive]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from limen.curves import at_or_above
 from limen.errors import InputError
-from limen.io.sources import Entries, Rows, Source
+from limen.sources.blocks import Entries, Rows, Source
 
 THRESHOLD_RULE = ">="
 

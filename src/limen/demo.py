@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.comparison import Comparison, compare
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 from limen.errors import FileError, LimenError
 from limen.reporting import report
 from limen.thresholds import Thresholds

@@ -12,9 +12,11 @@ from limen import metrics, objectives
 from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions
 from limen.display import Displayed, Shown
 from limen.errors import InputError, count
-from limen.intervals import Bootstrap, Interval, Part, as_groups, percentiles
-from limen.io.sources import Source, as_source
+from limen.folds import as_groups
+from limen.intervals import Bootstrap, Interval, Part, percentiles
 from limen.metrics import Metric
+from limen.sources.blocks import Source
+from limen.sources.door import as_source
 from limen.thresholds import Thresholds
 from limen.tuning import apply_thresholds
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.decisions import count_decisions, decide_rows
-from limen.errors import InputError
-from limen.io.sources import Rows, Source
+from limen.folds import unit_count
 from limen.objectives import Objective
+from limen.sources.blocks import Rows, Source
 
 SAMPLES = 1000
 LARGE = 1 << 21
@@ -176,35 +176,3 @@ def percentiles(resampled: NDArray[np.float64], value: Any) -> tuple[Any, Any]:
     low, high = np.percentile(resampled - resampled.mean(axis=0) + value, [2.5, 97.5], axis=0)
     lowest, highest = np.minimum(resampled.min(axis=0), value), np.maximum(resampled.max(axis=0), value)
     return np.clip(low, lowest, value), np.clip(high, value, highest)
-
-
-def unit_count(n_items: int, groups: NDArray[np.int64] | None) -> int:
-    """Return how many things can be drawn or dealt: the items, or the groups that stay together."""
-    return n_items if groups is None else int(groups.max()) + 1
-
-
-def as_groups(groups: Any, n_items: int) -> NDArray[np.int64] | None:
-    """Return a number from 0 for the group of each item (n_items,), or None.
-
-    Raises
-    ------
-    InputError
-        If there is not one group for each item, or only one group in all.
-    """
-    if groups is None:
-        return None
-    groups = np.asarray(groups)
-    if groups.shape != (n_items,):
-        raise InputError(
-            f"groups has shape {groups.shape}. It must be ({n_items},): the group of each item, such as its "
-            "recording."
-        )
-    try:
-        names, number = np.unique(groups, return_inverse=True)
-    except TypeError as error:
-        raise InputError(
-            f"groups mixes kinds of names: {error}. Make all of them text, or all numbers."
-        ) from error
-    if len(names) < 2:
-        raise InputError("groups has one group. At least two are needed to tell how results vary.")
-    return np.asarray(number, np.int64)

@@ -11,11 +11,12 @@ import numpy as np
 from limen import objectives, solvers
 from limen.display import Displayed, Shown
 from limen.errors import InputError, count
-from limen.intervals import Interval, Part, as_groups, measure, unit_count
-from limen.io.sources import as_source
+from limen.folds import as_groups, fold_rows, unit_count
+from limen.intervals import Interval, Part, measure
 from limen.metrics import Metric
 from limen.objectives import Objective
-from limen.solvers.base import Problem, Solver, fold_rows
+from limen.solvers.base import Problem, Solver
+from limen.sources.door import as_source
 from limen.tuning import solved
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)

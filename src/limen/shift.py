@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.errors import InputError, LimenWarning, count, examples
-from limen.io.arrays import CSR, as_scores, check_finite, check_finite_entries
-from limen.io.frames import frame_to_array, is_frame
-from limen.io.sources import DenseSource, SparseSource, as_source
+from limen.scales import logit, sigmoid
 from limen.solvers.calibrated import Calibration
 from limen.solvers.fine import FineCurves
-from limen.solvers.tables import logit, sigmoid
+from limen.sources.arrays import CSR, as_scores, check_finite, check_finite_entries
+from limen.sources.dense import DenseSource
+from limen.sources.door import as_source
+from limen.sources.frames import frame_to_array, is_frame
+from limen.sources.sparse import SparseSource
 
 
 def estimate_prevalence(

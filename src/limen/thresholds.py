@@ -17,13 +17,13 @@ from limen import metrics, objectives
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide_entries, decide_rows
 from limen.display import Displayed, Shown
 from limen.errors import InputError, UnreadableError, count, examples
+from limen.files.writing import write_atomically
 from limen.intervals import Interval
-from limen.io.arrays import CSR, as_scores, check_finite, check_finite_entries, is_csr
-from limen.io.frames import frame_to_array, is_frame
-from limen.io.sources import Entries
-from limen.io.writing import write_atomically
 from limen.objectives import Average, Objective
-from limen.solvers.base import Status
+from limen.solvers.solution import Status
+from limen.sources.arrays import CSR, as_scores, check_finite, check_finite_entries, is_csr
+from limen.sources.blocks import Entries
+from limen.sources.frames import frame_to_array, is_frame
 
 SCHEMA = "https://limen.dev/schema/thresholds"
 SCHEMA_VERSION = 1

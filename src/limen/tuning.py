@@ -16,11 +16,14 @@ from limen.curves import Curves, Placement, prevalence_factors
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, count_decisions
 from limen.display import Displayed, Shown, svg_curve
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
-from limen.intervals import Interval, Part, as_groups, measure
-from limen.io.sources import Source, as_source
+from limen.folds import as_groups
+from limen.intervals import Interval, Part, measure
 from limen.metrics import Metric
-from limen.solvers.base import Problem, Progress, Solution, Solver
+from limen.solvers.base import Problem, Progress, Solver
 from limen.solvers.frontier import Walk
+from limen.solvers.solution import Solution
+from limen.sources.blocks import Source
+from limen.sources.door import as_source
 from limen.thresholds import Thresholds, now
 
 
@@ -268,7 +271,7 @@ class Frontier(Displayed):
         if not -len(self) <= point < len(self):
             raise InputError(f"point {point} is not on the frontier, which has {len(self)} points.")
         point = range(len(self))[point]
-        problem = Problem(objectives.objective(metric, "micro"), self.curves.sources, self.curves)
+        problem = Problem(objectives.objective(metric, "micro"), (), self.curves)
         solution = Solution(index=self.walk.index(self.curves, point))
         return make_thresholds(problem, solution, f"frontier point {point}", placement)
 
@@ -387,7 +390,7 @@ def _data(
     if isinstance(y_true, Curves):
         if y_score is not None or labels is not None or sample_weight is not None or mask is not None:
             raise InputError("curves hold scores, labels and weights already. Give them alone.")
-        return y_true.sources, y_true
+        return tuple(source for source in y_true.sources if isinstance(source, Source)), y_true
     if y_score is None:
         raise InputError("y_score is missing. Give labels and scores, or curves alone.")
     return (as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask),), None

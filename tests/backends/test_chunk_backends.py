@@ -13,7 +13,8 @@ from scipy import sparse
 import limen
 from limen.curves import Curves
 from limen.errors import InputError, MergeError, UnsupportedError
-from limen.io import sources
+from limen.sources import blocks
+from limen.sources.door import as_source
 from strategies import PATIENT, Data, data, problems, random_data, smooth_data, tuned
 
 SEEDS = range(12)
@@ -101,8 +102,8 @@ def test_dense_data_is_read_in_blocks(monkeypatch):
     whole = curves_of(problem)
     scattered = sparse.csr_array(problem.y_score.astype(float))
     sparse_whole = Curves.from_arrays(problem.y_true, scattered)
-    monkeypatch.setattr(sources, "BLOCK_ELEMENTS", 4)
-    assert len(list(sources.as_source(*problem[:2]).blocks())) == 5
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 4)
+    assert len(list(as_source(*problem[:2]).blocks())) == 5
     assert_same_bits(curves_of(problem), whole)
     assert_same_bits(Curves.from_arrays(problem.y_true, scattered), sparse_whole)
     bad = problem.y_score.copy()

@@ -12,7 +12,7 @@ from scipy import sparse
 import limen
 from limen.curves import Curves
 from limen.errors import InputError
-from limen.io.arrays import CSR
+from limen.sources.arrays import CSR
 from oracle import naive
 from strategies import AVERAGES, Data, exactly, random_data, tuned
 

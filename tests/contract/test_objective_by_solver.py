@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import limen
-import limen.data
+import limen.datasets
 from limen import solvers
 from limen.curves import Curves
 from limen.errors import InputError, UnsupportedError
@@ -221,7 +221,7 @@ def test_foreign_candidates_prove_nothing():
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("metric", ["f1", "mcc", "g_mean"])
 def test_no_vector_of_thresholds_beats_the_exact_one_on_real_scores(metric, average):
-    y_true, y_score, labels = limen.data.spoken_tags()
+    y_true, y_score, labels = limen.datasets.spoken_tags()
     problem = data(y_true[:400], y_score[:400])
     exact = tuned(problem, metric=metric, average=average, labels=labels)
     for method, variants in SOLVERS.items():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from integration.report_page import browser
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 from shell import write_csv
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import limen
-from limen.io.files import read_table
+from limen.files.reading import read_table
 from limen.metrics import get
 from limen.solvers import SurrogateGradient, choose
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import limen
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 from limen.decisions import count_decisions
 from limen.errors import FileError, InputError, UnsupportedError
 from limen.objectives import objective

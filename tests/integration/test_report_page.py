@@ -7,7 +7,7 @@ import pytest
 
 import limen
 from integration.report_page import opened
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 from limen.reporting import report
 
 HOSTILE = (

@@ -8,7 +8,7 @@ import pytest
 import limen
 from integration.report_page import opened
 from limen import metrics
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 from limen.objectives import Objective
 from limen.reporting import report
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import limen
 from limen import Curves
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 from limen.errors import InputError, MergeError, UnsupportedError
 from strategies import PATIENT, problems, smooth_data
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import limen
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 from limen.errors import InputError, UnsupportedError
 from strategies import grid, smooth_data, tuned
 

@@ -12,8 +12,8 @@ import pytest
 from limen import metrics
 from limen.decisions import count_decisions
 from limen.errors import InputError, UnsupportedError
-from limen.io.sources import as_source
 from limen.objectives import objective
+from limen.sources.door import as_source
 from strategies import random_data
 
 torch = pytest.importorskip("torch", reason="torch is not installed")

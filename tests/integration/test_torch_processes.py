@@ -9,7 +9,7 @@ import pytest
 
 import limen
 from limen import Curves
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 from strategies import smooth_data
 
 torch = pytest.importorskip("torch", reason="torch is not installed")

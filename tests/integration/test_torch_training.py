@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import limen
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 from limen.errors import InputError, UnsupportedError
 from limen.solvers import SurrogateGradient
 from strategies import data, random_data, smooth_data, tuned

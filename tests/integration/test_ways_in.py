@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import limen
-from limen.data import spoken_tags
-from limen.io.files import join, read_table
+from limen.datasets import spoken_tags
+from limen.files.reading import join, read_table
 
 pandas, polars, arrow = (pytest.importorskip(name) for name in ("pandas", "polars", "pyarrow"))
 scipy_sparse, torch, h5py = (pytest.importorskip(name) for name in ("scipy.sparse", "torch", "h5py"))

@@ -11,9 +11,9 @@ from scipy.stats import norm
 
 import limen
 from limen.intervals import Bootstrap, Part, percentiles
-from limen.io.sources import as_source
 from limen.metrics import get
 from limen.objectives import objective
+from limen.sources.door import as_source
 from strategies import data, tuned
 
 PREVALENCE = np.array([0.3, 0.2, 0.1, 0.15])

@@ -13,8 +13,9 @@ import pytest
 
 import limen
 from limen import _kernels, curves, decisions, metrics
-from limen.curves import Candidates, Curves
+from limen.curves import Curves
 from limen.solvers import SurrogateGradient, exact
+from limen.sources.candidates import Candidates
 from oracle import naive
 from strategies import data, exactly, random_data, recounted, smooth_data, tuned
 

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from limen.errors import InputError
-from limen.io.arrays import CSR, as_scores, as_truth, as_weight, check_finite, is_csr, truth_codes, working_dtype
+from limen.sources.arrays import (
+    CSR,
+    as_scores,
+    as_truth,
+    as_weight,
+    check_finite,
+    is_csr,
+    truth_codes,
+    working_dtype,
+)
 
 
 def refused(function, *args):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from limen.errors import InputError
-from limen.io.sources import as_source
 from limen.objectives import objective
+from limen.scales import Logit, Probability
 from limen.solvers.ascent import Adam, starting_point
 from limen.solvers.base import Problem
-from limen.solvers.tables import Logit, Probability
+from limen.sources.door import as_source
 from strategies import smooth_data, tuned
 
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 
 import limen
 from limen.curves import Curves
-from limen.io.sources import as_source
 from limen.objectives import objective
 from limen.solvers import Auto, Bagged, Problem
 from limen.solvers.auto import OWN, SHARES
 from limen.solvers.fine import FineCurves
+from limen.sources.door import as_source
 from limen.thresholds import Thresholds
 from strategies import AVERAGES, METRICS, PATIENT, Data, data, problems, random_data, tuned
 

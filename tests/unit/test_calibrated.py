@@ -7,11 +7,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import limen
-from limen.io.sources import as_source
 from limen.objectives import objective
 from limen.solvers import Calibrated
 from limen.solvers.calibrated import Calibration
 from limen.solvers.fine import FineCurves
+from limen.sources.door import as_source
 from strategies import Data, data, tuned
 
 

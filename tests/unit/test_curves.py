@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from limen.curves import Candidates, Curves, at_or_above, halfway
+from limen.curves import Curves, at_or_above, halfway
 from limen.errors import InputError, MergeError
-from limen.io.sources import as_source
+from limen.sources.candidates import Candidates
+from limen.sources.door import as_source
 
 Y_TRUE = [[0, 1], [1, 0], [0, 0], [1, 0]]
 Y_SCORE = [[0.9, 0.5], [0.8, 0.5], [0.3, 0.25], [0.25, 0.125]]

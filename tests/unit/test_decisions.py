@@ -8,8 +8,9 @@ from scipy import sparse
 
 from limen.decisions import check_rule, count_decisions, decide_entries, decide_rows
 from limen.errors import InputError
-from limen.io.chunks import as_chunk_source
-from limen.io.sources import Entries, as_source
+from limen.sources.blocks import Entries
+from limen.sources.chunks import as_chunk_source
+from limen.sources.door import as_source
 from strategies import random_data, recounted
 
 NONE = np.full(4, -np.inf)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from limen.data import spoken_tags
+from limen.datasets import spoken_tags
 
 
 def test_spoken_tags_are_whole():

@@ -31,7 +31,7 @@ def test_a_missing_package_is_named_with_the_extra_that_installs_it(leaf, packag
 
 def test_hdf5_files_need_h5py(tmp_path):
     (tmp_path / "x.h5").write_bytes(b"anything")
-    read = f"from limen.io.files import read_table; read_table({str(tmp_path / 'x.h5')!r}, kind='scores')"
+    read = f"from limen.files.reading import read_table; read_table({str(tmp_path / 'x.h5')!r}, kind='scores')"
     script = f"import sys; sys.modules['h5py'] = None; {read}"
     message = 'reading x.h5 needs h5py, which is not installed: pip install "limen[hdf5]"'
     assert python(script).stderr.splitlines()[-1] == f"limen.errors.MissingDependencyError: {message}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from limen.curves import Candidates, Curves
-from limen.io.sources import as_source
+from limen.curves import Curves
 from limen.solvers.fine import GRID, MARGIN, FineCurves
+from limen.sources.door import as_source
 from strategies import random_data, smooth_data
 
 
@@ -60,7 +60,7 @@ def test_candidates_are_the_positive_scores_and_a_grid(seed):
     """So no exact cut is lost, and labels with few positives have cuts to choose from."""
     problem = random_data(seed, most_items=30)
     (fine,) = fine_of(problem)
-    own = Candidates.from_source(as_source(*problem[:2], sample_weight=problem.sample_weight))
+    own = as_source(*problem[:2], sample_weight=problem.sample_weight).candidates()
     assert own | fine.curves.candidates == fine.curves.candidates
     for k in range(fine.n_labels):
         of_label = fine.curves.candidates.cuts[slice(*fine.curves.offsets[k : k + 2])]

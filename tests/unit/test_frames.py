@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from limen.errors import InputError
-from limen.io.frames import frame_to_array, is_frame
+from limen.sources.frames import frame_to_array, is_frame
 
 pandas = pytest.importorskip("pandas")
 polars = pytest.importorskip("polars")

@@ -11,11 +11,12 @@ import pytest
 import limen
 from limen import intervals
 from limen.errors import InputError
-from limen.intervals import SAMPLES, Bootstrap, Interval, Part, as_groups, measure, percentiles
-from limen.io.chunks import as_chunk_source
-from limen.io.sources import as_source
+from limen.folds import as_groups
+from limen.intervals import SAMPLES, Bootstrap, Interval, Part, measure, percentiles
 from limen.objectives import objective
 from limen.solvers import Solution
+from limen.sources.chunks import as_chunk_source
+from limen.sources.door import as_source
 from strategies import AVERAGES, Data, data, random_data, smooth_data, tuned
 
 CUTS = np.array([0.3, 0.5, 0.6])
@@ -168,7 +169,7 @@ class TestValues:
         bootstrap = Bootstrap.over(50, None, 0, samples=10)
         part = Part(as_source(*problem[:2]), np.arange(50), CUTS, ">=")
         whole = bootstrap.values([part], goal)
-        monkeypatch.setattr("limen.io.sources.BLOCK_ELEMENTS", 24)
+        monkeypatch.setattr("limen.sources.blocks.BLOCK_ELEMENTS", 24)
         np.testing.assert_allclose(bootstrap.values([part], goal), whole, rtol=1e-6)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from limen import _kernels
 from limen._kernels import Points
+from limen.sources.blocks import Tallies
 
 
 def points(*labels):
@@ -85,7 +86,7 @@ def test_any_number_of_processors_counts_alike(monkeypatch, n_items, stored):
     def counted(processors):
         name = "process_cpu_count" if hasattr(_kernels.os, "process_cpu_count") else "cpu_count"
         monkeypatch.setattr(_kernels.os, name, lambda: processors)
-        tallies = _kernels.Tallies(np.zeros(15), np.zeros(15), np.full(15, -np.inf))
+        tallies = Tallies(np.zeros(15), np.zeros(15), np.full(15, -np.inf))
         _kernels.count_block(
             entries if stored else (scores, truth, weight), grid._replace(offsets=grid.offsets[:6]), tallies
         )
@@ -121,7 +122,7 @@ RUNS_AND_TILES = [(1, 17), (255, 33), (511, 16), (512, 15), (513, 1), (513, 32),
 
 def empty(grid, weight):
     counts = np.zeros((2, len(grid.cuts)), weight.dtype)
-    return _kernels.Tallies(*counts, np.full(len(grid.cuts), -np.inf, grid.cuts.dtype))
+    return Tallies(*counts, np.full(len(grid.cuts), -np.inf, grid.cuts.dtype))
 
 
 def compared_with_every_cut(block, grid):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import limen
-from limen.io.sources import as_source
 from limen.metrics import Cost
 from limen.objectives import objective
 from limen.solvers import Bagged, Calibrated, Shrunk, Smoothed
 from limen.solvers.fine import MARGIN, FineCurves, Points
 from limen.solvers.regularised import LogOddsSolver, one_cut, weighted_quantile
+from limen.sources.door import as_source
 from strategies import data, random_data, smooth_data, tuned
 
 EXPECTED_F1 = objective("f1", "macro")

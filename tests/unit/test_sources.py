@@ -7,8 +7,11 @@ import pytest
 from scipy import sparse
 
 from limen.errors import InputError
-from limen.io.arrays import CSR
-from limen.io.sources import DenseSource, Entries, Rows, SparseSource, as_source, flatten
+from limen.sources.arrays import CSR
+from limen.sources.blocks import Entries, Rows, flatten
+from limen.sources.dense import DenseSource
+from limen.sources.door import as_source
+from limen.sources.sparse import SparseSource
 
 Y_TRUE = np.array([[1.0, 0.0], [np.nan, 1.0], [0.0, np.nan]])
 Y_SCORE = np.array([[0.5, 0.25], [0.75, 0.5], [0.125, 0.0]])

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from limen.errors import InputError
-from limen.io.sources import as_source
 from limen.objectives import objective
+from limen.scales import Probability
 from limen.solvers.base import Problem
+from limen.solvers.bins import Bins
 from limen.solvers.surrogate import SURROGATES, SurrogateGradient
-from limen.solvers.tables import Probability, Table
+from limen.sources.door import as_source
 from oracle import naive
 from strategies import exactly, random_data, recounted, smooth_data, tuned
 
@@ -33,7 +34,7 @@ def problem_of(problem, metric="f1", average="micro"):
 
 
 def table_of(problem):
-    return Table.of(problem_of(problem), Probability(False), bins=len(problem.y_true))
+    return Bins.of(problem_of(problem), Probability(False), bins=len(problem.y_true))
 
 
 def gradient(problem, thresholds, slope, of=None, **options):

@@ -1,179 +1,152 @@
-"""Scales on which learners work, and the tables they look at."""
+"""Joining scores and labels: by name and id where there are any, and a clear refusal where not."""
 
 from __future__ import annotations
 
-import math
+import itertools
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from hypothesis import given
+from hypothesis import strategies as st
 
 from limen.errors import InputError
-from limen.io.sources import as_source
-from limen.objectives import objective
-from limen.solvers.base import Problem
-from limen.solvers.tables import Logit, Probability, Rank, Table, scale_of
-from strategies import random_data, recounted, smooth_data
+from limen.sources.arrays import CSR
+from limen.sources.tables import Table, csr_from_codes, join
 
 
-def problem_of(problem):
-    return Problem(objective(), (as_source(problem.y_true, problem.y_score, sample_weight=problem.sample_weight),))
-
-
-def scores_in(low, high):
-    rng = np.random.default_rng(0)
-    problem = smooth_data(0)
-    return problem._replace(y_score=rng.uniform(low, high, problem.y_score.shape))
-
-
-def test_scores_within_0_and_1_are_probabilities():
-    for space, kind in (("probability", Probability), ("logit", Logit)):
-        assert scale_of(space, problem_of(scores_in(0, 1))) == kind(False)
-        assert scale_of(space, problem_of(scores_in(0, 1.1))) == kind(True)
-        assert scale_of(space, problem_of(scores_in(-0.1, 1))) == kind(True)
-
-
-def test_an_unknown_space():
-    with pytest.raises(InputError, match=r"space='odds' is unknown\. Use 'probability', 'logit' or 'rank'\."):
-        scale_of("odds", problem_of(smooth_data(0)))
-
-
-@pytest.mark.parametrize("space", ["probability", "logit", "rank"])
-@pytest.mark.parametrize("limits", [(0.01, 0.99), (-6, 6)])
-def test_scales_are_increasing_and_lead_back(space, limits):
-    problem = scores_in(*limits)
-    scale = scale_of(space, problem_of(problem))
-    for k in range(3):
-        scores = np.sort(problem.y_score[:, k])
-        forward = scale.forward(scores, np.full(len(scores), k))
-        assert (np.diff(forward) > 0).all()
-        for score, x in zip(scores, forward, strict=True):
-            assert scale.back(np.full(3, x))[k] == pytest.approx(score, rel=1e-9)
-
-
-def test_probabilities_of_logits():
-    scale = Probability(True)
-    assert scale.forward(np.array([0.0, math.log(3), -40.0]), np.zeros(3, int)) == pytest.approx(
-        [0.5, 0.75, 0], abs=1e-15
+def table(values, ids=None, labels=None, layout="wide", source="file"):
+    return Table(
+        values if isinstance(values, CSR) else np.asarray(values),
+        source,
+        layout,
+        None if ids is None else tuple(ids),
+        None if labels is None else tuple(labels),
     )
-    assert scale.back(np.array([0.5, 0.75, 1.5, -0.5])).tolist() == [
-        0,
-        pytest.approx(math.log(3)),
-        np.inf,
-        -np.inf,
-    ]
-    plain = Probability(False)
-    assert plain.back(np.array([-0.5, 2.0])).tolist() == [-0.5, 2.0]
 
 
-def test_logits_of_probabilities_stay_finite():
-    x = Logit(False).forward(np.array([0.0, 0.5, 1.0]), np.zeros(3, int))
-    assert np.isfinite(x).all()
-    assert x[1] == 0
-    assert x[0] < -15 < 15 < x[2]
+def scores(values, ids=None, labels=None, layout="wide"):
+    return table(values, ids, labels, layout, "s.csv")
 
 
-def test_ranks_by_hand():
-    """Mean ranks of ties, each label by itself; beyond the highest: never."""
-    problem = problem_of(smooth_data(0)._replace(
-        y_true=np.array([[1, 1], [0, 0], [0, np.nan], [1, 0]]),
-        y_score=np.array([[0.2, 5.0], [0.2, 7.0], [0.9, 6.0], [0.4, 9.0]]),
-    ))  # fmt: skip
-    rank = scale_of("rank", problem)
-    assert rank.offsets.tolist() == [0, 3, 6]
-    assert rank.scores.tolist() == [0.2, 0.4, 0.9, 5, 7, 9]
-    assert rank.ranks == pytest.approx([0.25, 0.625, 0.875, 1 / 6, 0.5, 5 / 6])
-    found = rank.forward(np.array([0.3, 6.0, 0.2]), np.array([0, 1, 0]))
-    assert found == pytest.approx([(0.25 + 0.625) / 2, 1 / 3, 0.25])
-    assert rank.back(np.array([0.9, 0.5])).tolist() == [np.inf, 7]
-    assert rank.back(np.array([0.0, 0.0])).tolist() == [0.2, 5]
+def truth(values, ids=None, labels=None, layout="wide"):
+    return table(values, ids, labels, layout, "l.csv")
 
 
-@pytest.mark.parametrize("seed", range(15))
-def test_a_table_of_items_counts_as_the_oracle_does(seed):
-    problem = random_data(seed, dtype="f8", n_labels=2)
-    table = Table.of(problem_of(problem), Probability(False), bins=len(problem.y_true))
-    p, n = table.sums(np.ones(len(table.x)))
-    for thresholds in ([0.25, 0.0], [0.5, np.nextafter(0.5, 1)], [2.0, -9.0], [100.0, 1.0]):
-        expected = recounted(problem, thresholds)
-        tp, pp = table.counts(np.array(thresholds))
-        assert [tuple(label) for label in zip(tp, pp, p, n, strict=True)] == expected
+def as_csr(dense):
+    dense = np.asarray(dense)
+    codes = np.flatnonzero(dense)
+    return csr_from_codes(codes, dense.ravel()[codes], dense.shape)
 
 
-def test_binned_tables_keep_weights_and_means():
-    """No mass is lost, and each label's mean score of positives and of all stays what it was."""
-    problem = smooth_data(0, n_items=500)
-    problem = problem._replace(sample_weight=np.random.default_rng(0).integers(1, 9, 500) / 4)
-    items = Table.of(problem_of(problem), Probability(False), bins=500)
-    binned = Table.of(problem_of(problem), Probability(False), bins=16)
-    assert np.diff(items.offsets).tolist() == [500] * 3
-    assert (np.diff(binned.offsets) <= 32).all()
-    for factor in (lambda table: np.ones(len(table.x)), lambda table: table.x):
-        np.testing.assert_allclose(binned.sums(factor(binned)), items.sums(factor(items)), rtol=1e-12)
-    for threshold in (0.2, 0.5, 0.8):
-        counts, expected = (table.counts(np.full(3, threshold)) for table in (binned, items))
-        np.testing.assert_allclose(counts, expected, atol=80)
+def as_dense(csr):
+    dense = np.zeros(csr.shape, csr.data.dtype)
+    dense[csr.row_of_entries(), csr.indices] = csr.data
+    return dense
 
 
-def test_a_bin_edge_belongs_to_the_last_bin():
-    """The highest score lies on the upper edge of the last bin; equal scores make one bin."""
-    problem = smooth_data(0)._replace(
-        y_true=np.array([[1, 0]] * 5),
-        y_score=np.array([[0.0, 0.5], [0.25, 0.5], [0.5, 0.5], [0.75, 0.5], [1.0, 0.5]]),
-    )
-    table = Table.of(problem_of(problem), Probability(False), bins=2)
-    assert np.diff(table.offsets).tolist() == [2, 1]
-    assert table.x.tolist() == [0.125, 0.75, 0.5]
-    assert table.weight.tolist() == [2, 3, 5]
-    assert table.positive.tolist() == [2, 3, 0]
+def refused(y_score, y_true):
+    with pytest.raises(InputError) as caught:
+        join(y_score, y_true)
+    return str(caught.value)
 
 
-@pytest.mark.parametrize("space", ["probability", "logit", "rank"])
-def test_unknown_labels_and_missing_scores_do_not_move_bins(space):
-    """Whatever the scores of unknown pairs; and entries, of which the unknown ones are left out, bin alike."""
-    problem = smooth_data(0, n_items=300)
-    unknown = np.random.default_rng(0).random(problem.y_true.shape) < 0.3
-    unknown[:, 2] = True
-    y_true = np.where(unknown, np.nan, problem.y_true)
-    weight = np.random.default_rng(1).integers(0, 9, 300) / 4
-    tables = []
-    for score in (0.0, 0.5, 1.0):
-        y_score = np.where(unknown, score, problem.y_score)
-        of = problem_of(problem._replace(y_true=y_true, y_score=y_score, sample_weight=weight))
-        tables.append(Table.of(of, scale_of(space, of), bins=16))
-    stored = csr_array(np.where(unknown, 0, problem.y_score))
-    of = Problem(objective(), (as_source(y_true, stored, sample_weight=weight),))
-    tables.append(Table.of(of, scale_of(space, of), bins=16))
-    for table in tables:
-        assert np.diff(table.offsets)[:2].min() > 16
-        assert np.diff(table.offsets)[2] == 0
-        for name in ("offsets", "x", "positive", "weight", "totals"):
-            np.testing.assert_array_equal(getattr(table, name), getattr(tables[0], name))
+class TestByName:
+    def test_labels_take_the_order_of_the_scores(self):
+        y_score = np.arange(6.0).reshape(3, 2)
+        y_true = np.array([[1, 0], [0, 1], [np.nan, 1]])
+        joined = join(scores(y_score, "abc", "xy"), truth(y_true, "cab", "yx"))
+        assert joined.y_score is y_score
+        assert (joined.ids, joined.labels) == (("a", "b", "c"), ("x", "y"))
+        np.testing.assert_array_equal(joined.y_true, [[1, 0], [1, np.nan], [0, 1]])
+        np.testing.assert_array_equal(y_true, [[1, 0], [0, 1], [np.nan, 1]])
+
+    def test_nothing_is_copied_if_nothing_moves(self):
+        y_true = np.eye(2)
+        assert join(scores(np.ones((2, 2)), "ab", "xy"), truth(y_true, "ab", "xy")).y_true is y_true
+
+    def test_tags_leave_out_labels_that_nobody_has(self):
+        joined = join(scores(np.ones((2, 3)), "ab", "xyz"), truth(np.array([[True], [False]]), "ba", "y", "tags"))
+        assert joined.y_true.dtype == np.bool_
+        np.testing.assert_array_equal(joined.y_true, [[0, 0, 0], [0, 1, 0]])
+
+    def test_tags_that_nobody_has_at_all(self):
+        joined = join(scores(np.ones((2, 3)), "ab", "xyz"), truth(np.zeros((2, 0), bool), "ba", "", "tags"))
+        np.testing.assert_array_equal(joined.y_true, np.zeros((2, 3), bool))
+
+    @given(st.integers(0, 2**12 - 1), st.permutations(range(4)), st.permutations(range(3)))
+    def test_sparse_labels_like_dense_ones(self, bits, rows, columns):
+        dense = np.array([bits >> k & 1 for k in range(12)], dtype=np.uint8).reshape(4, 3)
+        ids, labels = [f"i{row}" for row in rows], [f"l{column}" for column in columns]
+        left = scores(np.ones((4, 4)), ["i0", "i1", "i2", "i3"], ["l2", "l0", "new", "l1"])
+        expected = join(left, truth(dense, ids, labels, "tags")).y_true
+        found = join(left, truth(as_csr(dense), ids, labels, "tags")).y_true
+        assert isinstance(found, CSR)
+        assert all(np.all(np.diff(found.indices[a:b]) > 0) for a, b in itertools.pairwise(found.indptr))
+        np.testing.assert_array_equal(as_dense(found), expected)
 
 
-def test_bins_of_scores_that_hardly_differ():
-    """So near that the number of bins a unit would overflow: one bin."""
-    problem = smooth_data(0)._replace(y_true=np.array([[1.0], [0], [0], [0]]), sample_weight=None)
-    for scores in ([0.0, 5e-324, 0.0, 1e-310], [0.0, 1e-300, 1e-310, 1e-301]):
-        table = Table.of(problem_of(problem._replace(y_score=np.array([scores]).T)), Probability(False), bins=2)
-        assert (table.weight.tolist(), table.positive.tolist()) == ([3, 1], [0, 1])
-        assert table.x == pytest.approx([np.mean(scores[1:]), 0], rel=1e-12, abs=0)
+class TestByPosition:
+    def test_matrices_without_names(self):
+        joined = join(scores(np.ones((2, 2)), layout="matrix"), truth(np.eye(2), layout="matrix"))
+        assert (joined.ids, joined.labels) == (None, None)
+        np.testing.assert_array_equal(joined.y_true, np.eye(2))
+
+    @pytest.mark.parametrize("named", ["scores", "labels"])
+    @pytest.mark.parametrize("layout", ["wide", "matrix"])
+    def test_names_come_from_the_side_that_has_them(self, named, layout):
+        left = scores(np.ones((2, 2)), labels="xy" if named == "scores" else None, layout=layout)
+        right = truth(np.eye(2), labels="xy" if named == "labels" else None, layout=layout)
+        assert join(left, right).labels == ("x", "y")
+
+    @pytest.mark.parametrize("layout", ["long", "tags"])
+    def test_never_where_columns_have_no_order(self, layout):
+        named = truth(np.eye(2), "ab", "xy", layout)
+        message = refused(scores(np.ones((2, 2)), "ab", layout="matrix"), named)
+        assert "s.csv has no label names, and the labels in l.csv have no order of columns" in message
+        other = scores(np.ones((2, 2)), "ab", "xy", "long")
+        assert "l.csv has no label names" in refused(other, truth(np.eye(2), "ab", layout="matrix"))
+
+    def test_sizes(self):
+        message = refused(scores(np.ones((2, 3)), layout="matrix"), truth(np.eye(2), layout="matrix"))
+        assert "s.csv has 3 labels and l.csv 2, and l.csv does not name them" in message
+        message = refused(scores(np.ones((3, 2)), layout="matrix"), truth(np.eye(2), layout="matrix"))
+        assert "s.csv has 3 items and l.csv 2 items. Neither has ids" in message
 
 
-def test_ranks_of_a_matrix():
-    problem = problem_of(smooth_data(0))
-    scores = smooth_data(1).y_score
-    rank = scale_of("rank", problem)
-    flat = rank.forward(scores.ravel(), np.tile(np.arange(3), len(scores)))
-    np.testing.assert_array_equal(rank.forward(scores, np.arange(3)), flat.reshape(scores.shape))
+class TestRefused:
+    def test_ids_on_one_side(self):
+        message = refused(scores(np.ones((2, 2)), "ab", "xy"), truth(np.eye(2), None, "xy"))
+        assert "s.csv has ids and l.csv has none. Rows are joined by id, never by position" in message
+        message = refused(scores(np.ones((2, 2)), None, "xy"), truth(np.eye(2), "ab", "xy"))
+        assert "l.csv has ids and s.csv has none" in message
 
+    def test_unmatched_items(self):
+        left = scores(np.ones((9, 1)), [f"s{k}" for k in range(7)] + ["a", "b"], "x")
+        message = refused(left, truth(np.ones((3, 1)), ["b", "l", "a"], "x"))
+        assert (
+            "7 of 9 items in s.csv have scores but no labels ('s0', 's1', 's2', 's3', 's4' and 2 more)" in message
+        )
+        assert "1 of 3 items in l.csv have labels but no scores ('l')" in message
+        assert "add these items to l.csv, or leave out their scores" in message
+        assert "leave them out of l.csv, or add their scores" in message
 
-@pytest.mark.parametrize("space", ["probability", "logit", "rank"])
-def test_a_label_of_which_nothing_is_known(space):
-    y_true = np.array([[1, np.nan], [0, np.nan]])
-    problem = problem_of(smooth_data(0)._replace(y_true=y_true, y_score=np.array([[0.5, 0.5], [0.25, 0.5]])))
-    scale = scale_of(space, problem)
-    table = Table.of(problem, scale, bins=10)
-    assert np.diff(table.offsets).tolist() == [2, 0]
-    assert table.counts(scale.forward(np.array([0.3, 0.3]), np.arange(2))).tolist() == [[1, 0], [1, 0]]
-    assert isinstance(Rank.of(problem).back(np.array([0.5, 0.5]))[1], float)
+    def test_items_without_tags_need_a_line(self):
+        message = refused(scores(np.ones((2, 1)), "ab", "x"), truth(np.ones((1, 1)), "a", "x", "tags"))
+        assert "add a line with an empty tag list to l.csv for each item that has no tag" in message
+
+    def test_items_without_scores_need_a_line(self):
+        left = scores(as_csr([[0.5]]), "a", "x", "long")
+        message = refused(left, truth(np.ones((2, 1)), "ab", "x"))
+        assert "add a line with the id and two empty cells to s.csv" in message
+
+    def test_unmatched_labels(self):
+        message = refused(scores(np.ones((1, 2)), "a", "xy"), truth(np.ones((1, 2)), "a", "yz"))
+        assert "'x' only in the scores, 'z' only in the labels. Columns are joined by name" in message
+        message = refused(scores(np.ones((1, 2)), "a", "xy"), truth(np.ones((1, 1)), "a", "y"))
+        assert "'x' only in the scores, none only in the labels" in message
+
+    def test_unknown_tags(self):
+        right = truth(np.ones((1, 8)), "a", "xbcdefgh", "tags")
+        message = refused(scores(np.ones((1, 1)), "a", "x"), right)
+        assert "l.csv has 7 tags without a score column in s.csv: 'b', 'c', 'd', 'e', 'f' and 2 more" in message
+        assert "Every tag must be a label with scores" in message

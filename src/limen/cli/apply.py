@@ -28,8 +28,8 @@ def apply_(scores: str, thresholds: str, output: str, layout: Any) -> None:
     \b
     limen apply new_scores.csv thresholds.json -o tags.csv
     """
-    from limen.io.files import read_table
-    from limen.io.tags import write_tags
+    from limen.files.reading import read_table
+    from limen.files.tags import write_tags
     from limen.thresholds import Thresholds
 
     refuse_to_replace(output, inputs=(scores, thresholds))

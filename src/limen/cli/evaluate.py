@@ -18,7 +18,7 @@ from limen.cli.inputs import (
 from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS
 
 if TYPE_CHECKING:
-    from limen.io.joining import Joined
+    from limen.sources.tables import Joined
 
 
 @click.command(epilog=FILES)

@@ -173,7 +173,7 @@ def birdnet_filter(detections: str, thresholds: str, output: str, labels_file: s
 
 
 def _write(output: str | None, text: str, thresholds: str) -> None:
-    from limen.io.writing import write_atomically
+    from limen.files.writing import write_atomically
 
     refuse_to_replace(output, inputs=(thresholds,))
     if output is None:

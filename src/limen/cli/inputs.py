@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from limen.errors import InputError, examples
 
 if TYPE_CHECKING:
-    from limen.io.joining import Joined, Table
+    from limen.sources.tables import Joined, Table
     from limen.thresholds import Thresholds
 
 
@@ -27,7 +27,7 @@ def refuse_to_replace(*outputs: str | None, inputs: tuple[str | None, ...]) -> N
 
 def read_both(scores: str, labels: str) -> Joined:
     """Return a file of scores and a file of labels, joined by name and id."""
-    from limen.io.files import join, read_table
+    from limen.files.reading import join, read_table
 
     return join(read_table(scores, kind="scores"), read_table(labels, kind="labels"))
 
@@ -47,7 +47,7 @@ def in_order(table: Table, thresholds: Thresholds) -> Any:
 def _by_name(
     values: Any, names: tuple[str, ...], wanted: tuple[str, ...], source: str, other: str = "the thresholds"
 ) -> Any:
-    from limen.io.joining import select_columns
+    from limen.sources.tables import select_columns
 
     missing, extra = [x for x in wanted if x not in set(names)], [x for x in names if x not in set(wanted)]
     if missing or extra:
@@ -78,7 +78,7 @@ def only_label(joined: Joined, label: str) -> Joined:
     """Return the joined files with the column of one label; labels without names are called 0, 1, ..."""
     from dataclasses import replace
 
-    from limen.io.joining import select_columns
+    from limen.sources.tables import select_columns
 
     names = joined.labels or tuple(str(k) for k in range(joined.y_score.shape[1]))
     if label not in names:
@@ -90,7 +90,7 @@ def only_label(joined: Joined, label: str) -> Joined:
 
 def groups_of(path: str | None, joined: Joined) -> list[str] | None:
     """Return the group of each item, from a file of id and group."""
-    from limen.io.pairs import read_pairs
+    from limen.files.pairs import read_pairs
 
     if path is None:
         return None
@@ -105,8 +105,8 @@ def groups_of(path: str | None, joined: Joined) -> list[str] | None:
 
 def prevalence_of(path: str | None, adapt_to: str | None, joined: Joined) -> Any:
     """Return shares of positives by label from a file, or estimated from unlabelled scores."""
-    from limen.io.files import read_table
-    from limen.io.pairs import read_pairs
+    from limen.files.pairs import read_pairs
+    from limen.files.reading import read_table
 
     if path is not None and adapt_to is not None:
         raise InputError("--target-prevalence and --adapt-to both say the shares of positives. Use one.")
@@ -164,7 +164,7 @@ def write_rows(output: str, rows: list[dict[str, Any]]) -> None:
     """Write rows as CSV, whole or not at all."""
     import csv
 
-    from limen.io.writing import write_atomically
+    from limen.files.writing import write_atomically
 
     with (
         write_atomically(output) as temporary,
@@ -185,7 +185,7 @@ class LazyDecisions:
     def __getitem__(self, rows: slice) -> Any:
         import numpy as np
 
-        from limen.io.arrays import CSR
+        from limen.sources.arrays import CSR
 
         if isinstance(self.scores, CSR):
             kept = self.thresholds.decide(self.scores.rows(rows.start, min(rows.stop, self.shape[0])))

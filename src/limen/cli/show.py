@@ -67,14 +67,15 @@ def curve(scores: str, labels: str, label: str, thresholds: str | None, rows: in
     limen curve scores.csv labels.csv --label Speech
     limen curve scores.csv labels.csv --label Speech --thresholds thresholds.json
     """
-    from limen.curves import Candidates, Curves
-    from limen.io.sources import as_source
+    from limen.curves import Curves
+    from limen.sources.candidates import Candidates
+    from limen.sources.door import as_source
 
     marked = None if thresholds is None else _cut_of(thresholds, label)
     with busy(f"reading {scores} and {labels}"):
         joined = only_label(read_both(scores, labels), label)
     source = as_source(joined.y_true, joined.y_score, labels=joined.labels)
-    cuts = Candidates.from_source(source)
+    cuts = source.candidates()
     if marked is not None:
         cuts |= Candidates.shared(cuts.labels, cuts.dtype, np.array([marked]))
     _print_curve(Curves.from_source(source, cuts), marked, rows)

@@ -19,7 +19,7 @@ from limen.errors import InputError, LimenWarning, examples
 from limen.exports.cuts import cuts_of
 from limen.exports.detections import open_detections
 from limen.exports.species import SpeciesNames, both_names, called_as_in
-from limen.io.writing import write_atomically
+from limen.files.writing import write_atomically
 
 if TYPE_CHECKING:
     from limen.thresholds import Thresholds

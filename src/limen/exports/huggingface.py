@@ -21,8 +21,8 @@ import numpy as np
 
 from limen.errors import InputError, LimenWarning, UnreadableError, count, examples
 from limen.exports.cuts import cuts_of
-from limen.io.joining import repeated
-from limen.io.writing import write_atomically
+from limen.files.writing import write_atomically
+from limen.names import repeated
 
 if TYPE_CHECKING:
     from limen.thresholds import Thresholds

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from limen.errors import InputError, UnreadableError, examples
-from limen.io.joining import repeated
+from limen.names import repeated
 
 
 def both_names(label: str) -> tuple[str, str]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from limen.errors import FileError, InputError
-from limen.io.writing import write_atomically
+from limen.files.writing import write_atomically
 from limen.onnx import metadata, models
-from limen.onnx.comparison import append
+from limen.onnx.appending import append
 from limen.onnx.cuts import Gives
 from limen.onnx.matching import in_columns
 from limen.onnx.verification import Verified, verify_model

@@ -17,14 +17,15 @@ from limen.curves import Curves
 from limen.decisions import THRESHOLD_RULE
 from limen.errors import InputError, LimenError, UnsupportedError, count
 from limen.evaluation import check_same_labels, measured_by
-from limen.intervals import as_groups
-from limen.io.frames import is_frame
-from limen.io.sources import as_source
-from limen.io.writing import write_atomically
+from limen.files.writing import write_atomically
+from limen.folds import as_groups
 from limen.metrics import Metric
 from limen.reporting.assembly import assembled
 from limen.reporting.summary import Summary
-from limen.solvers.base import Problem, Solution, Solver
+from limen.solvers.base import Problem, Solver
+from limen.solvers.solution import Solution
+from limen.sources.door import as_source
+from limen.sources.frames import is_frame
 from limen.thresholds import Thresholds
 from limen.tuning import apply_thresholds, make_thresholds, tune
 

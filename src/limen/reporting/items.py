@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.decisions import decide_rows
-from limen.io.sources import Rows, Source
-from limen.solvers.tables import logit
+from limen.scales import logit
+from limen.sources.blocks import Rows, Source
 
 BINS = 40
 BINS_OF_MANY_LABELS = 20

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from limen import metrics
 from limen.comparison import Comparison
-from limen.curves import Candidates, Curves
+from limen.curves import Curves
 from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions
 from limen.intervals import Interval, Part, measure
-from limen.io.sources import Source
 from limen.metrics import Cost, FBeta, Metric
 from limen.reporting.encoding import packed, rising
 from limen.reporting.items import Axis, Items
 from limen.reporting.positions import Positions
 from limen.solvers.base import Problem
 from limen.solvers.rules import Shared
+from limen.sources.blocks import Source
+from limen.sources.candidates import Candidates
 from limen.thresholds import FEW_POSITIVES, Thresholds
 from limen.tuning import thresholds_of
 

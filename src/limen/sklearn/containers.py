@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from limen.errors import InputError
-from limen.io.frames import is_frame
+from limen.sources.frames import is_frame
 
 CONTAINERS = ("default", "pandas", "polars")
 

@@ -12,13 +12,14 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from limen import objectives, solvers
 from limen.decisions import Counts, count_decisions
-from limen.intervals import as_groups, unit_count
-from limen.io.sources import Source, as_source
+from limen.folds import as_groups, unit_count
 from limen.objectives import Objective
 from limen.sklearn.responses import DEFAULT_CUT, check_response_method
 from limen.sklearn.splitting import deal
 from limen.solvers import Solver
 from limen.solvers.base import Problem
+from limen.sources.blocks import Source
+from limen.sources.door import as_source
 from limen.thresholds import Thresholds
 from limen.tuning import apply_thresholds, solved, tune
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, check_cv
 
 from limen.errors import InputError, count
-from limen.intervals import as_groups, unit_count
-from limen.solvers.base import refuse_overlap
+from limen.folds import as_groups, refuse_overlap, unit_count
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 DEFAULT_FOLDS = 5

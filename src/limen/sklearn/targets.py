@@ -12,7 +12,7 @@ from sklearn.utils import assert_all_finite, check_array, column_or_1d, get_tags
 from sklearn.utils.multiclass import type_of_target
 
 from limen.errors import InputError, count, examples
-from limen.io.frames import is_frame
+from limen.sources.frames import is_frame
 
 
 @dataclass(frozen=True, eq=False)

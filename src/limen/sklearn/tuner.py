@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from limen.errors import InputError
-from limen.intervals import as_groups
+from limen.folds import as_groups
 from limen.metrics import Metric
 from limen.sklearn.containers import check_container, framed
 from limen.sklearn.crossfit import CrossFitted, cross_fit

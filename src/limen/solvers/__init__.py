@@ -19,7 +19,7 @@ from limen import objectives
 from limen.errors import InputError
 from limen.metrics import Metric
 from limen.solvers.auto import Auto
-from limen.solvers.base import Problem, Solution, Solver, check_fit
+from limen.solvers.base import Problem, Solver, check_fit
 from limen.solvers.calibrated import Calibrated
 from limen.solvers.exact import EXACT, Dinkelbach, Enumeration
 from limen.solvers.frontier import FrontierWalk
@@ -27,6 +27,7 @@ from limen.solvers.numerical import Numerical
 from limen.solvers.random_search import RandomSearch
 from limen.solvers.regularised import Bagged, Shrunk, Smoothed
 from limen.solvers.rules import Fixed, MCut, PCut, Shared, TopK
+from limen.solvers.solution import Solution
 from limen.solvers.surrogate import SurrogateGradient
 
 __all__ = [

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError
+from limen.scales import Scale
 from limen.solvers.base import Problem
 from limen.solvers.rules import Shared
-from limen.solvers.tables import Scale
 
 Start = float | str | Sequence[float] | NDArray[Any]
 

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.objectives import Objective
-from limen.solvers.base import CrossFit, Problem, Solution
+from limen.solvers.base import Problem
 from limen.solvers.calibrated import Calibrated
 from limen.solvers.fine import FineCurves
 from limen.solvers.regularised import Bagged, LogOddsSolver, one_cut
+from limen.solvers.solution import CrossFit, Solution
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 OWN = ("bagged", "balanced", "calibrated")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
-from limen.errors import InputError, UnsupportedError, count
-from limen.io.sources import Entries, Rows, Source
+from limen.errors import InputError, UnsupportedError
+from limen.folds import fold_rows
 from limen.objectives import Objective
+from limen.scales import Kind, kind_of
+from limen.solvers.solution import Solution
+from limen.sources.blocks import Entries, Rows, Source
 
-Status = Literal["optimal", "bounded", "local"]
 Progress = Callable[[int, int, float], None]
 
 
@@ -38,6 +40,8 @@ class Problem:
         Share of positives to tune for, where it is not that of the data.
     progress : callable ``(step, steps, value)``, optional
         Called by iterative solvers after each step.
+    known_kind : {"probability", "logit", "real"}, optional
+        What the scores are, where these data are a part of others.
     """
 
     objective: Objective
@@ -47,6 +51,12 @@ class Problem:
     groups: NDArray[np.int64] | None = None
     target_prevalence: NDArray[np.float64] | None = None
     progress: Progress | None = field(default=None, repr=False)
+    known_kind: Kind | None = None
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What the scores are: that of the data set these data are a part of, or else by their own range."""
+        return self.known_kind or kind_of(self.sources)
 
     @cached_property
     def curves(self) -> Curves:
@@ -97,67 +107,6 @@ class Problem:
             yield from source.blocks(check=check)
 
 
-class CrossFit(NamedTuple):
-    """Items, and thresholds (n_labels,) for them that were tuned without them.
-
-    Attributes
-    ----------
-    rows : int64 (n_rows,)
-        Numbers of the items among all.
-    source : Source
-        Their scores and labels.
-    values : float64 (n_labels,)
-    """
-
-    rows: NDArray[np.int64]
-    source: Source
-    values: NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Solution:
-    """Thresholds as a solver found them, and what it can prove.
-
-    Attributes
-    ----------
-    index : int64 (n_labels,), optional
-        The chosen candidates of the problem's curves; or else
-    values : float64 (n_labels,), optional
-        the thresholds themselves.
-    status : {"optimal", "bounded", "local"}
-        Proven best; within ``upper_bound``; or neither.
-    upper_bound : float, optional
-        No thresholds reach more on the tuning data.
-    rule : str
-        ``">="``, or a rule by item: ``"top-k:3"``, ``"mcut"``.
-    history : tuple of float
-        The objective after each step of an iterative solver, as the solver saw it.
-    cross_fit : tuple of CrossFit
-        For each fold, thresholds tuned on the others; empty if the solver does not cross-fit.
-    ranges : float64 (2, n_labels), optional
-        How far the exact thresholds of bootstrap samples spread, set about the chosen ones.
-    details : dict
-        What was chosen, and why; plain numbers, text and lists.
-    """
-
-    index: NDArray[np.int64] | None = None
-    values: NDArray[np.float64] | None = None
-    status: Status = "local"
-    upper_bound: float | None = None
-    rule: str = ">="
-    history: tuple[float, ...] = ()
-    cross_fit: tuple[CrossFit, ...] = ()
-    ranges: NDArray[np.float64] | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-
-
-def proven(curves: Curves, index: NDArray[np.int64], value: float, history: tuple[float, ...] = ()) -> Solution:
-    """Return the best candidates as optimal; as local if a better cut may lie between the candidates."""
-    if not curves.complete:
-        return Solution(index=index, history=history)
-    return Solution(index=index, status="optimal", upper_bound=value, history=history)
-
-
 @runtime_checkable
 class Solver(Protocol):
     """A way to choose thresholds.
@@ -184,33 +133,6 @@ class Solver(Protocol):
     def solve(self, problem: Problem) -> Solution:
         """Return the solution; the problem has what `needs` and `serves` promise."""
         ...
-
-
-def fold_rows(
-    n_items: int, number: int, groups: NDArray[np.int64] | None, random_state: int
-) -> list[NDArray[np.int64]]:
-    """Return the ascending row numbers of each of ``number`` random folds that divide no group."""
-    if groups is None:
-        groups = np.arange(n_items)
-    _, member = np.unique(groups, return_inverse=True)
-    n_groups = int(member.max()) + 1
-    order = np.random.default_rng(random_state).permutation(n_groups)
-    fold_of_group = np.empty(n_groups, np.int64)
-    fold_of_group[order] = np.arange(n_groups) % min(number, n_groups)
-    return [np.flatnonzero(fold_of_group[member] == k) for k in range(min(number, n_groups))]
-
-
-def refuse_overlap(
-    pairs: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]], doing: str, held_out: str
-) -> None:
-    """Raise `InputError` if the two parts of a pair, row numbers each, share a row."""
-    for one, other in pairs:
-        overlap = np.intersect1d(one, other)
-        if len(overlap):
-            raise InputError(
-                f"cv {doing} the same {count(len(overlap), 'row')} (first: {overlap[0]}). The parts must not "
-                f"overlap: the {held_out} would not be held out."
-            )
 
 
 EVERYTHING = ("separable", "linear-ratio", "quasi-convex", "counts")

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.objectives import Objective
+from limen.scales import sigmoid
 from limen.solvers.fine import MARGIN, FineCurves
 from limen.solvers.regularised import LogOddsSolver, one_cut, weighted_quantile
-from limen.solvers.tables import sigmoid
 
 
 @dataclass(frozen=True)

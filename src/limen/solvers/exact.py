@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.metrics import Linear, LinearRatio
 from limen.objectives import Objective
-from limen.solvers.base import Problem, Solution, Solver, proven
+from limen.solvers.base import Problem, Solver
 from limen.solvers.frontier import FrontierWalk
+from limen.solvers.solution import Solution, proven
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.curves import Candidates, Curves, prevalence_factors
-from limen.io.sources import Source, flatten
-from limen.solvers.tables import Logit
+from limen.curves import Curves, prevalence_factors
+from limen.scales import Logit
+from limen.sources.blocks import Source, flatten
+from limen.sources.candidates import Candidates
 
 GRID = 64
 SMALL = 1 << 20
@@ -167,9 +168,9 @@ MARGIN = 0.1
 
 def _fine_candidates(sources: Sequence[Source]) -> tuple[Candidates, Logit, NDArray[np.bool_]]:
     """Return positive scores and a grid even in log odds, the scale, and which candidates are of the grid."""
-    candidates = Candidates.from_source(sources[0])
+    candidates = sources[0].candidates()
     for source in sources[1:]:
-        candidates = candidates | Candidates.from_source(source)
+        candidates = candidates | source.candidates()
     n_labels = len(candidates.labels)
     low, high = np.full(n_labels, np.inf), np.full(n_labels, -np.inf)
     tiny, nearly = np.inf, -np.inf

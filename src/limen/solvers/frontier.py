@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.metrics import GMean
-from limen.solvers.base import Problem, Solution, proven
+from limen.solvers.base import Problem
 from limen.solvers.coordinate import improve
+from limen.solvers.solution import Solution, proven
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from limen.scales import scale_of
 from limen.solvers.ascent import Adam, Start, starting_point
-from limen.solvers.base import EVERYTHING, Problem, Solution
-from limen.solvers.tables import Table, scale_of
+from limen.solvers.base import EVERYTHING, Problem
+from limen.solvers.bins import Bins
+from limen.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class Numerical:
     def solve(self, problem: Problem) -> Solution:
         """Return the thresholds after the last epoch."""
         objective = problem.objective
-        scale = scale_of("probability", problem)
-        table = Table.of(problem, scale, self.bins)
+        scale = scale_of("probability", problem.sources, problem.kind)
+        table = Bins.of(problem, scale, self.bins)
         t = starting_point(self.start, problem, scale).copy()
         p, n = table.totals
         adam = Adam(self.learning_rate, len(t))

@@ -8,9 +8,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.scales import scale_of
 from limen.solvers.ascent import Start, starting_point
-from limen.solvers.base import EVERYTHING, Problem, Solution
-from limen.solvers.tables import Table, scale_of
+from limen.solvers.base import EVERYTHING, Problem
+from limen.solvers.bins import Bins
+from limen.solvers.solution import Solution
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class RandomSearch:
     def solve(self, problem: Problem) -> Solution:
         """Return the best thresholds met."""
         objective = problem.objective
-        scale = scale_of("probability", problem)
-        table = Table.of(problem, scale, self.bins)
+        scale = scale_of("probability", problem.sources, problem.kind)
+        table = Bins.of(problem, scale, self.bins)
         t = starting_point(self.start, problem, scale)
         p, n = table.totals
         draw = np.random.default_rng(problem.random_state)

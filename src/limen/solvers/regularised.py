@@ -8,11 +8,13 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.curves import Candidates, Curves
+from limen.curves import Curves
 from limen.objectives import Objective
-from limen.solvers.base import EVERYTHING, Problem, Solution
+from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.exact import exact_index
 from limen.solvers.fine import MARGIN, FineCurves, Points
+from limen.solvers.solution import Solution
+from limen.sources.candidates import Candidates
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.curves import Candidates, Curves, halfway
+from limen.curves import Curves, halfway
 from limen.decisions import check_rule
 from limen.errors import InputError
-from limen.io.sources import Entries, Rows, Source, Totals, flatten
-from limen.solvers.base import EVERYTHING, Problem, Solution
+from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.exact import Enumeration, first_best
+from limen.solvers.solution import Solution
+from limen.sources.blocks import flatten
+from limen.sources.candidates import Candidates
+from limen.sources.pooled import Pooled
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,11 @@ class Shared:
         """Return the threshold, once for each label."""
         objective, n_labels = problem.objective, len(problem.labels)
         if objective.pooled:
-            pooled = Problem(objective, (_Pooled(problem.sources, problem.dtype),))
-            index = Enumeration().solve(replace(pooled, objective=replace(objective, average="macro"))).index
+            pooled = Curves.from_source(Pooled(problem.sources))
+            index = Enumeration().solve(Problem(replace(objective, average="macro"), (), pooled)).index
             assert index is not None
-            return Solution(values=np.repeat(pooled.curves.thresholds(index).astype(np.float64), n_labels))
-        own = [Candidates.from_source(source).cuts for source in problem.sources]
+            return Solution(values=np.repeat(pooled.thresholds(index).astype(np.float64), n_labels))
+        own = [source.candidates().cuts for source in problem.sources]
         cuts = np.unique(np.concatenate(own))
         cuts = cuts[np.unique(np.linspace(0, len(cuts) - 1, min(len(cuts), self.most)).astype(np.int64))]
         grid = Candidates.shared(problem.labels, problem.dtype, cuts[np.isfinite(cuts)])
@@ -152,42 +154,6 @@ class MCut:
         if len(problem.labels) < 2:
             raise InputError("mcut looks for gaps between the labels of an item; there is one label.")
         return Solution(values=_everything(problem), rule="mcut")
-
-
-@dataclass(frozen=True)
-class _Pooled:
-    """All pairs of item and label as one label."""
-
-    parts: tuple[Source, ...]
-    dtype: np.dtype[Any]
-    labels: tuple[str, ...] = ("all labels",)
-
-    @property
-    def n_items(self) -> int:
-        return sum(part.n_items * len(part.labels) for part in self.parts)
-
-    @property
-    def weighted(self) -> bool:
-        return self.parts[0].weighted
-
-    def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
-        for part in self.parts:
-            for block in part.blocks(check=check):
-                if isinstance(block, Rows):
-                    weight = np.repeat(block.weight, block.scores.shape[1])
-                    yield Rows(block.scores.reshape(-1, 1), block.truth.reshape(-1, 1), weight)
-                else:
-                    yield block._replace(label=np.zeros_like(block.label))
-
-    def dense_blocks(self) -> Iterator[Rows]:
-        raise NotImplementedError("pooled pairs are only counted")
-
-    def take(self, rows: NDArray[np.int64]) -> Source:
-        raise NotImplementedError("pooled pairs are never split")
-
-    def totals(self, before: Totals | None = None) -> Totals:
-        totals = [part.totals() for part in self.parts]
-        return Totals(*(np.array([sum(t[k].sum() for t in totals)]) for k in range(2)))
 
 
 def _everything(problem: Problem) -> NDArray[np.float64]:

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, UnsupportedError
-from limen.io.sources import DenseSource, SparseSource
+from limen.scales import Scale, Space, scale_of
 from limen.solvers.ascent import Adam, Start, starting_point
-from limen.solvers.base import EVERYTHING, Problem, Solution
-from limen.solvers.tables import Scale, Space, Table, scale_of
+from limen.solvers.base import EVERYTHING, Problem
+from limen.solvers.bins import Bins
+from limen.solvers.solution import Solution
+from limen.sources.dense import DenseSource
+from limen.sources.sparse import SparseSource
 
 
 def _sigmoid_derivative(u: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -113,8 +116,8 @@ class SurrogateGradient:
         """Return the learned thresholds and the objective at every iterate."""
         objective, n_labels = problem.objective, len(problem.labels)
         logits = self.space == "logit"
-        scale = scale_of(self.space, problem)
-        table = Table.of(problem, scale, self.bins or problem.n_items)
+        scale = scale_of(self.space, problem.sources, problem.kind)
+        table = Bins.of(problem, scale, self.bins or problem.n_items)
         t = starting_point(self.start, problem, scale).copy()
         slope = np.full(n_labels, self.slope or (2.0 if logits else 50.0))
         rate = self.learning_rate or (0.1 if logits else 0.01)
@@ -141,7 +144,7 @@ class SurrogateGradient:
         return Solution(values=scale.back(t if self.keep == "last" else best[1]), history=tuple(history))
 
     def gradient(
-        self, table: Table, objective: Any, t: NDArray[np.float64], slope: NDArray[np.float64]
+        self, table: Bins, objective: Any, t: NDArray[np.float64], slope: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the surrogate gradient by threshold and by slope, (n_labels,) each."""
         distance = table.x - table.spread(t)
@@ -154,7 +157,7 @@ class SurrogateGradient:
         of_positive, of_all = table.sums(distance * weight)
         return by_t, by_tp * of_positive + by_pp * of_all
 
-    def _batches(self, problem: Problem, scale: Scale, table: Table, epoch: int) -> Iterator[Table]:
+    def _batches(self, problem: Problem, scale: Scale, table: Bins, epoch: int) -> Iterator[Bins]:
         if self.batch_size is None or self.batch_size >= problem.n_items:
             yield table
             return
@@ -167,4 +170,4 @@ class SurrogateGradient:
         order = np.random.default_rng([problem.random_state, epoch]).permutation(source.n_items)
         for first in range(0, len(order), self.batch_size):
             part = source.take(np.sort(order[first : first + self.batch_size]))
-            yield Table.of(replace(problem, sources=(part,), counted=None), scale, problem.n_items)
+            yield Bins.of(replace(problem, sources=(part,), counted=None), scale, problem.n_items)

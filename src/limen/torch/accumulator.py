@@ -11,11 +11,13 @@ import numpy as np
 import torch.distributed as dist
 from numpy.typing import NDArray
 
-from limen.curves import Candidates, Curves
+from limen.curves import Curves
 from limen.errors import InputError, MergeError, UnsupportedError, count, examples
-from limen.io.arrays import is_csr
-from limen.io.chunks import ChunkSource
-from limen.io.sources import DenseSource, as_source
+from limen.sources.arrays import is_csr
+from limen.sources.candidates import Candidates
+from limen.sources.chunks import ChunkSource
+from limen.sources.dense import DenseSource
+from limen.sources.door import as_source
 from limen.torch.exact import on_processor
 
 Gather = Literal["curves", "scores", "nothing"]
@@ -266,7 +268,7 @@ class CurveAccumulator:
         source = _source(header, tuple(blocks))
         if everyone is _nobody_else:
             return Curves.from_source(source)
-        candidates = everyone(Candidates.from_source(source) if blocks else None)
+        candidates = everyone(source.candidates() if blocks else None)
         united: Candidates = reduce(operator.or_, _present(candidates))
         curves = everyone(Curves.from_source(source, united) if blocks else None)
         whole: Curves = reduce(operator.add, _present(curves))

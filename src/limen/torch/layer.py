@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from limen.decisions import THRESHOLD_RULE, rounded_up
 from limen.errors import InputError, UnsupportedError, count, examples
 from limen.metrics import Metric
-from limen.solvers.base import EVERYTHING, Problem, Solution
+from limen.solvers.base import EVERYTHING, Problem
+from limen.solvers.solution import Solution
 from limen.thresholds import Thresholds
 from limen.torch.exact import ExactModule, on_processor
 from limen.torch.step import check_surrogate, decide, threshold

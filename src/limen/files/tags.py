@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count, examples, require
-from limen.io.cells import text_query
-from limen.io.joining import repeated
-from limen.io.layouts import look_like_data, roles_of
-from limen.io.writing import write_atomically
+from limen.files.cells import text_query
+from limen.files.writing import write_atomically
+from limen.names import repeated
+from limen.sources.layouts import look_like_data, roles_of
 
 BLOCK_CELLS = 1 << 20
 MATRIX_ENDINGS = (".npy", ".npz", ".h5", ".hdf5")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from limen.io.joining import Kind
+from limen.sources.tables import Kind
 
 # Column names are compared in lower case; the empty name is the index that pandas writes.
 # fmt: off

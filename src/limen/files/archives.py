@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, UnreadableError, count, examples
-from limen.io.joining import Kind, Table, repeated
+from limen.names import repeated
+from limen.sources.tables import Kind, Table
 
 # clipwise_output, target and audio_name are what PANNs, the audio taggers, call them.
 VALUES_KEYS: dict[Kind, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count, examples
-from limen.io.frames import frame_to_array, is_frame
+from limen.sources.frames import frame_to_array, is_frame
 
 UNKNOWN = -1
 

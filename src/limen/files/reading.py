@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 from limen.errors import InputError, UnreadableError
-from limen.io.columns import read_columns
-from limen.io.hdf5 import read_hdf5
-from limen.io.joining import Joined, Kind, Table, join
-from limen.io.matrices import read_npy, read_npz
-from limen.io.queries import as_query, read_query
+from limen.files.columns import read_columns
+from limen.files.hdf5 import read_hdf5
+from limen.files.matrices import read_npy, read_npz
+from limen.files.queries import as_query, read_query
+from limen.sources.tables import Joined, Kind, Table, join
 
 __all__ = ["Joined", "Kind", "Table", "join", "read_table"]
 

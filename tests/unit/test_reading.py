@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from limen.errors import InputError, UnreadableError
-from limen.io import listed
-from limen.io.arrays import CSR
-from limen.io.files import read_table
+from limen.files.reading import read_table
+from limen.sources import listed
+from limen.sources.arrays import CSR
 
 HOSTILE = ("Speech, male", 'a "quoted" name', "Hängebrücke ☃", "two\nlines", "<script>alert(1)</script>", "a'b")
 
@@ -579,7 +579,8 @@ def test_any_name_survives_any_dialect(tmp_path, names, ids, end, mark, form):
 
 
 def test_import_needs_no_duckdb():
-    code = "import sys, limen.io.files, limen.io.tags; assert not {'duckdb', 'pandas', 'numba'} & set(sys.modules)"
+    heavy = {"duckdb", "pandas", "numba"}
+    code = f"import sys, limen.files.reading, limen.files.tags; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from limen.errors import InputError, UnreadableError
-from limen.io.files import join, read_table
-from limen.io.tags import write_tags
+from limen.files.reading import join, read_table
+from limen.files.tags import write_tags
 
 h5py = pytest.importorskip("h5py")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from limen.errors import InputError, UnreadableError
-from limen.io.cells import Cells, check_names
-from limen.io.columns import read_cells
-from limen.io.joining import Kind, Table
+from limen.files.cells import Cells, check_names
+from limen.files.columns import read_cells
+from limen.sources.tables import Kind, Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -62,7 +62,7 @@ def as_query(text: str) -> Query | None:
 
 
 def read_query(query: Query, *, kind: Kind) -> Table:
-    """Return the rows of a query, in the layouts of `limen.io.files.read_table`.
+    """Return the rows of a query, in the layouts of `limen.files.reading.read_table`.
 
     The database is opened read-only, and the query asked once. The rows of a query have no order of their
     own, so a wide result needs an id column.

@@ -7,7 +7,7 @@ import gzip
 import pytest
 
 from limen.errors import InputError, UnreadableError
-from limen.io.pairs import read_pairs
+from limen.files.pairs import read_pairs
 
 NAMES = ("dog", "cat", "42", "a, b", 'say "hi"', "Katze ü")
 

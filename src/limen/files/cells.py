@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from limen.errors import InputError, UnreadableError, count, examples
-from limen.io.joining import Kind, repeated
+from limen.names import repeated
+from limen.sources.tables import Kind
 
 if TYPE_CHECKING:
     import duckdb

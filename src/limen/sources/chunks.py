@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError
-from limen.io.arrays import as_weight
-from limen.io.sources import DenseSource, Entries, Rows, SparseSource, Totals, as_source
+from limen.sources.arrays import as_weight
+from limen.sources.blocks import Blocks, Entries, Rows, Totals
+from limen.sources.dense import DenseSource
+from limen.sources.door import as_source
+from limen.sources.sparse import SparseSource
 
 
 @dataclass(frozen=True)
-class ChunkSource:
+class ChunkSource(Blocks):
     """Row blocks from an iterable that is read anew on every pass."""
 
     read: Callable[[], Iterator[tuple[Any, ...]]]

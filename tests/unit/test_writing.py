@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from limen.errors import FileError
-from limen.io.writing import write_atomically
+from limen.files.writing import write_atomically
 
 
 def listing(folder):
@@ -122,7 +122,7 @@ def test_a_real_limit_of_the_system(tmp_path, ending):
 import resource
 import numpy as np
 from limen.errors import FileError
-from limen.io.tags import write_tags
+from limen.files.tags import write_tags
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 decisions = np.random.default_rng(0).random((3000, 100)) < 0.5
 try:

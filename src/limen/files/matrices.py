@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count
-from limen.io.archives import check_matrix, damaged, names_beside, native, table_of
-from limen.io.arrays import CSR
-from limen.io.joining import Kind, Table, csr_from_codes
+from limen.files.archives import check_matrix, damaged, names_beside, native, table_of
+from limen.sources.arrays import CSR
+from limen.sources.tables import Kind, Table, csr_from_codes
 
 DAMAGE = (ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error, OSError)
 CSR_KEYS = frozenset({"indptr", "indices", "data", "shape", "format"})
@@ -45,7 +45,7 @@ def read_npy(path: Path, *, kind: Kind) -> Table:
 def read_npz(path: Path, key: str | None, *, kind: Kind) -> Table:
     """Return a matrix of a .npz file with the names and ids beside it.
 
-    The matrix is the array called ``key``; without a key as `limen.io.archives.table_of` finds it, or the
+    The matrix is the array called ``key``; without a key as `limen.files.archives.table_of` finds it, or the
     sparse matrix that `scipy.sparse.save_npz` wrote.
 
     Raises

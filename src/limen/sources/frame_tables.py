@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, LimenWarning, count, examples
-from limen.io.frames import frame_to_array, is_frame, is_text, open_frame, text_columns
-from limen.io.joining import Kind, Table, join, repeated
-from limen.io.layouts import ID_NAMES, Roles, roles_of
-from limen.io.listed import as_labels, table_of_entries
+from limen.names import repeated
+from limen.sources.frames import frame_to_array, is_frame, is_text, open_frame, text_columns
+from limen.sources.layouts import ID_NAMES, Roles, roles_of
+from limen.sources.listed import as_labels, table_of_entries
+from limen.sources.tables import Kind, Table, join
 
 if TYPE_CHECKING:
     import narwhals as nw

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count
-from limen.io.joining import Kind, Table, csr_from_codes
+from limen.sources.tables import Kind, Table, csr_from_codes
 
 # Labels given as pairs or tags become a dense matrix up to this many cells, and CSR beyond.
 DENSE_CELLS = 50_000_000

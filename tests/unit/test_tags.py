@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from limen.errors import InputError
-from limen.io import tags
-from limen.io.files import read_table
-from limen.io.joining import Table, join
-from limen.io.tags import write_tags
+from limen.files import tags
+from limen.files.reading import read_table
+from limen.files.tags import write_tags
+from limen.sources.tables import Table, join
 
 HOSTILE = [
     'a "quoted" name',

@@ -5,142 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.errors import InputError
-from limen.io.sources import Entries, Rows, Source, flatten
+from limen.scales import Scale
 from limen.solvers.base import Problem
-
-Space = Literal["probability", "logit", "rank"]
-
-
-class Scale(Protocol):
-    """An increasing map of scores, and its inverse for thresholds."""
-
-    def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the scores on this scale; ``label``, which broadcasts, is the label number of each."""
-        ...
-
-    def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return thresholds (n_labels,) on the scale of the scores."""
-        ...
+from limen.sources.blocks import Entries, Rows, Source, flatten
 
 
 @dataclass(frozen=True)
-class Probability:
-    """Scores as they are; scores outside 0 to 1 are taken for logits."""
-
-    from_logits: bool
-
-    def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return probabilities."""
-        scores = scores.astype(np.float64)
-        return sigmoid(scores) if self.from_logits else scores
-
-    def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return thresholds on the scale of the scores; never and always where none is left."""
-        return logit(np.clip(thresholds, 0, 1)) if self.from_logits else thresholds
-
-
-@dataclass(frozen=True)
-class Logit:
-    """Log odds, with probabilities kept at least ``above_0`` and ``below_1`` away from 0 and 1."""
-
-    from_logits: bool
-    above_0: float = 1e-9
-    below_1: float = 1e-9
-
-    def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return logits."""
-        scores = scores.astype(np.float64)
-        if self.from_logits:
-            return np.asarray(np.clip(scores, -FARTHEST, FARTHEST))
-        return logit(np.clip(scores, self.above_0, 1 - self.below_1))
-
-    def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return thresholds on the scale of the scores; beyond where scores are held, always and never."""
-        if self.from_logits:
-            low, high, back = -FARTHEST, FARTHEST, thresholds
-        else:
-            low, high = (float(logit(np.array(p))) for p in (self.above_0, 1 - self.below_1))
-            back = sigmoid(thresholds)
-        lowest = -np.inf if self.from_logits else 0.0
-        return np.where(thresholds <= low, lowest, np.where(thresholds > high, np.inf, back))
-
-
-FARTHEST = 1e150
-"""Logits beyond are taken for this, so that their squares stay finite."""
-
-
-@dataclass(frozen=True)
-class Rank:
-    """Mean rank among the label's scores, from 0 to 1; between two scores the map is a straight line."""
-
-    offsets: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    ranks: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, problem: Problem) -> Rank:
-        """Return the ranks of all scores of the problem."""
-        blocks = [flatten(block) for block in problem.blocks(check=False)]
-        label = np.concatenate([block.label for block in blocks])
-        scores = np.concatenate([block.scores for block in blocks]).astype(np.float64)
-        order = np.lexsort((scores, label))
-        label, scores = label[order], scores[order]
-        new = np.ones(len(scores), bool)
-        new[1:] = (label[1:] != label[:-1]) | (scores[1:] != scores[:-1])
-        start = np.flatnonzero(new)
-        size = np.diff(np.append(start, len(scores)))
-        in_label = np.bincount(label, minlength=len(problem.labels))
-        before = start - (np.cumsum(in_label) - in_label)[label[new]]
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(label[new], minlength=len(problem.labels)))])
-        return cls(offsets, scores[new], (before + size / 2) / in_label[label[new]])
-
-    def forward(self, scores: NDArray[Any], label: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return ranks."""
-        shape, label = scores.shape, np.broadcast_to(label, scores.shape).ravel()
-        scores, ranks = scores.ravel(), np.empty(scores.size)
-        order = np.argsort(label, kind="stable")
-        edges = np.searchsorted(label[order], np.arange(len(self.offsets)))
-        for k in range(len(self.offsets) - 1):
-            own, known = order[edges[k] : edges[k + 1]], slice(self.offsets[k], self.offsets[k + 1])
-            if known.stop == known.start:
-                ranks[own] = 0.5
-            elif len(own):
-                ranks[own] = np.interp(scores[own], self.scores[known], self.ranks[known])
-        return ranks.reshape(shape)
-
-    def back(self, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return thresholds on the scale of the scores; beyond the last rank: never."""
-        back = np.empty(len(thresholds))
-        for k, threshold in enumerate(thresholds):
-            known = slice(self.offsets[k], self.offsets[k + 1])
-            ranks, scores = self.ranks[known], self.scores[known]
-            above = len(ranks) == 0 or threshold > ranks[-1]
-            back[k] = np.inf if above else np.interp(threshold, ranks, scores)
-        return back
-
-
-def scale_of(space: Space, problem: Problem) -> Scale:
-    """Return the scale of a name; looks at the data once."""
-    if space not in get_args(Space):
-        raise InputError(f"space={space!r} is unknown. Use 'probability', 'logit' or 'rank'.")
-    if space == "rank":
-        for _ in problem.blocks():
-            pass
-        return Rank.of(problem)
-    outside = False
-    for block in problem.blocks():
-        outside |= bool(block.scores.size) and bool(block.scores.min() < 0 or block.scores.max() > 1)
-    return Logit(outside) if space == "logit" else Probability(outside)
-
-
-@dataclass(frozen=True)
-class Table:
+class Bins:
     """Scores of each label, end to end: the items themselves, or the non-empty halves of bins.
 
     Attributes
@@ -161,7 +37,7 @@ class Table:
     totals: NDArray[np.float64]
 
     @classmethod
-    def of(cls, problem: Problem, scale: Scale, bins: int) -> Table:
+    def of(cls, problem: Problem, scale: Scale, bins: int) -> Bins:
         """Return the table of a problem; no label has more than two entries a bin.
 
         With at most ``bins`` items every item is an entry and nothing is lost. Otherwise bins are of
@@ -174,7 +50,7 @@ class Table:
         return cls._binned(problem, scale, bins)
 
     @classmethod
-    def of_items(cls, blocks: Iterable[Entries], scale: Scale, totals: NDArray[np.float64]) -> Table:
+    def of_items(cls, blocks: Iterable[Entries], scale: Scale, totals: NDArray[np.float64]) -> Bins:
         """Return the table with one entry for each known pair."""
         n_labels = totals.shape[1]
         parts = [(scale.forward(b.scores, b.label), b.label, b.truth == 1, b.weight) for b in blocks]
@@ -184,7 +60,7 @@ class Table:
         return cls(offsets, x[order], (positive * weight)[order] * 1.0, weight[order] * 1.0, totals)
 
     @classmethod
-    def _binned(cls, problem: Problem, scale: Scale, bins: int) -> Table:
+    def _binned(cls, problem: Problem, scale: Scale, bins: int) -> Bins:
         from limen import _kernels
 
         n_labels = len(problem.labels)
@@ -265,14 +141,3 @@ def _totals(sources: Iterable[Source]) -> NDArray[np.float64]:
     """Return the weight of the positives and of all known items of each label, (2, n_labels)."""
     totals = [source.totals() for source in sources]
     return np.asarray(np.add.reduce([(t.positive * 1.0, t.known * 1.0) for t in totals]))
-
-
-def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return probabilities of log odds."""
-    return 0.5 * (1 + np.tanh(0.5 * x))
-
-
-def logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return log odds of probabilities; -inf at 0 and inf at 1."""
-    with np.errstate(divide="ignore"):
-        return np.log(p) - np.log1p(-p)

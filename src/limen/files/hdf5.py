@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, require
-from limen.io.archives import damaged, native, table_of
-from limen.io.joining import Kind, Table
+from limen.files.archives import damaged, native, table_of
+from limen.sources.tables import Kind, Table
 
 if TYPE_CHECKING:
     import h5py
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def read_hdf5(path: Path, key: str | None, *, kind: Kind) -> Table:
     """Return a matrix of an HDF5 file with the names and ids beside it.
 
-    Which one is chosen as in `limen.io.archives.table_of`; ``key`` may lie in a group (``eval/scores``).
+    Which one is chosen as in `limen.files.archives.table_of`; ``key`` may lie in a group (``eval/scores``).
     Label names may also be an attribute ``names`` of the file. Scores that are stored contiguously and
     uncompressed stay on disk as a read-only memory map; chunked ones are read into memory.
 

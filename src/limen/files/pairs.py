@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from limen.errors import InputError, UnreadableError, examples
-from limen.io.cells import open_cells
-from limen.io.joining import repeated
+from limen.files.cells import open_cells
+from limen.names import repeated
 
 
 def read_pairs(path: str | os.PathLike[str], names: tuple[str, ...], what: str) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count, examples
-from limen.io.arrays import CSR
+from limen.sources.arrays import CSR
 
 Kind = Literal["scores", "labels"]
 Layout = Literal["matrix", "wide", "long", "tags"]
@@ -103,14 +101,6 @@ def csr_from_codes(codes: NDArray[np.int64], data: NDArray[Any], shape: tuple[in
     """
     starts = np.arange(shape[0] + 1, dtype=np.int64) * shape[1]
     return CSR(data, codes % max(shape[1], 1), np.searchsorted(codes, starts), shape)
-
-
-def repeated(names: Iterable[str]) -> list[str]:
-    """Return the names that occur more than once, in order of first occurrence."""
-    names = tuple(names)
-    if len(set(names)) == len(names):
-        return []
-    return [name for name, times in Counter(names).items() if times > 1]
 
 
 def _match_labels(scores: Table, labels: Table) -> tuple[tuple[str, ...] | None, NDArray[np.int64]]:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count, examples
-from limen.io.cells import Cells, open_cells
-from limen.io.joining import Kind, Table, repeated
-from limen.io.layouts import ID_NAMES, LAYOUTS, Roles, look_like_data, roles_of
-from limen.io.listed import as_labels, table_of_entries
+from limen.files.cells import Cells, open_cells
+from limen.names import repeated
+from limen.sources.layouts import ID_NAMES, LAYOUTS, Roles, look_like_data, roles_of
+from limen.sources.listed import as_labels, table_of_entries
+from limen.sources.tables import Kind, Table
 
 
 def read_columns(path: Path, *, kind: Kind) -> Table:

@@ -8,8 +8,8 @@ import pytest
 
 import limen
 from limen.errors import InputError, UnreadableError
-from limen.io.files import join, read_table
-from limen.io.queries import as_query
+from limen.files.queries import as_query
+from limen.files.reading import join, read_table
 
 
 @pytest.fixture

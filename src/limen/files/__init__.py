@@ -1,0 +1,1 @@
+"""Files of scores and labels, read and written."""

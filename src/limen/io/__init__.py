@@ -1,1 +1,0 @@
-"""Ways in: arrays, frames and files."""

@@ -1,0 +1,75 @@
+"""What a solver found, and what it can prove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.curves import Curves
+from limen.sources.blocks import Source
+
+Status = Literal["optimal", "bounded", "local"]
+
+
+class CrossFit(NamedTuple):
+    """Items, and thresholds (n_labels,) for them that were tuned without them.
+
+    Attributes
+    ----------
+    rows : int64 (n_rows,)
+        Numbers of the items among all.
+    source : Source
+        Their scores and labels.
+    values : float64 (n_labels,)
+    """
+
+    rows: NDArray[np.int64]
+    source: Source
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solution:
+    """Thresholds as a solver found them, and what it can prove.
+
+    Attributes
+    ----------
+    index : int64 (n_labels,), optional
+        The chosen candidates of the problem's curves; or else
+    values : float64 (n_labels,), optional
+        the thresholds themselves.
+    status : {"optimal", "bounded", "local"}
+        Proven best; within ``upper_bound``; or neither.
+    upper_bound : float, optional
+        No thresholds reach more on the tuning data.
+    rule : str
+        ``">="``, or a rule by item: ``"top-k:3"``, ``"mcut"``.
+    history : tuple of float
+        The objective after each step of an iterative solver, as the solver saw it.
+    cross_fit : tuple of CrossFit
+        For each fold, thresholds tuned on the others; empty if the solver does not cross-fit.
+    ranges : float64 (2, n_labels), optional
+        How far the exact thresholds of bootstrap samples spread, set about the chosen ones.
+    details : dict
+        What was chosen, and why; plain numbers, text and lists.
+    """
+
+    index: NDArray[np.int64] | None = None
+    values: NDArray[np.float64] | None = None
+    status: Status = "local"
+    upper_bound: float | None = None
+    rule: str = ">="
+    history: tuple[float, ...] = ()
+    cross_fit: tuple[CrossFit, ...] = ()
+    ranges: NDArray[np.float64] | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def proven(curves: Curves, index: NDArray[np.int64], value: float, history: tuple[float, ...] = ()) -> Solution:
+    """Return the best candidates as optimal; as local if a better cut may lie between the candidates."""
+    if not curves.complete:
+        return Solution(index=index, history=history)
+    return Solution(index=index, status="optimal", upper_bound=value, history=history)

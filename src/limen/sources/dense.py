@@ -1,0 +1,118 @@
+"""Dense scores, cut into row blocks of bounded size: views where the dtype allows it, nothing large is copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.sources import blocks
+from limen.sources.arrays import CSR, UNKNOWN, check_finite, truth_codes, working_dtype
+from limen.sources.blocks import Blocks, Rows, Totals
+
+if TYPE_CHECKING:
+    from limen.sources.sparse import SparseSource
+
+
+@dataclass(frozen=True)
+class DenseSource(Blocks):
+    """Dense scores, with labels dense or sparse."""
+
+    scores: NDArray[Any]
+    truth: NDArray[Any] | CSR
+    mask: NDArray[np.bool_] | None
+    weight: NDArray[Any] | None
+    labels: tuple[str, ...]
+    first_row: int = 0
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the scores as the user gave them."""
+        return self.scores.dtype.newbyteorder("=")
+
+    @property
+    def n_items(self) -> int:
+        """Number of rows."""
+        return int(self.scores.shape[0])
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the counts are sums of weights (float64) and not of items (int64)."""
+        return self.weight is not None
+
+    def blocks(self, *, check: bool = True) -> Iterator[Rows]:
+        """Return the blocks, in item order."""
+        working = working_dtype(self.dtype)
+        for rows in self._spans():
+            scores = np.ascontiguousarray(self.scores[rows], dtype=working)
+            if check:
+                check_finite(scores, self.labels, self.first_row + rows.start)
+            yield Rows(scores, self._codes(rows), weights_of(self.weight, rows))
+
+    def totals(self, before: Totals | None = None) -> Totals:
+        """Return the weight of the positive and of the negative items of each label, added to ``before``."""
+        positive, negative = map(np.copy, before or Totals.none(len(self.labels), self.weighted))
+        for rows in self._spans():
+            truth, weight = self._codes(rows), weights_of(self.weight, rows)
+            if self.weighted:
+                _add_by_label(truth == 1, weight, positive)
+                _add_by_label(truth == 0, weight, negative)
+                continue
+            ones, unknown = (
+                np.bincount(np.flatnonzero(chosen) % truth.shape[1], minlength=truth.shape[1])
+                for chosen in (truth == 1, truth < 0)
+            )
+            positive += ones
+            negative += len(truth) - ones - unknown
+        return Totals(positive, negative)
+
+    def dense_blocks(self) -> Iterator[Rows]:
+        """Return the blocks as rows, in item order."""
+        return self.blocks(check=False)
+
+    def take(self, rows: NDArray[np.int64]) -> DenseSource:
+        """Return a source of these rows only, in this order (copied)."""
+        return DenseSource(self.scores[rows], *parts_at(self, rows), self.labels)
+
+    def _spans(self) -> Iterator[slice]:
+        step = max(1, blocks.BLOCK_ELEMENTS // max(1, len(self.labels)))
+        for start in range(0, self.n_items, step):
+            yield slice(start, min(start + step, self.n_items))
+
+    def _codes(self, rows: slice) -> NDArray[np.int8]:
+        if isinstance(self.truth, CSR):
+            part = self.truth.rows(rows.start, rows.stop)
+            codes = np.zeros(part.shape, np.int8)
+            codes[part.row_of_entries(), part.indices] = part.data
+        else:
+            known = None if self.mask is None else self.mask[rows]
+            return truth_codes(self.truth[rows], self.labels, self.first_row + rows.start, known)
+        return codes if self.mask is None else np.where(self.mask[rows], codes, np.int8(UNKNOWN))
+
+
+def parts_at(
+    source: DenseSource | SparseSource, rows: NDArray[np.int64]
+) -> tuple[NDArray[Any] | CSR, NDArray[np.bool_] | None, NDArray[Any] | None]:
+    """Return labels, mask and weights of the rows of these numbers."""
+    truth = source.truth.take(rows) if isinstance(source.truth, CSR) else source.truth[rows]
+    mask = None if source.mask is None else source.mask[rows]
+    return truth, mask, None if source.weight is None else source.weight[rows]
+
+
+def _add_by_label(chosen: NDArray[np.bool_], weight: NDArray[Any], total: NDArray[Any]) -> None:
+    """Add the weight of the chosen pairs of a block to the total of their label, in the order of items.
+
+    The order makes sums of weights the same, however the items are cut into blocks.
+    """
+    row, label = np.divmod(np.flatnonzero(chosen), chosen.shape[1])
+    np.add.at(total, label, weight[row])
+
+
+def weights_of(weight: NDArray[Any] | None, rows: slice) -> NDArray[Any]:
+    """Return the weight of each row of a span; whole ones where there are no weights."""
+    if weight is None:
+        return np.ones(rows.stop - rows.start, np.int64)
+    return weight[rows]

@@ -1,0 +1,99 @@
+"""The door: from whatever a user holds to a source of blocks, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from limen.errors import InputError, count, examples
+from limen.sources.arrays import CSR, as_scores, as_truth, as_weight
+from limen.sources.dense import DenseSource
+from limen.sources.frame_tables import unframed
+from limen.sources.frames import is_frame, is_series
+from limen.sources.sparse import SparseSource
+
+
+def as_source(
+    y_true: Any,
+    y_score: Any,
+    *,
+    labels: Sequence[str] | None = None,
+    sample_weight: Any = None,
+    mask: Any = None,
+    first_row: int = 0,
+    part: bool = False,
+) -> DenseSource | SparseSource:
+    """Return scores and labels as a source, after checking that they fit together.
+
+    Parameters
+    ----------
+    y_true : array-like (n_items, n_labels) of 0/1, bool or float with NaN for unknown; masked array;
+        scipy sparse; or a list of n_items collections of label names
+    y_score : array-like (n_items, n_labels), scipy sparse, tensor or frame (columns are labels)
+    labels : sequence of n_labels str, optional
+    sample_weight : array-like (n_items,), optional
+    mask : bool array-like (n_items, n_labels), optional
+        True where the label of an item is known.
+    first_row : int
+        Number of the first row, for messages.
+    part : bool
+        Whether this is part of the data, so that all its weights may be 0.
+
+    Raises
+    ------
+    InputError
+        If shapes, names or values do not fit; the message says which.
+    """
+    if isinstance(labels, str):
+        raise InputError(f"labels is the text {labels!r}. Give a sequence of label names.")
+    names = None if labels is None else tuple(str(name) for name in labels)
+    if is_series(y_true) and is_series(y_score):
+        y_true, y_score = (data.to_frame(names[0] if names else "0") for data in (y_true, y_score))
+    if mask is not None and is_frame(mask):
+        mask = unframed(mask, y_score, names, "mask")[0]
+    if is_frame(y_true) or is_frame(y_score):
+        y_true, y_score, names = unframed(y_true, y_score, names)
+    scores = as_scores(y_score)
+    if scores.shape[0] == 0 or scores.shape[1] == 0:
+        raise InputError(
+            f"y_score is empty: shape {tuple(scores.shape)}. At least one item and one label are needed."
+        )
+    label_names = names if names is not None else tuple(str(k) for k in range(scores.shape[1]))
+    if len(label_names) != scores.shape[1]:
+        raise InputError(
+            f"labels has {count(len(label_names), 'name')}, y_score has {count(scores.shape[1], 'column')}. "
+            "Give one name for each column."
+        )
+    _check_repeats(label_names)
+    truth = as_truth(y_true, label_names, first_row)
+    if truth.shape != scores.shape:
+        raise InputError(
+            f"y_true has shape {tuple(truth.shape)}, y_score {tuple(scores.shape)}. Both must be "
+            "(n_items, n_labels) with the same items and labels in the same order."
+        )
+    if isinstance(y_true, np.ma.MaskedArray):
+        known = ~np.ma.getmaskarray(y_true).reshape(truth.shape)
+        mask = known if mask is None else known & np.asarray(mask, bool)
+    if mask is not None:
+        mask = np.asarray(mask)
+        mask = mask[:, np.newaxis] if mask.ndim == 1 else mask
+        if mask.dtype != np.bool_ or mask.shape != tuple(scores.shape):
+            raise InputError(
+                f"mask has dtype {mask.dtype} and shape {mask.shape}. It must be bool of shape "
+                f"{tuple(scores.shape)}, True where the label of an item is known."
+            )
+    weight = None if sample_weight is None else as_weight(sample_weight, scores.shape[0], part=part)
+    if isinstance(scores, CSR):
+        return SparseSource(scores, truth, mask, weight, label_names, first_row)
+    return DenseSource(scores, truth, mask, weight, label_names, first_row)
+
+
+def _check_repeats(labels: Sequence[str]) -> None:
+    if len(set(labels)) < len(labels):
+        seen: set[str] = set()
+        repeated = [name for name in labels if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
+        raise InputError(
+            f"labels repeats {examples(dict.fromkeys(repeated))}. Every label needs a name of its own."
+        )
