@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import objectives, solvers
+from limen.data import as_data
 from limen.decisions import Counts, count_decisions
 from limen.display import Displayed, Shown
+from limen.draws import as_seed
 from limen.errors import InputError, count
-from limen.folds import as_groups, fold_rows, refuse_overlap, unit_count
+from limen.folds import fold_rows, refuse_overlap, unit_count
 from limen.intervals import Bootstrap, Interval, Part, percentiles
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
 from limen.sources.blocks import Source
-from limen.sources.door import as_source
 from limen.tuning import solved
 
 METHODS: tuple[str, ...] = ("fixed:0.5", "shared", "sgl", "exact", "auto")
@@ -117,7 +118,7 @@ class Comparison(Displayed):
 
 def compare(
     y_true: Any,
-    y_score: Any,
+    y_score: Any = None,
     *,
     methods: Iterable[str | Solver] | Mapping[str, str | Solver] = METHODS,
     metric: str | dict[str, Any] | Metric = "f1",
@@ -129,7 +130,7 @@ def compare(
     sample_weight: Any = None,
     mask: Any = None,
     zero_division: float = 0.0,
-    random_state: int = 0,
+    random_state: Any = 0,
     n_jobs: int = 1,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Comparison:
@@ -161,17 +162,16 @@ def compare(
     if not named:
         raise InputError("methods is empty. Name at least one.")
     chosen = {name: solvers.choose(objective.metric, average, method) for name, method in named.items()}
-    source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
+    data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
+    source, member, seed = data.source, data.groups, as_seed(random_state)
     objective.check_labels(len(source.labels))
-    member = as_groups(groups, source.n_items)
-    rounds = _rounds(cv, repeats, source.n_items, member, random_state)
+    rounds = _rounds(cv, repeats, source.n_items, member, seed)
     _ = Problem(objective, (source.take(np.arange(min(2, source.n_items))),)).curves
     tasks = [(r, pair, name) for r, pairs in enumerate(rounds) for pair in pairs for name in chosen]
 
     def run(task: tuple[int, tuple[Any, Any], str]) -> _Run:
         _, (tune_rows, measure_rows), name = task
-        inner = None if member is None else member[tune_rows]
-        problem = Problem(objective, (source.take(tune_rows),), random_state=random_state, groups=inner)
+        problem = Problem.of(objective, data.take(tune_rows), seed)
         return _run(problem, chosen[name], name, source.take(measure_rows), measure_rows)
 
     results: dict[str, list[list[_Run]]] = {name: [[] for _ in rounds] for name in chosen}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import at_or_above
-from limen.errors import InputError
+from limen.errors import InputError, count, examples
 from limen.sources.blocks import Entries, Rows, Source
 
 THRESHOLD_RULE = ">="
@@ -42,6 +42,44 @@ def check_rule(rule: str, n_labels: int) -> None:
     raise InputError(
         f"rule {rule!r} is unknown. It must be '>=', 'mcut', or 'top-k:K' with K from 1 to {n_labels}."
     )
+
+
+def values_by_label(given: Any, labels: Sequence[str], dtype: Any) -> NDArray[Any]:
+    """Return one threshold for each label, in ``dtype`` (n_labels,).
+
+    Parameters
+    ----------
+    given : number, array-like (n_labels,), or mapping from label name to number
+    labels : sequence of n_labels str
+    dtype : dtype of the scores
+
+    Raises
+    ------
+    InputError
+        If there is not one number for each label, or one is NaN.
+    """
+    if isinstance(given, Mapping):
+        unknown, missing = set(given) - set(labels), [name for name in labels if name not in given]
+        if unknown or missing:
+            raise InputError(
+                f"the thresholds name {examples(sorted(map(str, unknown))) or 'none'} beyond the labels, and lack "
+                f"{examples(missing) or 'none'}. Give one for each label, by its name."
+            )
+        given = [given[name] for name in labels]
+    values = np.asarray(given, np.float64)
+    if values.ndim > 1 or (values.ndim and len(values) != len(labels)) or np.isnan(values).any():
+        raise InputError(
+            f"thresholds have shape {values.shape} for {count(len(labels), 'label')}. Give one number, or one for "
+            "each label (+inf: never)."
+        )
+    return in_dtype(np.broadcast_to(values, len(labels)), dtype)
+
+
+def in_dtype(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return thresholds in the dtype of the scores; beyond its range is "never" or its lowest number."""
+    limits = np.finfo(dtype)
+    inside = np.where(values > limits.max, np.inf, np.maximum(values, float(limits.min)))
+    return inside.astype(dtype)
 
 
 def rounded_up(values: NDArray[Any], dtype: Any) -> NDArray[Any]:

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics, objectives
-from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions
+from limen.data import Data, as_data
+from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions, values_by_label
 from limen.display import Displayed, Shown
-from limen.errors import InputError, count
-from limen.folds import as_groups
+from limen.draws import as_seed
+from limen.errors import InputError, count, examples
 from limen.intervals import Bootstrap, Interval, Part, percentiles
 from limen.metrics import Metric
 from limen.sources.blocks import Source
-from limen.sources.door import as_source
+from limen.sources.frames import is_frame
 from limen.thresholds import Thresholds
-from limen.tuning import apply_thresholds
 
 OPTIONAL = ("tp", "fp", "fn", "support", "precision", "recall")
 COLUMNS = ("label", "threshold", "support", "tp", "fp", "fn", "precision", "recall", "f1")
@@ -105,7 +105,7 @@ def evaluate(
     zero_division: float | None = None,
     baseline: Thresholds | float | Any = None,
     groups: Any = None,
-    random_state: int = 0,
+    random_state: Any = 0,
 ) -> Evaluation:
     """Return how thresholds do on labelled data.
 
@@ -113,7 +113,7 @@ def evaluate(
     ----------
     y_true, y_score, labels, sample_weight, mask
         As in `limen.tune`.
-    thresholds : Thresholds, or a number, or array-like (n_labels,)
+    thresholds : Thresholds, or a number, or array-like (n_labels,), or mapping from label name to number
         With plain numbers, ``metric`` and ``average`` default to micro-F1.
     metric, average, zero_division : optional
         What to measure; what the thresholds were tuned for, if left out. The average "none" gives
@@ -122,7 +122,7 @@ def evaluate(
         To compare with, on the same resampled items.
     groups : array-like (n_items,), optional
         Group of each item, such as its recording: intervals resample groups.
-    random_state : int
+    random_state : int from 0, None or numpy Generator
         Seed of the bootstrap.
 
     Raises
@@ -135,21 +135,22 @@ def evaluate(
     >>> evaluate([[1], [0], [1]], [[0.9], [0.6], [0.4]], 0.5)
     Evaluation(1 label; micro F1 0.5000 (95 % 0.0658 to 1.0000), measured on 3 items)
     """
-    if isinstance(thresholds, Thresholds) and labels is None and not hasattr(y_score, "columns"):
-        labels = thresholds.labels
-    source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
+    labels = labels_of(thresholds, y_true, y_score, labels)
+    data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
+    if isinstance(thresholds, Thresholds):
+        data = data.in_order(thresholds.labels)
+    source, seed = data.source, as_seed(random_state)
     tuned = thresholds if isinstance(thresholds, Thresholds) else None
     chosen, average, zero = measured_by(tuned, metric, average, zero_division)
     by_label = average == "none"
     objective = objectives.objective(chosen, "macro" if by_label else average, zero)
     objective.check_labels(len(source.labels))
-    member = as_groups(groups, source.n_items)
     part = _part(source, thresholds)
     counts = count_decisions((source,), part.values, part.rule)
     value = objective.of_labels(*counts) if by_label else objective(*counts)
     interval = difference = None
     if source.n_items > 1:
-        bootstrap = Bootstrap.over(source.n_items, member, random_state)
+        bootstrap = Bootstrap.over(source.n_items, data.groups, seed)
         values = bootstrap.values_by_label if by_label else bootstrap.values
         resampled = values([part], objective)
         interval = percentiles(resampled, value)
@@ -187,22 +188,22 @@ def measured_by(
     return chosen, average or (tuned.average if tuned else "micro"), zero
 
 
-def check_same_labels(thresholds: Thresholds, labels: tuple[str, ...]) -> None:
-    """Raise `InputError` unless the data's labels are those of the thresholds, in the same order."""
-    if thresholds.labels != labels:
-        raise InputError(
-            f"the data have {count(len(labels), 'label')} ({', '.join(labels[:3])}, ...), the thresholds "
-            f"{len(thresholds.labels)} ({', '.join(thresholds.labels[:3])}, ...). They must be the same labels in "
-            "the same order."
-        )
+def labels_of(thresholds: Any, y_true: Any, y_score: Any, labels: Any) -> Any:
+    """Return the names of the labels: those given, or those of the thresholds where the data name none."""
+    named = labels is not None or isinstance(y_true, Data) or is_frame(y_score)
+    return thresholds.labels if isinstance(thresholds, Thresholds) and not named else labels
 
 
 def _part(source: Source, thresholds: Thresholds | float | Any) -> Part:
     """Return the source with thresholds that fit it."""
     rows = np.arange(source.n_items)
     if not isinstance(thresholds, Thresholds):
-        return Part(source, rows, apply_thresholds(thresholds, source.labels, source.dtype), THRESHOLD_RULE)
-    check_same_labels(thresholds, source.labels)
+        return Part(source, rows, values_by_label(thresholds, source.labels, source.dtype), THRESHOLD_RULE)
+    if thresholds.labels != source.labels:
+        raise InputError(
+            f"the baseline is for {examples(thresholds.labels, most=3)}, and the data have "
+            f"{examples(source.labels, most=3)}. Both must be the same labels in the same order."
+        )
     return Part(source, rows, thresholds.values, thresholds.rule)
 
 

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from limen import objectives, solvers
+from limen.data import as_data
 from limen.display import Displayed, Shown
+from limen.draws import as_seed
 from limen.errors import InputError, count
-from limen.folds import as_groups, fold_rows, unit_count
+from limen.folds import fold_rows
 from limen.intervals import Interval, Part, measure
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
-from limen.sources.door import as_source
 from limen.tuning import solved
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
@@ -74,7 +75,7 @@ class LearningCurve(Displayed):
 
 def learning_curve(
     y_true: Any,
-    y_score: Any,
+    y_score: Any = None,
     *,
     metric: str | dict[str, Any] | Metric = "f1",
     average: str = "micro",
@@ -86,7 +87,7 @@ def learning_curve(
     sample_weight: Any = None,
     mask: Any = None,
     zero_division: float = 0.0,
-    random_state: int = 0,
+    random_state: Any = 0,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> LearningCurve:
     """Return how the metric on new items grows with the number of items tuned on.
@@ -111,18 +112,18 @@ def learning_curve(
     """
     objective = objectives.objective(metric, average, zero_division)
     solver = solvers.choose(objective.metric, average, method)
-    source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
+    data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
+    source, member, seed = data.source, data.groups, as_seed(random_state)
     objective.check_labels(len(source.labels))
-    member = as_groups(groups, source.n_items)
     shares = sorted(set(shares))
     if not shares or not all(0 < share <= 1 for share in shares):
         raise InputError(f"shares={shares} are not usable. Each must be above 0 and at most 1.")
-    n_units = unit_count(source.n_items, member)
+    n_units = data.n_units
     if not isinstance(cv, int) or not 2 <= cv <= n_units:
         units = count(n_units, "item" if member is None else "group")
         raise InputError(f"cv={cv} folds of {units}. Use 2 to {n_units} folds.")
-    folds = fold_rows(source.n_items, cv, member, random_state)
-    draw = np.random.default_rng([random_state, 2])
+    folds = fold_rows(source.n_items, cv, member, seed)
+    draw = np.random.default_rng([seed, 2])
     orders = [draw.permutation(np.setdiff1d(np.arange(source.n_items), fold)) for fold in folds]
     sizes, held_out = [], []
     for step, share in enumerate(shares):
@@ -132,12 +133,11 @@ def learning_curve(
                 progress(step * cv + number, len(shares) * cv, f"{share:.0%} of the items")
             rows = np.sort(order[: max(1, round(share * len(order)))])
             tuned_on.append(len(rows))
-            inner = None if member is None else member[rows]
-            problem = Problem(objective, (source.take(rows),), random_state=random_state, groups=inner)
+            problem = Problem.of(objective, data.take(rows), seed)
             values, solution = solved(problem, solver)
             parts.append(Part(source.take(fold), fold, values, solution.rule))
         sizes.append(round(np.mean(tuned_on)))
-        interval = measure(parts, objective, source.n_items, member, random_state)
+        interval = measure(parts, objective, source.n_items, member, seed)
         assert interval is not None
         held_out.append(interval)
     return LearningCurve(tuple(sizes), tuple(held_out), objective, source.n_items, cv)

@@ -153,12 +153,13 @@ def kind_of(sources: Iterable[Source]) -> Kind:
     LimenWarning
         If scores barely leave 0 to 1, so that one of them decides.
     """
-    lowest, highest = np.inf, -np.inf
-    for source in sources:
-        for block in source.blocks():
-            if block.scores.size:
-                lowest = min(lowest, float(block.scores.min()))
-                highest = max(highest, float(block.scores.max()))
+    ends = [(b.scores.min(), b.scores.max()) for source in sources for b in source.blocks() if b.scores.size]
+    return kind_in(np.array(ends, np.float64))
+
+
+def kind_in(scores: NDArray[Any]) -> Kind:
+    """Return what scores are of which these are the lowest and the highest, among others; `kind_of` explains."""
+    lowest, highest = float(scores.min(initial=0.5)), float(scores.max(initial=0.5))
     beyond = max(-lowest, highest - 1)
     if not beyond > 0:
         return "probability"

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
+from limen.data import as_data
 from limen.errors import InputError, LimenWarning, count, examples
 from limen.scales import logit, sigmoid
 from limen.solvers.calibrated import Calibration
 from limen.solvers.fine import FineCurves
 from limen.sources.arrays import CSR, as_scores, check_finite, check_finite_entries
-from limen.sources.dense import DenseSource
+from limen.sources.blocks import Source
 from limen.sources.door import as_source
 from limen.sources.frames import frame_to_array, is_frame
-from limen.sources.sparse import SparseSource
 
 
 def estimate_prevalence(
@@ -64,7 +64,7 @@ def estimate_prevalence(
     """
     if not 0 <= damping <= 1:
         raise InputError(f"damping={damping} is not usable. It must be from 0 to 1.")
-    source = as_source(y_true, y_score, labels=labels)
+    source = as_data(y_true, y_score, labels=labels).source
     fresh = _new_scores(new_scores, source)
     (fine,) = FineCurves.of_folds([source], [source])
     none = np.broadcast_to(np.zeros(1, np.uint8), fresh.shape)
@@ -80,7 +80,7 @@ def estimate_prevalence(
     return np.where(both, sigmoid(logit(safe) + damping * moved), here)
 
 
-def _new_scores(new_scores: Any, source: DenseSource | SparseSource) -> NDArray[Any] | CSR:
+def _new_scores(new_scores: Any, source: Source) -> NDArray[Any] | CSR:
     """Return new scores with the labels, the order and the dtype of the source's."""
     if is_frame(new_scores):
         names, values = frame_to_array(new_scores, "new_scores")

@@ -19,14 +19,16 @@ from limen.display import Displayed, Shown
 from limen.errors import InputError, UnreadableError, count, examples
 from limen.files.writing import write_atomically
 from limen.intervals import Interval
+from limen.names import repeated
 from limen.objectives import Average, Objective
+from limen.scales import Kind
 from limen.solvers.solution import Status
 from limen.sources.arrays import CSR, as_scores, check_finite, check_finite_entries, is_csr
 from limen.sources.blocks import Entries
 from limen.sources.frames import frame_to_array, is_frame
 
 SCHEMA = "https://limen.dev/schema/thresholds"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FEW_POSITIVES = 20
 """With fewer, a threshold is poorly known, and people are told so."""
 
@@ -47,8 +49,13 @@ class Thresholds(Displayed):
         The objective tuned for; see `limen.tune`.
     method : str
         How the thresholds were chosen.
-    status : {"optimal", "bounded", "local"}
-        Proven to be the best on the tuning data; at most ``upper_bound - value`` below it; or neither.
+    status : {"optimal", "bounded", "local", "infeasible"}
+        Proven to be the best on the tuning data; at most ``upper_bound - value`` below it; neither; or nothing
+        meets what was asked.
+    reason : str
+        Why the status is no better, in a sentence; may be empty.
+    scale : {"probability", "logit", "real"} or None
+        What the scores were taken for, by their range; None where that is not known.
     value : float
         The objective on the tuning data. New data will give less: measure it with `limen.evaluate`.
     upper_bound : float or None
@@ -87,6 +94,8 @@ class Thresholds(Displayed):
     created: str
     versions: dict[str, str]
     rule: str = THRESHOLD_RULE
+    scale: Kind | None = None
+    reason: str = ""
     zero_division: float = 0.0
     expected: Interval | None = None
     ranges: NDArray[Any] | None = None
@@ -216,12 +225,14 @@ class Thresholds(Displayed):
             "zero_division": self.zero_division,
             "method": self.method,
             "status": self.status,
+            "reason": self.reason,
             "value": self.value,
             "value_measured_on": "tuning data",
             "expected": None if self.expected is None else self.expected._asdict(),
             "upper_bound": self.upper_bound,
             "rule": self.rule,
             "score_dtype": str(self.values.dtype),
+            "score_scale": self.scale,
             "n_items": self.n_items,
             "data_digest": self.digest,
             "created": self.created,
@@ -257,7 +268,10 @@ class Thresholds(Displayed):
                 f"the file has schema version {version}; this limen reads up to {SCHEMA_VERSION}. Upgrade limen: "
                 "pip install --upgrade limen."
             )
+        content = {**_LATER, **content} if version < SCHEMA_VERSION else content
         _check_fields(content, _FIELDS, "the file")
+        if content["score_scale"] is not None:
+            _check_choice(content, "score_scale", get_args(Kind))
         _check_choice(content, "status", get_args(Status))
         _check_choice(content, "average", get_args(Average))
         _check_choice(content, "score_dtype", ("float16", "float32", "float64"))
@@ -270,9 +284,8 @@ class Thresholds(Displayed):
                 raise InputError(f"label {number} is not an object.")
             _check_fields(label, _LABEL_FIELDS, f"label {number}")
         labels = tuple(label["name"] for label in content["labels"])
-        if len(set(labels)) < len(labels):
-            repeated = [name for name in dict.fromkeys(labels) if labels.count(name) > 1]
-            raise InputError(f"labels are repeated: {examples(repeated)}. Every label needs a name of its own.")
+        if twice := repeated(labels):
+            raise InputError(f"labels are repeated: {examples(twice)}. Every label needs a name of its own.")
         check_rule(content["rule"], len(labels))
         dtype = np.dtype(content["score_dtype"])
         wide = np.array([_threshold(label["threshold"]) for label in content["labels"]], np.float64)
@@ -291,6 +304,7 @@ class Thresholds(Displayed):
             metric=objective.metric,
             counts=_counts(content["labels"]),
             digest=content["data_digest"],
+            scale=content["score_scale"],
             expected=_interval(content["expected"]),
             ranges=_ranges([label["range"] for label in content["labels"]], dtype),
             **{
@@ -299,6 +313,7 @@ class Thresholds(Displayed):
                     "average",
                     "method",
                     "status",
+                    "reason",
                     "value",
                     "upper_bound",
                     "n_items",
@@ -325,6 +340,7 @@ class Thresholds(Displayed):
             "optimal": "proven optimal",
             "bounded": f"at most {self.upper_bound:.4f} is possible" if self.upper_bound is not None else "",
             "local": "not proven optimal",
+            "infeasible": "nothing meets what was asked",
         }[self.status]
         return (
             f"{self.objective} {self.value:.4f} on the {count(self.n_items, 'item')} tuned on ({proof}; "
@@ -368,12 +384,14 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "zero_division": _NUMBER,
     "method": (str,),
     "status": (str,),
+    "reason": (str,),
     "value": _NUMBER,
     "value_measured_on": (str,),
     "expected": (dict, type(None)),
     "upper_bound": (int, float, type(None)),
     "rule": (str,),
     "score_dtype": (str,),
+    "score_scale": (str, type(None)),
     "n_items": (int,),
     "data_digest": (str,),
     "created": (str,),
@@ -381,6 +399,8 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "details": (dict,),
     "labels": (list,),
 }
+_LATER: dict[str, Any] = {"reason": "", "score_scale": None}
+"""What files of schema version 1 lack."""
 _LABEL_FIELDS: dict[str, tuple[type, ...]] = {
     "name": (str,),
     "threshold": (int, float, type(None)),

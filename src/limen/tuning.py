@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from limen import objectives, solvers
 from limen.curves import Curves, Placement, prevalence_factors
-from limen.decisions import THRESHOLD_RULE, Counts, check_rule, count_decisions
+from limen.data import as_data
+from limen.decisions import THRESHOLD_RULE, Counts, count_decisions, in_dtype
 from limen.display import Displayed, Shown, svg_curve
+from limen.draws import as_seed
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
 from limen.folds import as_groups
 from limen.intervals import Interval, Part, measure
@@ -22,8 +24,6 @@ from limen.metrics import Metric
 from limen.solvers.base import Problem, Progress, Solver
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
-from limen.sources.blocks import Source
-from limen.sources.door import as_source
 from limen.thresholds import Thresholds, now
 
 
@@ -43,7 +43,7 @@ def tune(
     min_positive: float = 0.0,
     target_prevalence: Any = None,
     groups: Any = None,
-    random_state: int = 0,
+    random_state: Any = 0,
     progress: Progress | None = None,
 ) -> Thresholds:
     """Return the thresholds that make a metric large on labelled scores.
@@ -52,7 +52,7 @@ def tune(
     ----------
     y_true : array-like (n_items, n_labels) of 0/1, bool, or float with NaN for unknown
         Dense, scipy sparse, a masked array, a tensor, a frame, or n_items lists of label names. Or
-        `Curves`, and no ``y_score``.
+        `Curves`, or `limen.data.Data`, and no ``y_score``.
     y_score : array-like (n_items, n_labels) of finite numbers
         Dense, a memory map, scipy sparse, a tensor (torch, or any that speaks DLPack), or a frame (pandas,
         Polars, PyArrow). Probabilities, logits or any other real scores; only their order within a
@@ -84,8 +84,8 @@ def tune(
         taken to score as they do here, and negatives too. NaN, or a label left out: as here.
     groups : array-like (n_items,), optional
         Group of each item, such as its recording: cross-fitting does not divide groups.
-    random_state : int
-        Seed of the methods that draw.
+    random_state : int from 0, None or numpy Generator
+        Seed of whatever is drawn; None draws anew each time.
     progress : callable ``(step, steps, value)``, optional
 
     Returns
@@ -116,15 +116,17 @@ def tune(
         raise UnsupportedError("constraints are not part of this version. Leave constraints empty.")
     objective = objectives.objective(metric, average, zero_division)
     solver = solvers.choose(objective.metric, average, method)
-    sources, counted = _data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
-    problem = Problem(objective, sources, counted, random_state, progress=progress)
-    problem = replace(
-        problem,
-        groups=as_groups(groups, problem.n_items),
-        target_prevalence=_prevalence(target_prevalence, problem),
-    )
+    seed = as_seed(random_state)
+    if isinstance(y_true, Curves):
+        if any(given is not None for given in (y_score, labels, sample_weight, mask)):
+            raise InputError("curves hold scores, labels and weights already. Give them alone.")
+        problem = Problem.of_curves(objective, y_true, as_groups(groups, y_true.n_items), seed, progress)
+    else:
+        data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
+        problem = Problem.of(objective, data, seed, progress)
+    problem = replace(problem, target_prevalence=_prevalence(target_prevalence, problem))
     objective.check_labels(len(problem.labels))
-    if method == "auto" and not sources:
+    if method == "auto" and not problem.sources:
         solver = solvers.choose(objective.metric, average, "exact")
     if isinstance(solver, solvers.Auto) and min_positive:
         solver = replace(solver, min_positive=min_positive)
@@ -164,8 +166,10 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         created=now(),
         versions=versions(),
         rule=solution.rule,
+        scale=problem.kind,
+        reason=solution.reason,
         expected=_expected(problem, solution),
-        ranges=None if solution.ranges is None else _in_dtype(solution.ranges, problem.dtype),
+        ranges=None if solution.ranges is None else in_dtype(solution.ranges, problem.dtype),
         details=solution.details,
         history=solution.history,
     )
@@ -203,7 +207,7 @@ def thresholds_of(problem: Problem, solution: Solution, placement: Placement) ->
     if solution.index is not None:
         return problem.curves.thresholds(solution.index, placement)
     assert solution.values is not None
-    return _in_dtype(solution.values, problem.dtype)
+    return in_dtype(solution.values, problem.dtype)
 
 
 def _expected(problem: Problem, solution: Solution) -> Interval | None:
@@ -211,7 +215,7 @@ def _expected(problem: Problem, solution: Solution) -> Interval | None:
     if not solution.cross_fit or problem.target_prevalence is not None:
         return None
     parts = [
-        Part(fit.source, fit.rows, _in_dtype(fit.values, problem.dtype), THRESHOLD_RULE)
+        Part(fit.source, fit.rows, in_dtype(fit.values, problem.dtype), THRESHOLD_RULE)
         for fit in solution.cross_fit
     ]
     return measure(parts, problem.objective, problem.n_items, problem.groups, problem.random_state)
@@ -326,21 +330,12 @@ def frontier(
     >>> f.recall, f.precision
     (array([0.  , 0.5 , 0.75, 1.  ]), array([1. , 1. , 1. , 0.8]))
     """
-    sources, counted = _data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
-    curves = counted if counted is not None else Curves.from_source(sources[0])
+    if isinstance(y_true, Curves):
+        curves = y_true
+    else:
+        data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
+        curves = Curves.from_source(data.source)
     return Frontier(curves, Walk.of(curves))
-
-
-def apply_thresholds(values: Any, labels: Sequence[str], dtype: Any, rule: str = THRESHOLD_RULE) -> NDArray[Any]:
-    """Return one threshold for each label, in ``dtype``, from a number or one for each label."""
-    check_rule(rule, len(labels))
-    values = np.asarray(values, np.float64)
-    if values.ndim > 1 or (values.ndim and len(values) != len(labels)) or np.isnan(values).any():
-        raise InputError(
-            f"thresholds have shape {values.shape} for {count(len(labels), 'label')}. Give one number, or one for "
-            "each label (+inf: never)."
-        )
-    return _in_dtype(np.broadcast_to(values, len(labels)), dtype)
 
 
 def _reweighted(counts: Counts, target: NDArray[np.float64]) -> Counts:
@@ -382,22 +377,3 @@ def _prevalence(target: Any, problem: Problem) -> NDArray[np.float64] | None:
 def versions() -> dict[str, str]:
     """Return the versions that made a result."""
     return {"limen": importlib.metadata.version("limen"), "numpy": np.__version__}
-
-
-def _data(
-    y_true: Any, y_score: Any, *, labels: Sequence[str] | None, sample_weight: Any, mask: Any
-) -> tuple[tuple[Source, ...], Curves | None]:
-    if isinstance(y_true, Curves):
-        if y_score is not None or labels is not None or sample_weight is not None or mask is not None:
-            raise InputError("curves hold scores, labels and weights already. Give them alone.")
-        return tuple(source for source in y_true.sources if isinstance(source, Source)), y_true
-    if y_score is None:
-        raise InputError("y_score is missing. Give labels and scores, or curves alone.")
-    return (as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask),), None
-
-
-def _in_dtype(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """Return thresholds in the dtype of the scores; beyond its range is "never" or its lowest number."""
-    limits = np.finfo(dtype)
-    inside = np.where(values > limits.max, np.inf, np.maximum(values, float(limits.min)))
-    return inside.astype(dtype)

@@ -15,6 +15,7 @@ import limen
 from limen import _kernels, curves, decisions, metrics
 from limen.curves import Curves
 from limen.solvers import SurrogateGradient, exact
+from limen.sources.blocks import Blocks
 from limen.sources.candidates import Candidates
 from oracle import naive
 from strategies import data, exactly, random_data, recounted, smooth_data, tuned
@@ -149,16 +150,16 @@ def test_a_split_tie_group(monkeypatch):
 
 
 def test_the_lowest_positive_is_no_candidate(monkeypatch):
-    whole = Candidates.from_source.__func__
+    whole = Blocks.candidates
 
-    def without_last(cls, source):
-        found = whole(cls, source)
+    def without_last(source):
+        found = whole(source)
         size = np.diff(found.offsets)
         last = found.offsets[1:][size > 1] - 1
         offsets = np.append(0, np.cumsum(np.where(size > 1, size - 1, size)))
-        return cls(found.labels, found.dtype, offsets, np.delete(found.cuts, last))
+        return Candidates(found.labels, found.dtype, offsets, np.delete(found.cuts, last))
 
-    monkeypatch.setattr(Candidates, "from_source", classmethod(without_last))
+    monkeypatch.setattr(Blocks, "candidates", without_last)
     with pytest.raises(AssertionError):
         check()
 

@@ -153,9 +153,10 @@ def test_refused(thresholds, options, words):
 def test_thresholds_of_other_labels():
     t = tuned(data([[1, 1]], [[0.5, 0.5]]), labels=["dog", "cat"])
     with pytest.raises(
-        InputError, match=r"the data have 2 labels \(cat, dog, \.\.\.\), the thresholds 2 \(dog, cat"
+        InputError, match="different labels: 'bird' only in the data, 'dog' only in the thresholds"
     ):
-        limen.evaluate([[1, 1]], [[0.5, 0.5]], t, labels=["cat", "dog"])
+        limen.evaluate([[1, 1]], [[0.5, 0.5]], t, labels=["cat", "bird"])
+    assert limen.evaluate([[1, 0]], [[0.5, 0.4]], t, labels=["cat", "dog"]).table[0]["label"] == "dog"
     with pytest.raises(InputError):
         limen.evaluate([[1]], [[0.5]], t)
 

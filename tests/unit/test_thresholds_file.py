@@ -134,8 +134,15 @@ class TestStrict:
         )
 
     def test_a_newer_schema(self, content):
-        message = refused({**content, "schema_version": 2, "new": 1})
-        assert "the file has schema version 2; this limen reads up to 1. Upgrade limen" in message
+        message = refused({**content, "schema_version": 3, "new": 1})
+        assert "the file has schema version 3; this limen reads up to 2. Upgrade limen" in message
+
+    def test_an_older_schema(self, content):
+        older = {key: value for key, value in content.items() if key not in ("reason", "score_scale")}
+        read = Thresholds.from_dict({**older, "schema_version": 1})
+        assert read.scale is None
+        assert read.to_dict() == {**content, "reason": "", "score_scale": None}
+        assert "lacks 'reason', 'score_scale'" in refused(older)
 
     def test_kinds_of_values(self, content):
         other = {str: 3, int: "x", float: "x", list: {}, dict: [], type(None): "x"}

@@ -9,9 +9,9 @@ import pytest
 
 import limen
 from limen.curves import Curves
+from limen.decisions import values_by_label
 from limen.errors import InputError, LimenError, UnsupportedError
 from limen.solvers import Fixed, RandomSearch, SurrogateGradient
-from limen.tuning import apply_thresholds
 from strategies import AVERAGES, METRICS, SCORE_DTYPES, random_data, smooth_data, tuned
 
 Y_TRUE = [[0, 1], [1, 0], [1, 1], [0, 0]]
@@ -123,7 +123,7 @@ class TestRefused:
         assert "constraints are not part of this version" in message
 
     def test_scores_are_missing(self):
-        assert "y_score is missing. Give labels and scores, or curves alone." in refused(Y_TRUE)
+        assert "y_score is missing. Give labels and scores." in refused(Y_TRUE)
 
     @pytest.mark.parametrize(
         "more",
@@ -186,10 +186,10 @@ def test_a_threshold_beyond_the_range_of_the_dtype():
 
 class TestPlainThresholds:
     def test_one_number_or_one_for_each_label(self):
-        assert apply_thresholds(0.3, "ab", np.float32).tolist() == [np.float32(0.3)] * 2
-        assert apply_thresholds([0.5, np.inf], "ab", np.float64).tolist() == [0.5, np.inf]
-        assert apply_thresholds(-np.inf, "ab", np.float32).tolist() == [np.finfo(np.float32).min] * 2
-        assert apply_thresholds(1e300, "ab", np.float32).dtype == np.float32
+        assert values_by_label(0.3, "ab", np.float32).tolist() == [np.float32(0.3)] * 2
+        assert values_by_label([0.5, np.inf], "ab", np.float64).tolist() == [0.5, np.inf]
+        assert values_by_label(-np.inf, "ab", np.float32).tolist() == [np.finfo(np.float32).min] * 2
+        assert values_by_label(1e300, "ab", np.float32).dtype == np.float32
 
     @pytest.mark.parametrize(
         ("values", "words"),
@@ -205,5 +205,5 @@ class TestPlainThresholds:
     )
     def test_refused(self, values, words):
         with pytest.raises(InputError) as caught:
-            apply_thresholds(values, "ab", np.float64)
+            values_by_label(values, "ab", np.float64)
         assert words in str(caught.value)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from limen.cli.console import busy, progress, say
-from limen.cli.inputs import groups_of, read_both
+from limen.cli.inputs import read_data
 from limen.cli.options import FILES, GROUPS, SEED, objective_options
 
 
@@ -43,17 +43,14 @@ def compare(
     import limen
 
     with busy(f"reading {scores} and {labels}"):
-        joined = read_both(scores, labels)
+        data = read_data(scores, labels, groups)
     with progress("comparing") as tick:
         result = limen.compare(
-            joined.y_true,
-            joined.y_score,
-            labels=joined.labels,
+            data,
             methods=[name.strip() for name in methods.split(",") if name.strip()],
             **objective,
             cv=cv,
             repeats=repeats,
-            groups=groups_of(groups, joined),
             n_jobs=jobs,
             random_state=seed,
             progress=tick,
@@ -86,16 +83,13 @@ def learning_curve_(
     from limen.learning_curve import learning_curve
 
     with busy(f"reading {scores} and {labels}"):
-        joined = read_both(scores, labels)
+        data = read_data(scores, labels, groups)
     with progress("tuning") as tick:
         result = learning_curve(
-            joined.y_true,
-            joined.y_score,
-            labels=joined.labels,
+            data,
             method=method,
             **objective,
             cv=cv,
-            groups=groups_of(groups, joined),
             random_state=seed,
             progress=tick,
         )

@@ -8,9 +8,8 @@ import click
 
 from limen.cli.console import busy, progress, say
 from limen.cli.inputs import (
-    groups_of,
     metric_of,
-    read_for,
+    read_data,
     refuse_to_replace,
     thresholds_of,
     write_rows,
@@ -18,7 +17,7 @@ from limen.cli.inputs import (
 from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS
 
 if TYPE_CHECKING:
-    from limen.sources.tables import Joined
+    from limen.data import Data
 
 
 @click.command(epilog=FILES)
@@ -59,39 +58,34 @@ def evaluate(
     refuse_to_replace(output, inputs=(scores, labels, thresholds, baseline, groups))
     chosen = thresholds_of(thresholds)
     with busy(f"reading {scores} and {labels}"):
-        joined = read_for(scores, labels, chosen)
+        data = read_data(scores, labels, groups, chosen)
     result = limen.evaluate(
-        joined.y_true,
-        joined.y_score,
+        data,
+        None,
         chosen,
-        labels=joined.labels,
         metric=None if metric is None else metric_of(metric, beta, costs),
         average=average,
         baseline=None if baseline is None else thresholds_of(baseline),
-        groups=groups_of(groups, joined),
     )
     if output is not None:
         write_rows(output, result.table)
     say(result)
     if curve:
-        _print_learning_curve(joined, chosen, result, groups)
+        _print_learning_curve(data, chosen, result)
     if output is not None:
         say(f"wrote {output}")
 
 
-def _print_learning_curve(joined: Joined, chosen: Any, result: Any, groups: str | None) -> None:
+def _print_learning_curve(data: Data, chosen: Any, result: Any) -> None:
     """Show what tuning on ever more of the same items gives, by the method that made the thresholds."""
     from limen.learning_curve import learning_curve
 
     with progress("tuning") as tick:
         curve = learning_curve(
-            joined.y_true,
-            joined.y_score,
-            labels=joined.labels,
+            data,
             method=getattr(chosen, "method", "auto"),
             metric=result.metric,
             average=result.average,
-            groups=groups_of(groups, joined),
             progress=tick,
         )
     say(curve)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from limen.errors import InputError, examples
 
 if TYPE_CHECKING:
-    from limen.sources.tables import Joined, Table
+    from limen.data import Data
+    from limen.sources.tables import Table
     from limen.thresholds import Thresholds
 
 
@@ -25,11 +26,27 @@ def refuse_to_replace(*outputs: str | None, inputs: tuple[str | None, ...]) -> N
         seen[path] = output
 
 
-def read_both(scores: str, labels: str) -> Joined:
-    """Return a file of scores and a file of labels, joined by name and id."""
-    from limen.files.reading import join, read_table
+def read_data(
+    scores: str, labels: str, groups: str | None = None, thresholds: Thresholds | float | None = None
+) -> Data:
+    """Return a file of scores and a file of labels, joined by name and id and checked once.
 
-    return join(read_table(scores, kind="scores"), read_table(labels, kind="labels"))
+    With thresholds, the columns are in their order; files without names have theirs.
+    """
+    from limen.data import as_data
+    from limen.files.reading import join, read_table
+    from limen.thresholds import Thresholds
+
+    joined = join(read_table(scores, kind="scores"), read_table(labels, kind="labels"))
+    tuned = thresholds if isinstance(thresholds, Thresholds) else None
+    data = as_data(
+        joined.y_true,
+        joined.y_score,
+        labels=joined.labels if joined.labels is not None or tuned is None else tuned.labels,
+        ids=joined.ids,
+        groups=None if groups is None else groups_of(groups, joined.ids),
+    )
+    return data if tuned is None else data.in_order(tuned.labels)
 
 
 def in_order(table: Table, thresholds: Thresholds) -> Any:
@@ -58,61 +75,28 @@ def _by_name(
     return select_columns(values, names, wanted)
 
 
-def read_for(scores: str, labels: str, thresholds: Thresholds | float | None) -> Joined:
-    """Return a file of scores and one of labels, joined; columns in the order of the thresholds, if any."""
-    from dataclasses import replace
-
-    from limen.thresholds import Thresholds
-
-    joined = read_both(scores, labels)
-    if not isinstance(thresholds, Thresholds):
-        return joined
-    if joined.labels is None:
-        return replace(joined, labels=thresholds.labels)
-    y_score = _by_name(joined.y_score, joined.labels, thresholds.labels, "the scores file")
-    y_true = _by_name(joined.y_true, joined.labels, thresholds.labels, "the labels file")
-    return replace(joined, y_score=y_score, y_true=y_true, labels=thresholds.labels)
-
-
-def only_label(joined: Joined, label: str) -> Joined:
-    """Return the joined files with the column of one label; labels without names are called 0, 1, ..."""
-    from dataclasses import replace
-
-    from limen.sources.tables import select_columns
-
-    names = joined.labels or tuple(str(k) for k in range(joined.y_score.shape[1]))
-    if label not in names:
-        raise InputError(f"the files have no label {label!r}. They have {examples(names)}.")
-    y_score = select_columns(joined.y_score, names, (label,))
-    y_true = select_columns(joined.y_true, names, (label,))
-    return replace(joined, y_score=y_score, y_true=y_true, labels=(label,))
-
-
-def groups_of(path: str | None, joined: Joined) -> list[str] | None:
+def groups_of(path: str, ids: tuple[str, ...] | None) -> list[str]:
     """Return the group of each item, from a file of id and group."""
     from limen.files.pairs import read_pairs
 
-    if path is None:
-        return None
-    if joined.ids is None:
+    if ids is None:
         raise InputError("--groups needs ids in the scores and labels files. Add an id column.")
-    group = read_pairs(path, joined.ids, "group")
-    missing = [name for name in joined.ids if name not in group]
+    group = read_pairs(path, ids, "group")
+    missing = [name for name in ids if name not in group]
     if missing:
         raise InputError(f"{path} has no group for {examples(missing)}. Every item needs one.")
-    return [group[name] for name in joined.ids]
+    return [group[name] for name in ids]
 
 
-def prevalence_of(path: str | None, adapt_to: str | None, joined: Joined) -> Any:
+def prevalence_of(path: str | None, adapt_to: str | None, data: Data) -> Any:
     """Return shares of positives by label from a file, or estimated from unlabelled scores."""
     from limen.files.pairs import read_pairs
     from limen.files.reading import read_table
 
     if path is not None and adapt_to is not None:
         raise InputError("--target-prevalence and --adapt-to both say the shares of positives. Use one.")
-    names = joined.labels or tuple(str(k) for k in range(joined.y_score.shape[1]))
     if path is not None:
-        shares = {name: number_of(share) for name, share in read_pairs(path, names, "share").items()}
+        shares = {name: number_of(share) for name, share in read_pairs(path, data.labels, "share").items()}
         wrong = [name for name, share in shares.items() if share is None]
         if wrong:
             raise InputError(f"{path} has no number for {examples(wrong)}. Shares lie from 0 to 1.")
@@ -123,9 +107,9 @@ def prevalence_of(path: str | None, adapt_to: str | None, joined: Joined) -> Any
 
     table = read_table(adapt_to, kind="scores")
     scores = table.values
-    if table.labels is not None and joined.labels is not None:
-        scores = _by_name(scores, table.labels, names, table.source, "the labelled data")
-    return estimate_prevalence(joined.y_true, joined.y_score, scores, labels=names)
+    if table.labels is not None:
+        scores = _by_name(scores, table.labels, data.labels, table.source, "the labelled data")
+    return estimate_prevalence(data, None, scores)
 
 
 def metric_of(name: str, beta: float | None, costs: str | None) -> Any:

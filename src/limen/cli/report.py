@@ -6,9 +6,8 @@ import click
 
 from limen.cli.console import busy, progress, say
 from limen.cli.inputs import (
-    groups_of,
     metric_of,
-    read_for,
+    read_data,
     refuse_to_replace,
     thresholds_of,
 )
@@ -65,18 +64,15 @@ def report_(
         raise InputError("--beta and --costs belong to a metric. Name it: --metric fbeta, or --metric cost.")
     chosen = None if thresholds is None else thresholds_of(thresholds)
     with busy(f"reading {scores} and {labels}"):
-        joined = read_for(scores, labels, chosen)
+        data = read_data(scores, labels, groups, chosen)
     with progress("report") as tick:
         path = report(
-            joined.y_true,
-            joined.y_score,
+            data,
+            None,
             chosen,
             output,
             metric=None if metric is None else metric_of(metric, beta, costs),
             average=average,
-            labels=joined.labels,
-            ids=joined.ids,
-            groups=groups_of(groups, joined),
             methods=() if no_compare else [name.strip() for name in methods.split(",") if name.strip()],
             cv=cv,
             title=title,

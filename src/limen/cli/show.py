@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from limen.cli.console import busy, say
-from limen.cli.inputs import only_label, read_both, thresholds_of
+from limen.cli.inputs import read_data, thresholds_of
 from limen.cli.options import FILES
 from limen.errors import InputError, count, examples
 
@@ -69,12 +69,13 @@ def curve(scores: str, labels: str, label: str, thresholds: str | None, rows: in
     """
     from limen.curves import Curves
     from limen.sources.candidates import Candidates
-    from limen.sources.door import as_source
 
     marked = None if thresholds is None else _cut_of(thresholds, label)
     with busy(f"reading {scores} and {labels}"):
-        joined = only_label(read_both(scores, labels), label)
-    source = as_source(joined.y_true, joined.y_score, labels=joined.labels)
+        data = read_data(scores, labels)
+    if label not in data.labels:
+        raise InputError(f"the files have no label {label!r}. They have {examples(data.labels)}.")
+    source = data.in_order((label,), extra="ignore").source
     cuts = source.candidates()
     if marked is not None:
         cuts |= Candidates.shared(cuts.labels, cuts.dtype, np.array([marked]))

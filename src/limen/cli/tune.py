@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import busy, progress, say
-from limen.cli.inputs import groups_of, prevalence_of, read_both, refuse_to_replace
+from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace
 from limen.cli.options import FILES, GROUPS, SEED, objective_options
 from limen.errors import count, examples
 
@@ -60,18 +60,16 @@ def tune(
 
     refuse_to_replace(output, report, inputs=(scores, labels, groups, target_prevalence, adapt_to))
     with busy(f"reading {scores} and {labels}"):
-        joined = read_both(scores, labels)
+        data = read_data(scores, labels, groups)
+        prevalence = prevalence_of(target_prevalence, adapt_to, data)
     with progress(f"tuning ({method})") as tick:
         thresholds = limen.tune(
-            joined.y_true,
-            joined.y_score,
-            labels=joined.labels,
+            data,
             **objective,
             method=method,
             placement=placement,
             min_positive=min_positive,
-            groups=groups_of(groups, joined),
-            target_prevalence=prevalence_of(target_prevalence, adapt_to, joined),
+            target_prevalence=prevalence,
             random_state=seed,
             progress=lambda step, steps, value: tick(step, steps, f"{value:.4f}"),
         )
@@ -82,17 +80,7 @@ def tune(
     say(f"wrote {output} ({count(len(thresholds.labels), 'label')})")
     if report is not None:
         with progress("report") as tick:
-            limen.report(
-                joined.y_true,
-                joined.y_score,
-                thresholds,
-                report,
-                labels=thresholds.labels,
-                ids=joined.ids,
-                groups=groups_of(groups, joined),
-                random_state=seed,
-                progress=tick,
-            )
+            limen.report(data, None, thresholds, report, random_state=seed, progress=tick)
         say(f"wrote {report}: open it in a browser")
     if thresholds.expected is None:
         say("That is the fit. What new data will give: limen compare, or limen evaluate.")

@@ -8,33 +8,33 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from limen import objectives, solvers
 from limen.comparison import METHODS, Comparison, compare
 from limen.curves import Curves
-from limen.decisions import THRESHOLD_RULE
+from limen.data import Data, as_data
+from limen.decisions import THRESHOLD_RULE, values_by_label
+from limen.draws import as_seed
 from limen.errors import InputError, LimenError, UnsupportedError, count
-from limen.evaluation import check_same_labels, measured_by
+from limen.evaluation import labels_of, measured_by
 from limen.files.writing import write_atomically
-from limen.folds import as_groups
 from limen.metrics import Metric
 from limen.reporting.assembly import assembled
 from limen.reporting.summary import Summary
 from limen.solvers.base import Problem, Solver
 from limen.solvers.solution import Solution
-from limen.sources.door import as_source
-from limen.sources.frames import is_frame
 from limen.thresholds import Thresholds
-from limen.tuning import apply_thresholds, make_thresholds, tune
+from limen.tuning import make_thresholds, tune
 
 __all__ = ["report"]
 
 
 def report(
     y_true: Any,
-    y_score: Any,
+    y_score: Any = None,
     thresholds: Thresholds | float | Any = None,
     output: str | os.PathLike[str] = "report.html",
     *,
@@ -49,7 +49,7 @@ def report(
     methods: Iterable[str | Solver] | Mapping[str, str | Solver] = METHODS,
     cv: int = 5,
     title: str | None = None,
-    random_state: int = 0,
+    random_state: Any = 0,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Path:
     """Return the path of the HTML report written: thresholds to look at, change and save.
@@ -104,36 +104,33 @@ def report(
     tick = _Ticks(progress)
     if isinstance(thresholds, Thresholds):
         _check_rule(thresholds)
-        if labels is None and not is_frame(y_score):
-            labels = thresholds.labels
+    labels = labels_of(thresholds, y_true, y_score, labels)
     given = thresholds if isinstance(thresholds, Thresholds) else None
     objective = objectives.objective(*measured_by(given, metric, average, zero_division))
-    source = as_source(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
-    objective.check_labels(len(source.labels))
-    names = _names(ids, source.n_items)
-    member = as_groups(groups, source.n_items)
+    data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups, ids=ids)
+    if given is not None:
+        data = data.in_order(given.labels)
+    objective.check_labels(len(data.labels))
     tick("counting", 0.0)
-    problem = Problem(objective, (source,), Curves.from_source(source), random_state, member)
-    data: dict[str, Any] = {"labels": labels, "sample_weight": sample_weight, "mask": mask}
+    seed = as_seed(random_state)
+    problem = replace(Problem.of(objective, data, seed), counted=Curves.from_source(data.source))
     settings: dict[str, Any] = {
         "metric": objective.metric,
         "average": objective.average,
         "zero_division": objective.zero_division,
-        "groups": groups,
-        "random_state": random_state,
+        "random_state": seed,
     }
     if thresholds is None:
         tick("tuning", 0.1)
-        given = tune(y_true, y_score, **data, **settings)
+        given = tune(data, **settings)
     elif given is None:
-        values = apply_thresholds(thresholds, source.labels, source.dtype)
+        values = values_by_label(thresholds, data.labels, data.source.dtype)
         name = f"fixed:{thresholds:g}" if isinstance(thresholds, int | float) else "given"
         given = make_thresholds(problem, Solution(values=values), name, "midpoint")
-    check_same_labels(given, source.labels)
-    arguments = {**data, **settings, "cv": cv}
-    comparison, why_not = _compared(y_true, y_score, methods, given, objective, source.n_items, arguments, tick)
+    comparison, why_not = _compared(data, methods, given, {**settings, "cv": cv}, tick)
+    names = None if data.ids is None else [_encodable(name) for name in data.ids]
     summary = Summary(given, problem, comparison, why_not, names)
-    shown = title if title is not None else f"Thresholds of {count(len(source.labels), 'label')}"
+    shown = title if title is not None else f"Thresholds of {count(len(data.labels), 'label')}"
     shown = _encodable(shown)
     content = summary.as_dict(shown, tick.measuring)
     tick("writing", 1.0)
@@ -161,32 +158,29 @@ class _Ticks:
 
 
 def _compared(
-    y_true: Any,
-    y_score: Any,
+    data: Data,
     methods: Iterable[str | Solver] | Mapping[str, str | Solver],
     given: Thresholds,
-    objective: objectives.Objective,
-    n_items: int,
-    arguments: dict[str, Any],
+    settings: dict[str, Any],
     tick: _Ticks,
 ) -> tuple[Comparison | None, str]:
     """Return the comparison of methods, or None and the reason why there is none."""
     chosen = dict(methods) if isinstance(methods, Mapping) else list(methods)
     if not chosen:
         return None, "No comparison was asked for."
-    if isinstance(chosen, list) and given.method not in chosen and _is_method(given.method, objective):
+    if isinstance(chosen, list) and given.method not in chosen and _is_method(given.method, settings):
         chosen.append(given.method)
     try:
-        return compare(y_true, y_score, methods=chosen, progress=tick.comparing, **arguments), ""
+        return compare(data, methods=chosen, progress=tick.comparing, **settings), ""
     except InputError as error:
-        if n_items > arguments["cv"]:
+        if data.n_items > settings["cv"]:
             raise
         return None, f"Too few items: {error}"
 
 
-def _is_method(name: str, objective: objectives.Objective) -> bool:
+def _is_method(name: str, settings: dict[str, Any]) -> bool:
     try:
-        solvers.choose(objective.metric, objective.average, name)
+        solvers.choose(settings["metric"], settings["average"], name)
     except LimenError:
         return False
     return True
@@ -203,12 +197,3 @@ def _check_rule(thresholds: Thresholds) -> None:
 def _encodable(text: str) -> str:
     """Return the text with half characters, as of arguments that are no UTF-8, replaced."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
-
-
-def _names(ids: Sequence[Any] | None, n_items: int) -> list[str] | None:
-    if ids is None:
-        return None
-    names = [_encodable(str(name)) for name in ids]
-    if len(names) != n_items:
-        raise InputError(f"ids has {len(names)} names for {count(n_items, 'item')}. Give one for each item.")
-    return names

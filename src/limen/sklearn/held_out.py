@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from limen import objectives, solvers
-from limen.decisions import Counts, count_decisions
+from limen.decisions import Counts, count_decisions, values_by_label
 from limen.folds import as_groups, unit_count
 from limen.objectives import Objective
 from limen.sklearn.responses import DEFAULT_CUT, check_response_method
@@ -21,7 +21,7 @@ from limen.solvers.base import Problem
 from limen.sources.blocks import Source
 from limen.sources.door import as_source
 from limen.thresholds import Thresholds
-from limen.tuning import apply_thresholds, solved, tune
+from limen.tuning import solved, tune
 
 if TYPE_CHECKING:
     from limen.sklearn.crossfit import CrossFitted
@@ -108,7 +108,7 @@ class Scored:
     def count_at(self, cut: float) -> Counts:
         """Return the counts of decisions by one number for all labels."""
         source = self.source
-        return count_decisions((source,), apply_thresholds(cut, self.names, source.dtype))
+        return count_decisions((source,), values_by_label(cut, self.names, source.dtype))
 
     @property
     def source(self) -> Source:

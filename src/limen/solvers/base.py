@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
+from limen.data import Data
 from limen.errors import InputError, UnsupportedError
 from limen.folds import fold_rows
 from limen.objectives import Objective
-from limen.scales import Kind, kind_of
+from limen.scales import Kind, kind_in, kind_of
 from limen.solvers.solution import Solution
 from limen.sources.blocks import Entries, Rows, Source
 
@@ -53,9 +54,39 @@ class Problem:
     progress: Progress | None = field(default=None, repr=False)
     known_kind: Kind | None = None
 
+    @classmethod
+    def of(
+        cls, objective: Objective, data: Data, random_state: int = 0, progress: Progress | None = None
+    ) -> Problem:
+        """Return the problem of tuning for an objective on data."""
+        return cls(
+            objective,
+            (data.source,),
+            random_state=random_state,
+            groups=data.groups,
+            progress=progress,
+            known_kind=data.known_kind,
+        )
+
+    @classmethod
+    def of_curves(
+        cls,
+        objective: Objective,
+        curves: Curves,
+        groups: NDArray[np.int64] | None = None,
+        random_state: int = 0,
+        progress: Progress | None = None,
+    ) -> Problem:
+        """Return the problem of tuning on curves, with the data that they still have."""
+        sources = tuple(source for source in curves.sources if isinstance(source, Source))
+        return cls(objective, sources, curves, random_state, groups, progress=progress)
+
     @cached_property
     def kind(self) -> Kind:
         """What the scores are: that of the data set these data are a part of, or else by their own range."""
+        if self.known_kind is None and not self.sources:
+            seen = np.concatenate([self.curves.candidates.cuts, self.curves.beneath])
+            return kind_in(seen[np.isfinite(seen)])
         return self.known_kind or kind_of(self.sources)
 
     @cached_property

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.sources.blocks import Source
 
-Status = Literal["optimal", "bounded", "local"]
+Status = Literal["optimal", "bounded", "local", "infeasible"]
 
 
 class CrossFit(NamedTuple):
@@ -41,8 +41,10 @@ class Solution:
         The chosen candidates of the problem's curves; or else
     values : float64 (n_labels,), optional
         the thresholds themselves.
-    status : {"optimal", "bounded", "local"}
-        Proven best; within ``upper_bound``; or neither.
+    status : {"optimal", "bounded", "local", "infeasible"}
+        Proven best; within ``upper_bound``; neither; or nothing meets what was asked.
+    reason : str
+        Why the status is no better, in a sentence; empty where there is nothing to say.
     upper_bound : float, optional
         No thresholds reach more on the tuning data.
     rule : str
@@ -60,6 +62,7 @@ class Solution:
     index: NDArray[np.int64] | None = None
     values: NDArray[np.float64] | None = None
     status: Status = "local"
+    reason: str = ""
     upper_bound: float | None = None
     rule: str = ">="
     history: tuple[float, ...] = ()

@@ -123,6 +123,10 @@ class Source(Countable, Protocol):
         """Return a source of the rows of these ascending numbers only."""
         ...
 
+    def select(self, labels: tuple[str, ...]) -> Source:
+        """Return a source of the columns of these labels, in this order."""
+        ...
+
 
 class Blocks:
     """Counting by blocks: the base of every source that yields them."""

@@ -27,6 +27,7 @@ class ChunkSource(Blocks):
     weighted: bool
     n_items: int = field(default=0)
     rows: NDArray[np.int64] | None = None
+    read_as: tuple[str, ...] | None = None
 
     def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
         """Return the blocks, in item order."""
@@ -44,7 +45,7 @@ class ChunkSource(Blocks):
         """Return one source a chunk; every chunk has the labels and the dtype of the first."""
         row = 0
         for number, chunk in enumerate(self.read()):
-            source = _chunk_source(chunk, self.labels, row)
+            source = _chunk_source(chunk, self.read_as or self.labels, row)
             if source.dtype != self.dtype or source.weighted != self.weighted:
                 raise InputError(
                     f"chunk {number} has {source.dtype} scores"
@@ -52,6 +53,7 @@ class ChunkSource(Blocks):
                     f"{' and weights' if self.weighted else ''}. All chunks need one dtype and the same parts."
                 )
             first, row = row, row + source.n_items
+            source = source if self.read_as is None else source.select(self.labels)
             if self.rows is None:
                 yield source
                 continue
@@ -63,6 +65,10 @@ class ChunkSource(Blocks):
         """Return the blocks as rows, in item order; a score that is not stored is -inf."""
         for source in self.sources():
             yield from source.dense_blocks()
+
+    def select(self, labels: tuple[str, ...]) -> ChunkSource:
+        """Return a source of the columns of these labels, in this order."""
+        return replace(self, labels=labels, read_as=self.read_as or self.labels)
 
     def take(self, rows: NDArray[np.int64]) -> ChunkSource:
         """Return a source of the rows of these ascending numbers only; it still reads every chunk."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from limen.sources import blocks
 from limen.sources.arrays import CSR, UNKNOWN, check_finite, truth_codes, working_dtype
 from limen.sources.blocks import Blocks, Rows, Totals
+from limen.sources.tables import select_columns
 
 if TYPE_CHECKING:
     from limen.sources.sparse import SparseSource
@@ -76,6 +77,13 @@ class DenseSource(Blocks):
     def take(self, rows: NDArray[np.int64]) -> DenseSource:
         """Return a source of these rows only, in this order (copied)."""
         return DenseSource(self.scores[rows], *parts_at(self, rows), self.labels)
+
+    def select(self, labels: tuple[str, ...]) -> DenseSource:
+        """Return a source of the columns of these labels, in this order (copied)."""
+        scores = select_columns(self.scores, self.labels, labels)
+        truth = select_columns(self.truth, self.labels, labels)
+        mask = None if self.mask is None else select_columns(self.mask, self.labels, labels)
+        return DenseSource(scores, truth, mask, self.weight, labels, self.first_row)
 
     def _spans(self) -> Iterator[slice]:
         step = max(1, blocks.BLOCK_ELEMENTS // max(1, len(self.labels)))

@@ -46,6 +46,22 @@ def as_source(
     InputError
         If shapes, names or values do not fit; the message says which.
     """
+    return read(
+        y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, first_row=first_row, part=part
+    )[0]
+
+
+def read(
+    y_true: Any,
+    y_score: Any,
+    *,
+    labels: Sequence[str] | None = None,
+    sample_weight: Any = None,
+    mask: Any = None,
+    first_row: int = 0,
+    part: bool = False,
+) -> tuple[DenseSource | SparseSource, tuple[str, ...] | None]:
+    """Return the source, and the ids of the items where frames name them; the rest is as in `as_source`."""
     if isinstance(labels, str):
         raise InputError(f"labels is the text {labels!r}. Give a sequence of label names.")
     names = None if labels is None else tuple(str(name) for name in labels)
@@ -53,8 +69,9 @@ def as_source(
         y_true, y_score = (data.to_frame(names[0] if names else "0") for data in (y_true, y_score))
     if mask is not None and is_frame(mask):
         mask = unframed(mask, y_score, names, "mask")[0]
+    ids = None
     if is_frame(y_true) or is_frame(y_score):
-        y_true, y_score, names = unframed(y_true, y_score, names)
+        y_true, y_score, names, ids = unframed(y_true, y_score, names)
     scores = as_scores(y_score)
     if scores.shape[0] == 0 or scores.shape[1] == 0:
         raise InputError(
@@ -86,8 +103,8 @@ def as_source(
             )
     weight = None if sample_weight is None else as_weight(sample_weight, scores.shape[0], part=part)
     if isinstance(scores, CSR):
-        return SparseSource(scores, truth, mask, weight, label_names, first_row)
-    return DenseSource(scores, truth, mask, weight, label_names, first_row)
+        return SparseSource(scores, truth, mask, weight, label_names, first_row), ids
+    return DenseSource(scores, truth, mask, weight, label_names, first_row), ids
 
 
 def _check_repeats(labels: Sequence[str]) -> None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 def unframed(
     y_true: Any, y_score: Any, labels: tuple[str, ...] | None, name: str = "y_true"
-) -> tuple[Any, Any, tuple[str, ...] | None]:
-    """Return labels and scores as arrays, and the label names, where either is a frame.
+) -> tuple[Any, Any, tuple[str, ...] | None, tuple[str, ...] | None]:
+    """Return labels and scores as arrays, the label names and the ids, where either is a frame.
 
     Two frames are joined: columns by label name, rows by id where both have ids (a column of them, or
     pandas indexes with the same values), in the order of the scores. A frame beside an array must be wide,
@@ -41,21 +41,21 @@ def unframed(
             scores, truth = _with_index(scores, y_score, truth, y_true)
         joined = join(scores, truth)
         _check_given(labels, joined.labels)
-        return joined.y_true, joined.y_score, joined.labels
+        return joined.y_true, joined.y_score, joined.labels, joined.ids
     if is_frame(y_score):
         names, values = frame_to_array(y_score, "y_score")
         _check_given(labels, names)
-        return y_true, values, names
+        return y_true, values, names, None
     names, values = frame_to_array(y_true, name)
     if labels is None:
-        return values, y_score, names
+        return values, y_score, names, None
     missing, extra = [x for x in labels if x not in set(names)], [x for x in names if x not in set(labels)]
     if missing or extra:
         raise InputError(
             f"y_true and y_score name different labels: y_true lacks {examples(missing) or 'none'}, "
             f"and has {examples(extra) or 'none'} beyond those of y_score. Columns are joined by name."
         )
-    return values[:, [names.index(name) for name in labels]], y_score, labels
+    return values[:, [names.index(name) for name in labels]], y_score, labels, None
 
 
 def _check_given(labels: tuple[str, ...] | None, names: tuple[str, ...] | None) -> None:

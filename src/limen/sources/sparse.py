@@ -13,6 +13,7 @@ from limen.sources import blocks
 from limen.sources.arrays import CSR, UNKNOWN, check_finite_entries, truth_codes, working_dtype
 from limen.sources.blocks import Blocks, Entries, Rows, Totals
 from limen.sources.dense import DenseSource, parts_at, weights_of
+from limen.sources.tables import select_columns
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,13 @@ class SparseSource(Blocks):
     def take(self, rows: NDArray[np.int64]) -> SparseSource:
         """Return a source of these rows only, in this order (copied)."""
         return SparseSource(self.scores.take(rows), *parts_at(self, rows), self.labels)
+
+    def select(self, labels: tuple[str, ...]) -> SparseSource:
+        """Return a source of the columns of these labels, in this order (copied)."""
+        scores = select_columns(self.scores, self.labels, labels)
+        truth = select_columns(self.truth, self.labels, labels)
+        mask = None if self.mask is None else select_columns(self.mask, self.labels, labels)
+        return SparseSource(scores, truth, mask, self.weight, labels, self.first_row)
 
     def _entries(self, start: int, stop: int, check: bool) -> Entries:
         part = self.scores.rows(start, stop)

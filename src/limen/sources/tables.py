@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,6 +213,10 @@ def _rearrange(
     return csr_from_codes(codes[order], values.data[taken][order], (len(rows), n_labels))
 
 
+@overload
+def select_columns(values: NDArray[Any], names: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[Any]: ...
+@overload
+def select_columns(values: CSR, names: tuple[str, ...], wanted: tuple[str, ...]) -> CSR: ...
 def select_columns(
     values: NDArray[Any] | CSR, names: tuple[str, ...], wanted: tuple[str, ...]
 ) -> NDArray[Any] | CSR:

@@ -1,0 +1,148 @@
+"""The data object: scores and labels of the same items, joined and checked once, at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.errors import InputError, count, examples
+from limen.folds import as_groups, unit_count
+from limen.scales import Kind, kind_of
+from limen.sources.blocks import Source
+from limen.sources.door import read
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Scores and labels, and what is known of the items.
+
+    Attributes
+    ----------
+    source : Source
+        Scores, labels, weights and mask, to be read in blocks.
+    ids : tuple of n_items str, or None
+        Names of the items.
+    groups : int64 (n_items,), or None
+        Number of the group of each item, from 0; folds and resamples keep groups whole.
+    known_kind : {"probability", "logit", "real"}, optional
+        What the scores are, where these data are a part of others.
+    """
+
+    source: Source
+    ids: tuple[str, ...] | None = None
+    groups: NDArray[np.int64] | None = None
+    known_kind: Kind | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels."""
+        return self.source.labels
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return self.source.n_items
+
+    @property
+    def n_units(self) -> int:
+        """How many things can be drawn or dealt: the items, or the groups that stay together."""
+        return unit_count(self.n_items, self.groups)
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What the scores are: decided once, for all parts of the data."""
+        return self.known_kind or kind_of((self.source,))
+
+    def in_order(self, labels: tuple[str, ...], *, extra: Literal["refuse", "ignore"] = "refuse") -> Data:
+        """Return the data with the columns of these labels, in this order.
+
+        Parameters
+        ----------
+        labels : tuple of str
+        extra : {"refuse", "ignore"}
+            What to do with labels of the data beyond these.
+
+        Raises
+        ------
+        InputError
+            If the data lack a label, or have others that are not to be ignored.
+        """
+        source = self.source
+        if labels == source.labels:
+            return self
+        missing, others = set(labels).difference(source.labels), set(source.labels).difference(labels)
+        if missing or (others and extra == "refuse"):
+            raise InputError(
+                f"the data and the thresholds name different labels: "
+                f"{examples(x for x in source.labels if x in others) or 'none'} only in the data, "
+                f"{examples(x for x in labels if x in missing) or 'none'} only in the thresholds. Columns are "
+                "joined by name: rename or drop what is not shared."
+            )
+        return replace(self, source=source.select(labels))
+
+    def take(self, rows: NDArray[np.int64]) -> Data:
+        """Return the data of the rows of these ascending numbers."""
+        return replace(
+            self,
+            source=self.source.take(rows),
+            ids=None if self.ids is None else tuple(self.ids[row] for row in rows.tolist()),
+            groups=None if self.groups is None else self.groups[rows],
+            known_kind=self.kind,
+        )
+
+
+def as_data(
+    y_true: Any,
+    y_score: Any = None,
+    *,
+    labels: Sequence[str] | None = None,
+    sample_weight: Any = None,
+    mask: Any = None,
+    groups: Any = None,
+    ids: Sequence[Any] | None = None,
+) -> Data:
+    """Return scores and labels as one object that every function takes in their place.
+
+    What is given to several functions is then joined and checked once.
+
+    Parameters
+    ----------
+    y_true : array-like (n_items, n_labels), or Data
+        As in `limen.tune`. Data come back as they are.
+    y_score, labels, sample_weight, mask, groups
+        As in `limen.tune`.
+    ids : sequence of n_items names, optional
+        Those of frames with ids, if left out.
+
+    Raises
+    ------
+    InputError
+        If the data do not fit together; the message says where.
+
+    Examples
+    --------
+    >>> data = as_data([[0], [1], [0], [1]], [[0.1], [0.8], [0.3], [0.6]], ids=["a", "b", "c", "d"])
+    >>> import limen
+    >>> limen.tune(data, method="exact").values, limen.evaluate(data, None, 0.5).value
+    (array([0.45]), 1.0)
+    """
+    if isinstance(y_true, Data):
+        given = {"y_score": y_score, "labels": labels, "sample_weight": sample_weight, "mask": mask, "ids": ids}
+        twice = [name for name, value in {**given, "groups": groups}.items() if value is not None]
+        if twice:
+            raise InputError(f"these Data hold all that belongs to the items. Leave {', '.join(twice)} out.")
+        return y_true
+    if y_score is None:
+        raise InputError("y_score is missing. Give labels and scores.")
+    source, found = read(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
+    names = found if ids is None else tuple(map(str, ids))
+    if names is not None and len(names) != source.n_items:
+        raise InputError(
+            f"ids has {count(len(names), 'name')} for {count(source.n_items, 'item')}. Give one for each item."
+        )
+    return Data(source, names, as_groups(groups, source.n_items))
