@@ -139,7 +139,7 @@ class TestStrict:
 
     def test_an_older_schema(self, content):
         older = {key: value for key, value in content.items() if key not in ("reason", "score_scale")}
-        read = Thresholds.from_dict({**older, "schema_version": 1})
+        read = limen.Thresholds.from_dict({**older, "schema_version": 1})
         assert read.scale is None
         assert read.to_dict() == {**content, "reason": "", "score_scale": None}
         assert "lacks 'reason', 'score_scale'" in refused(older)
