@@ -123,7 +123,7 @@ def fields(result: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     result = content(result)
     if isinstance(result, list | tuple) and result and all(isinstance(row, dict) for row in result):
         result = {key: [row.get(key) for row in result] for key in dict.fromkeys(k for row in result for k in row)}
-    if isinstance(result, dict) and result:
+    if isinstance(result, dict) and (result or name):
         for key, value in result.items():
             if key not in LEFT_OUT:
                 yield from fields(value, f"{name}.{key}" if name else str(key))
