@@ -252,7 +252,7 @@ def commands(results: Results) -> None:
             "file/process",
             lambda: (
                 subprocess.run(
-                    [sys.executable, "-m", "limen.cli", "show", "exact.json"],
+                    [sys.executable, "-m", "limen", "show", "exact.json"],
                     cwd=folder,
                     capture_output=True,
                     text=True,

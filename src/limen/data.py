@@ -105,6 +105,7 @@ def as_data(
     mask: Any = None,
     groups: Any = None,
     ids: Sequence[Any] | None = None,
+    first_row: int = 0,
 ) -> Data:
     """Return scores and labels as one object that every function takes in their place.
 
@@ -118,6 +119,8 @@ def as_data(
         As in `limen.tune`.
     ids : sequence of n_items names, optional
         Those of frames with ids, if left out.
+    first_row : int
+        Number of the first row, for messages.
 
     Raises
     ------
@@ -139,7 +142,9 @@ def as_data(
         return y_true
     if y_score is None:
         raise InputError("y_score is missing. Give labels and scores.")
-    source, found = read(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
+    source, found = read(
+        y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, first_row=first_row
+    )
     names = found if ids is None else tuple(map(str, ids))
     if names is not None and len(names) != source.n_items:
         raise InputError(

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from limen.curves import at_or_above
 from limen.errors import InputError, count, examples
+from limen.sources.arrays import CSR, UNKNOWN, as_scores, check_finite, check_finite_entries
 from limen.sources.blocks import Entries, Rows, Source
+from limen.sources.frames import frame_to_array, is_frame
 
 THRESHOLD_RULE = ">="
 
@@ -92,6 +94,40 @@ def rounded_up(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
         up = np.nextafter(near, near.dtype.type(np.inf))
     wide = np.promote_types(values.dtype, near.dtype)
     return np.where(near.astype(wide) < values.astype(wide), up, near)
+
+
+def decide(
+    y_score: Any,
+    labels: Sequence[str],
+    values: NDArray[Any],
+    rule: str = THRESHOLD_RULE,
+    *,
+    first_row: int = 0,
+) -> Any:
+    """Return which labels each item gets; shapes and errors are those of `limen.Thresholds.decide`."""
+    frame = is_frame(y_score)
+    scores = as_scores(frame_to_array(y_score, "y_score", only=labels)[1] if frame else y_score)
+    if scores.shape[1] != len(labels):
+        raise InputError(
+            f"y_score has {count(scores.shape[1], 'column')}, the thresholds are for "
+            f"{count(len(labels), 'label')} ({examples(labels, most=3)}). Columns must be the same labels in the "
+            "same order."
+        )
+    if not isinstance(scores, CSR):
+        check_finite(scores, labels, first_row)
+        decisions = decide_rows(scores, values, rule)
+        return decisions[:, 0] if np.ndim(y_score) == 1 else decisions
+    check_finite_entries(scores, labels, first_row)
+    row, label = scores.row_of_entries(), scores.indices.astype(np.int64)
+    unknown = np.broadcast_to(np.int8(UNKNOWN), len(row))
+    kept = decide_entries(Entries(scores.data, label, unknown, unknown, row), values, rule)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=scores.shape[0]))])
+    parts = (np.ones(int(kept.sum()), bool), scores.indices[kept], indptr)
+    if isinstance(y_score, CSR):
+        return CSR(*parts, scores.shape)
+    from scipy.sparse import csr_array
+
+    return csr_array(parts, shape=scores.shape)
 
 
 def decide_rows(scores: NDArray[Any], values: NDArray[Any], rule: str = THRESHOLD_RULE) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics, objectives
-from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide_entries, decide_rows
+from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide
 from limen.display import Displayed, Shown
 from limen.errors import InputError, UnreadableError, count, examples
 from limen.files.writing import write_atomically
@@ -23,9 +23,6 @@ from limen.names import repeated
 from limen.objectives import Average, Objective
 from limen.scales import Kind
 from limen.solvers.solution import Status
-from limen.sources.arrays import CSR, as_scores, check_finite, check_finite_entries, is_csr
-from limen.sources.blocks import Entries
-from limen.sources.frames import frame_to_array, is_frame
 
 SCHEMA = "https://limen.dev/schema/thresholds"
 SCHEMA_VERSION = 2
@@ -138,42 +135,7 @@ class Thresholds(Displayed):
         >>> t.decide([[0.5, 0.4]])
         array([[ True, False]])
         """
-        if is_csr(y_score):
-            return self._decide_sparse(y_score)
-        if is_frame(y_score):
-            y_score = frame_to_array(y_score, "y_score", only=self.labels)[1]
-        scores = as_scores(y_score)
-        assert isinstance(scores, np.ndarray)
-        if scores.shape[1] != len(self.labels):
-            raise InputError(
-                f"y_score has {count(scores.shape[1], 'column')}, the thresholds are for "
-                f"{count(len(self.labels), 'label')} ({examples(self.labels, most=3)}). Columns must be the same "
-                "labels in the same order."
-            )
-        check_finite(scores, self.labels)
-        decisions = decide_rows(scores, self.values, self.rule)
-        return decisions[:, 0] if np.ndim(y_score) == 1 else decisions
-
-    def _decide_sparse(self, y_score: Any) -> Any:
-        csr = as_scores(y_score)
-        assert isinstance(csr, CSR)
-        if csr.shape[1] != len(self.labels):
-            raise InputError(
-                f"y_score has {count(csr.shape[1], 'column')}, the thresholds are for "
-                f"{count(len(self.labels), 'label')}. Columns must be the same labels in the same order."
-            )
-        row = csr.row_of_entries()
-        check_finite_entries(csr, self.labels)
-        label = csr.indices.astype(np.int64)
-        entries = Entries(csr.data, label, np.zeros(len(row), np.int8), np.ones(len(row)), row)
-        kept = decide_entries(entries, self.values, self.rule)
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=csr.shape[0]))])
-        parts = (np.ones(int(kept.sum()), bool), csr.indices[kept], indptr)
-        if isinstance(y_score, CSR):
-            return CSR(*parts, csr.shape)
-        from scipy.sparse import csr_array
-
-        return csr_array(parts, shape=csr.shape)
+        return decide(y_score, self.labels, self.values, self.rule)
 
     def save(self, path: str | Path) -> None:
         """Write the thresholds as JSON: the whole file, or nothing.

@@ -6,7 +6,9 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -327,3 +329,79 @@ def test_no_output_replaces_an_input(data, folder, arguments):
     done = run(*arguments, cwd=folder, check=2)
     assert "would replace" in done.stderr
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_number_of_thresholds(folder):
+    run("apply", "scores.csv", "0.5", "-o", "half.csv", cwd=folder, check=0)
+    done = run(
+        "evaluate", "scores.csv", "half.csv", "0.5", "--seed", "3", "--zero-division", "1", cwd=folder, check=0
+    )
+    assert "micro F1 1.0000" in done.stdout
+
+
+def test_labels_beyond_those_of_the_thresholds(folder, data):
+    y_true, y_score, labels = data
+    run("tune", "scores.csv", "labels.csv", "--method", "exact", cwd=folder, check=0)
+    rows = [[f"clip {i}", 1, *row] for i, row in enumerate(y_score.tolist())]
+    write_csv(folder / "more.csv", ["id", "owl", *labels], rows)
+    write_csv(
+        folder / "more_labels.csv",
+        ["id", "owl", *labels],
+        [[r[0], 1, *y] for r, y in zip(rows, y_true, strict=True)],
+    )
+    done = run("apply", "more.csv", "thresholds.json", "-o", "tags.csv", cwd=folder, check=2)
+    assert "'owl' only in the scores" in done.stderr
+    assert "leave it aside with --extra ignore" in done.stderr
+    ignore = ("--extra", "ignore")
+    run("apply", "more.csv", "thresholds.json", "-o", "tags.csv", *ignore, cwd=folder, check=0)
+    done = run("evaluate", "more.csv", "more_labels.csv", "thresholds.json", *ignore, cwd=folder, check=0)
+    assert "the 600 items tuned on" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--seed", "-1"], "not in the range x>=0"),
+        (["--beta", "1e300", "--metric", "fbeta"], "not in the range"),
+        (["--metric", "fbeta"], "--metric fbeta needs --beta"),
+        (["--metric", "cost", "--costs", "0,0"], "--costs 0,0: no mistake costs anything"),
+        (["--min-positive", "-3"], "not in the range"),
+        (["--method", "magic"], "--method magic is unknown"),
+        (["--method", "exact", "--min-positive", "3"], "--min-positive goes with --method auto"),
+    ],
+)
+def test_options_out_of_range(folder, arguments, words):
+    done = run("tune", "scores.csv", "labels.csv", *arguments, cwd=folder, check=2)
+    assert words in done.stderr
+    assert not (folder / "thresholds.json").exists()
+
+
+def test_messages_speak_of_files_and_count_rows_from_1(folder, data):
+    _, y_score, labels = data
+    y_score = y_score.astype(float)
+    y_score[2, 1] = np.nan
+    ids = [f"clip {i}" for i in range(len(y_score))]
+    np.savez(folder / "nan.npz", scores=y_score, names=labels, ids=ids)
+    for command in (("tune", "nan.npz", "data.npz"), ("apply", "nan.npz", "0.5", "-o", "x.npy")):
+        done = run(*command, cwd=folder, check=2)
+        assert f"nan.npz has NaN in 1 of {len(labels)} labels (first: {labels[1]!r}, row 3)" in done.stderr
+
+
+def test_a_full_disk_and_a_closed_pipe(folder):
+    run("tune", "scores.csv", "labels.csv", "--method", "exact", cwd=folder, check=0)
+    show = [LIMEN, "show", "thresholds.json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(show, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "cannot write the output: No space left on device" in done.stderr
+    done = subprocess.run(
+        f"{' '.join(show)} | head -1", cwd=folder, shell=True, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+
+
+def test_python_m_limen(folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "limen", "methods"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert "auto" in done.stdout

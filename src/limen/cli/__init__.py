@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 import traceback
 import warnings
+from typing import NoReturn
 
 import click
 
@@ -19,6 +22,7 @@ from limen.cli.onnx import onnx_
 from limen.cli.report import report_
 from limen.cli.show import curve, show
 from limen.cli.tune import tune
+from limen.cli.words import in_words, wrapped
 from limen.errors import InputError, LimenError, UnsupportedError
 
 
@@ -60,8 +64,12 @@ def main() -> None:
     """Run the command line; say errors in one message, and exit 2 for bad input and 1 for the rest."""
     debug = "--debug" in sys.argv[1:]
     warnings.showwarning = show_warning
+    for name in ("SIGTERM", "SIGHUP"):  # files half written go, as after Ctrl-C
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _stop)
     try:
         cli(standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -69,10 +77,42 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        click.echo("limen: interrupted; no output file was changed", err=True)
-        sys.exit(130)
-    except LimenError as error:
+        _fail("interrupted; no output file was changed", 130)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        _close_stdout()
+        sys.exit(0)
+    except Exception as error:
         if debug:
             traceback.print_exc()
-        click.echo(f"limen: {error}", err=True)
-        sys.exit(2 if isinstance(error, InputError | UnsupportedError) else 1)
+        _explain(error)
+
+
+def _explain(error: Exception) -> NoReturn:
+    """Say an error in a user's words and exit."""
+    if isinstance(error, LimenError):
+        _fail(in_words(str(error)), 2 if isinstance(error, InputError | UnsupportedError) else 1)
+    if isinstance(error, MemoryError):
+        _fail(f"not enough memory: {error}. Use fewer items or labels, or a larger machine.", 1)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+        _close_stdout()
+        _fail(f"cannot write the output: {error.strerror}. Free some space, or choose another disk.", 1)
+    _fail(
+        f"this is a mistake in limen, not in your files: {type(error).__name__}: {error}. Run it again with "
+        "limen --debug, and report what it prints.",
+        1,
+    )
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(wrapped(f"limen: {message}"), err=True)
+    sys.exit(code)
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)
+    _fail(f"stopped by {signal.Signals(number).name}; no output file was changed", 128 + number)
+
+
+def _close_stdout() -> None:
+    """Leave nothing to be written when Python ends: it would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
+from limen.cli import words
 from limen.cli.console import busy, say
-from limen.cli.inputs import LazyDecisions, in_order, refuse_to_replace
-from limen.cli.options import FILES
+from limen.cli.inputs import LazyDecisions, in_order, refuse_to_replace, thresholds_of
+from limen.cli.options import EXTRA, FILES
 
 
 @click.command(name="apply", epilog=FILES)
@@ -22,22 +23,33 @@ from limen.cli.options import FILES
     show_default=True,
     help="id and tag;tag, a 0/1 column a label, or a line a tag.",
 )
-def apply_(scores: str, thresholds: str, output: str, layout: Any) -> None:
+@EXTRA
+def apply_(scores: str, thresholds: str, output: str, layout: Any, extra: Any) -> None:
     """Decide which labels each item gets, and write them.
+
+    THRESHOLDS is a file of `limen tune`, or one number for all labels.
 
     \b
     limen apply new_scores.csv thresholds.json -o tags.csv
+    limen apply new_scores.csv 0.5 -o tags.csv
     """
+    from limen.decisions import THRESHOLD_RULE, values_by_label
     from limen.files.reading import read_table
     from limen.files.tags import write_tags
     from limen.thresholds import Thresholds
 
     refuse_to_replace(output, inputs=(scores, thresholds))
-    chosen = Thresholds.load(thresholds)
+    words.call(y_score=scores)
+    chosen = thresholds_of(thresholds)
     with busy(f"reading {scores}"):
         table = read_table(scores, kind="scores")
-    decisions = LazyDecisions(chosen, in_order(table, chosen))
+    if isinstance(chosen, Thresholds):
+        labels, values, rule = chosen.labels, chosen.values, chosen.rule
+    else:
+        labels = table.labels or tuple(map(str, range(table.shape[1])))
+        values, rule = values_by_label(chosen, labels, float), THRESHOLD_RULE
+    decisions = LazyDecisions(in_order(table, labels, extra), labels, values, rule)
     with busy(f"writing {output}"):
-        write_tags(output, table.ids, chosen.labels, decisions, layout=layout)
+        write_tags(output, table.ids, labels, decisions, layout=layout)
     items, given = decisions.shape[0], decisions.given
     say(f"wrote {output}: {given} tags for {items} items ({given / items:.2f} an item)")

@@ -18,10 +18,12 @@ from limen.cli.options import FILES, GROUPS, SEED, objective_options
     "--methods", default="fixed:0.5,shared,sgl,exact,auto", show_default=True, help="Separated by commas."
 )
 @objective_options
-@click.option("--cv", type=int, default=5, show_default=True, help="Number of folds.")
-@click.option("--repeats", type=int, default=1, show_default=True, help="How often folds are drawn.")
+@click.option("--cv", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
+@click.option(
+    "--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="How often folds are drawn."
+)
 @GROUPS
-@click.option("--jobs", type=int, default=1, show_default=True, help="Tunings at a time.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Tunings at a time.")
 @SEED
 def compare(
     scores: str,
@@ -63,7 +65,7 @@ def compare(
 @click.argument("labels")
 @click.option("--method", default="auto", show_default=True, help="`limen methods` lists all.")
 @objective_options
-@click.option("--cv", type=int, default=5, show_default=True, help="Number of folds.")
+@click.option("--cv", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
 @GROUPS
 @SEED
 def learning_curve_(

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from limen.cli.words import in_words, wrapped
+
 
 def say(*objects: Any) -> None:
     """Print text as it is, so that paths stay whole, and tables as the terminal's width allows."""
@@ -52,5 +54,5 @@ def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
 
 
 def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    """Say a warning in one line on stderr."""
-    click.echo(f"limen: warning: {message}", err=True)
+    """Say a warning on stderr."""
+    click.echo(wrapped(f"limen: warning: {in_words(str(message))}"), err=True)

@@ -14,7 +14,7 @@ from limen.cli.inputs import (
     thresholds_of,
     write_rows,
 )
-from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS
+from limen.cli.options import AVERAGES, BETA, COSTS, EXTRA, FILES, GROUPS, SEED
 
 if TYPE_CHECKING:
     from limen.data import Data
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 @click.option("--average", type=AVERAGES, help="Instead of the one tuned for.")
 @click.option("-o", "--output", help="Also write the table by label to this .csv file.")
 @click.option("--baseline", metavar="THRESHOLDS", help="Compare with these, a file or a number.")
+@click.option(
+    "--zero-division", type=click.FloatRange(0, 1), help="What 0/0 counts as; as tuned for, if left out."
+)
+@EXTRA
 @GROUPS
+@SEED
 @click.option("--learning-curve", "curve", is_flag=True, help="Show how more labelled items would help.")
 def evaluate(
     scores: str,
@@ -42,7 +47,10 @@ def evaluate(
     average: str | None,
     output: str | None,
     baseline: str | None,
+    zero_division: float | None,
+    extra: Any,
     groups: str | None,
+    seed: int,
     curve: bool,
 ) -> None:
     """Measure thresholds on labelled data: the metric, and a table by label.
@@ -58,14 +66,16 @@ def evaluate(
     refuse_to_replace(output, inputs=(scores, labels, thresholds, baseline, groups))
     chosen = thresholds_of(thresholds)
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups, chosen)
+        data = read_data(scores, labels, groups, chosen, extra)
     result = limen.evaluate(
         data,
         None,
         chosen,
         metric=None if metric is None else metric_of(metric, beta, costs),
         average=average,
+        zero_division=zero_division,
         baseline=None if baseline is None else thresholds_of(baseline),
+        random_state=seed,
     )
     if output is not None:
         write_rows(output, result.table)

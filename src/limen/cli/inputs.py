@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from limen.cli import words
 from limen.errors import InputError, examples
 
 if TYPE_CHECKING:
@@ -27,16 +28,21 @@ def refuse_to_replace(*outputs: str | None, inputs: tuple[str | None, ...]) -> N
 
 
 def read_data(
-    scores: str, labels: str, groups: str | None = None, thresholds: Thresholds | float | None = None
+    scores: str,
+    labels: str,
+    groups: str | None = None,
+    thresholds: Thresholds | float | None = None,
+    extra: Literal["refuse", "ignore"] = "refuse",
 ) -> Data:
     """Return a file of scores and a file of labels, joined by name and id and checked once.
 
-    With thresholds, the columns are in their order; files without names have theirs.
+    With thresholds, the columns are in their order, others left aside on request; files without names have theirs.
     """
     from limen.data import as_data
     from limen.files.reading import join, read_table
     from limen.thresholds import Thresholds
 
+    words.call(y_score=scores, y_true=labels)
     joined = join(read_table(scores, kind="scores"), read_table(labels, kind="labels"))
     tuned = thresholds if isinstance(thresholds, Thresholds) else None
     data = as_data(
@@ -45,32 +51,41 @@ def read_data(
         labels=joined.labels if joined.labels is not None or tuned is None else tuned.labels,
         ids=joined.ids,
         groups=None if groups is None else groups_of(groups, joined.ids),
+        first_row=1,
     )
-    return data if tuned is None else data.in_order(tuned.labels)
+    return data if tuned is None else data.in_order(tuned.labels, extra=extra)
 
 
-def in_order(table: Table, thresholds: Thresholds) -> Any:
-    """Return the scores with columns in the order of the thresholds, by name where they are named."""
+def in_order(table: Table, labels: tuple[str, ...], extra: Literal["refuse", "ignore"] = "refuse") -> Any:
+    """Return the scores with columns in the order of these labels, by name where they are named."""
     if table.labels is None:
-        if table.shape[1] != len(thresholds.labels):
+        if table.shape[1] != len(labels):
             raise InputError(
                 f"{table.source} has {table.shape[1]} columns without names, the thresholds are for "
-                f"{len(thresholds.labels)} labels. Both must be the same labels in the same order."
+                f"{len(labels)} labels. Both must be the same labels in the same order."
             )
         return table.values
-    return _by_name(table.values, table.labels, thresholds.labels, table.source)
+    return _by_name(table.values, table.labels, labels, table.source, extra=extra)
 
 
 def _by_name(
-    values: Any, names: tuple[str, ...], wanted: tuple[str, ...], source: str, other: str = "the thresholds"
+    values: Any,
+    names: tuple[str, ...],
+    wanted: tuple[str, ...],
+    source: str,
+    other: str = "the thresholds",
+    extra: Literal["refuse", "ignore"] = "refuse",
 ) -> Any:
     from limen.sources.tables import select_columns
 
-    missing, extra = [x for x in wanted if x not in set(names)], [x for x in names if x not in set(wanted)]
-    if missing or extra:
+    missing, beyond = set(wanted).difference(names), set(names).difference(wanted)
+    if missing or (beyond and extra == "refuse"):
+        aside = ", or leave it aside with --extra ignore" if not missing and other == "the thresholds" else ""
         raise InputError(
-            f"{source} and {other} name different labels: {examples(missing) or 'none'} only in {other}, "
-            f"{examples(extra) or 'none'} only in the scores. Rename or drop what is not shared."
+            f"{source} and {other} name different labels: "
+            f"{examples(x for x in wanted if x in missing) or 'none'} only in {other}, "
+            f"{examples(x for x in names if x in beyond) or 'none'} only in the scores. Rename or drop what is "
+            f"not shared{aside}."
         )
     return select_columns(values, names, wanted)
 
@@ -114,6 +129,8 @@ def prevalence_of(path: str | None, adapt_to: str | None, data: Data) -> Any:
 
 def metric_of(name: str, beta: float | None, costs: str | None) -> Any:
     """Return the metric that the options name."""
+    if name == "fbeta" and beta is None:
+        raise InputError("--metric fbeta needs --beta: above 1 favours recall, below 1 precision.")
     if beta is not None:
         if name != "fbeta":
             raise InputError(f"--beta goes with --metric fbeta, not with {name}.")
@@ -122,6 +139,8 @@ def metric_of(name: str, beta: float | None, costs: str | None) -> Any:
         parts = [number_of(part) for part in costs.split(",")]
         if name != "cost" or len(parts) != 2 or None in parts:
             raise InputError(f"--costs {costs} with --metric {name}. Write --metric cost --costs 1,5.")
+        if not any(parts):
+            raise InputError(f"--costs {costs}: no mistake costs anything. At least one cost must be above 0.")
         return {"name": name, "fp": parts[0], "fn": parts[1]}
     return name
 
@@ -162,20 +181,22 @@ def write_rows(output: str, rows: list[dict[str, Any]]) -> None:
 class LazyDecisions:
     """Decisions in blocks of rows, as `write_tags` asks for them."""
 
-    def __init__(self, thresholds: Thresholds, scores: Any) -> None:
-        self.thresholds, self.scores, self.given = thresholds, scores, 0
+    def __init__(self, scores: Any, labels: tuple[str, ...], values: Any, rule: str) -> None:
+        self.scores, self.chosen, self.given = scores, (labels, values, rule), 0
         self.shape = (int(scores.shape[0]), int(scores.shape[1]))
 
     def __getitem__(self, rows: slice) -> Any:
         import numpy as np
 
+        from limen.decisions import decide
         from limen.sources.arrays import CSR
 
         if isinstance(self.scores, CSR):
-            kept = self.thresholds.decide(self.scores.rows(rows.start, min(rows.stop, self.shape[0])))
+            stop = min(rows.stop, self.shape[0])
+            kept = decide(self.scores.rows(rows.start, stop), *self.chosen, first_row=rows.start + 1)
             block = np.zeros(kept.shape, bool)
             block[kept.row_of_entries(), kept.indices] = True
         else:
-            block = self.thresholds.decide(self.scores[rows])
+            block = decide(self.scores[rows], *self.chosen, first_row=rows.start + 1)
         self.given += int(block.sum())
         return block

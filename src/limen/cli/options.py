@@ -11,12 +11,22 @@ import click
 from limen.cli.inputs import metric_of
 
 AVERAGES = click.Choice(["micro", "macro", "weighted"])
-BETA = click.option("--beta", type=float, help="For fbeta: above 1 favours recall.")
+BETA = click.option("--beta", type=click.FloatRange(1e-3, 1e3), help="For fbeta: above 1 favours recall.")
 COSTS = click.option(
     "--costs", metavar="FP,FN", help="For cost: of a false positive and of a false negative, like 1,5."
 )
 GROUPS = click.option("--groups", metavar="FILE", help="A file of id, group: a group is never divided.")
-SEED = click.option("--seed", type=int, default=0, show_default=True, help="For whatever is drawn.")
+SEED = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For whatever is drawn."
+)
+
+EXTRA = click.option(
+    "--extra",
+    type=click.Choice(["refuse", "ignore"]),
+    default="refuse",
+    show_default=True,
+    help="Labels in the files that the thresholds do not have.",
+)
 
 FILES = """
 \b
@@ -55,7 +65,11 @@ def objective_options(command: Callable[..., None]) -> Callable[..., None]:
         COSTS,
         click.option("--average", type=AVERAGES, default="micro", show_default=True),
         click.option(
-            "--zero-division", type=float, default=0.0, show_default=True, help="What 0/0 counts as, from 0 to 1."
+            "--zero-division",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            show_default=True,
+            help="What 0/0 counts as, from 0 to 1.",
         ),
     )
     for option in reversed(options):

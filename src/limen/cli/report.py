@@ -28,7 +28,9 @@ from limen.errors import InputError
     "--methods", default="fixed:0.5,shared,sgl,exact,auto", show_default=True, help="To compare, by commas."
 )
 @click.option("--no-compare", is_flag=True, help="Compare no methods: much faster for large data.")
-@click.option("--cv", type=int, default=5, show_default=True, help="Number of folds of the comparison.")
+@click.option(
+    "--cv", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds of the comparison."
+)
 @GROUPS
 @click.option("--title", help="Heading of the report.")
 @SEED

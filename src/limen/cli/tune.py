@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Halfway between two scores, or at the lowest kept one.",
 )
-@click.option("--min-positive", type=float, default=0.0, help="auto: labels with fewer lean on all labels.")
+@click.option(
+    "--min-positive", type=click.FloatRange(min=0), default=0.0, help="auto: labels with fewer lean on all labels."
+)
 @GROUPS
 @click.option("--target-prevalence", metavar="FILE", help="A file of label, share of positives where it is used.")
 @click.option("--report", metavar="FILE", help="Also write a report to look at, an .html file.")

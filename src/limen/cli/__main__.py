@@ -1,5 +1,0 @@
-"""``python -m limen.cli``."""
-
-from limen.cli import main
-
-main()

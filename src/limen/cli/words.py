@@ -1,0 +1,68 @@
+"""The words of the command line: what the library says of arguments, said of files and options."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import textwrap
+
+OPTIONS = (
+    "average",
+    "beta",
+    "cv",
+    "groups",
+    "layout",
+    "method",
+    "methods",
+    "metric",
+    "min_positive",
+    "placement",
+    "repeats",
+    "target_prevalence",
+    "zero_division",
+)
+_ARGUMENT = re.compile(rf"\b({'|'.join(OPTIONS)})=('[^']*'|\"[^\"]*\"|[^\s,;)]*[^\s,;.)])?")
+_files: dict[str, str] = {}
+
+
+def call(**files: str) -> None:
+    """Remember what a user calls the arguments: ``y_score="scores.csv"``."""
+    _files.update(files)
+
+
+def in_words(message: str) -> str:
+    """Return a message of the library with arguments called as the user gave them.
+
+    Examples
+    --------
+    >>> in_words("cv=1 folds of 3 items. Use method='exact', or leave min_positive out.")
+    '--cv 1 folds of 3 items. Use --method exact, or leave --min-positive out.'
+    """
+
+    def said(found: re.Match[str]) -> str:
+        value = (found[2] or "").strip("'\"")
+        return f"{_option(found[1])} {value}".strip()
+
+    message = _ARGUMENT.sub(said, message)
+    for name in OPTIONS:
+        if "_" in name:
+            message = re.sub(rf"\b{name}\b", _option(name), message)
+    for name, file in _files.items():
+        message = re.sub(rf"\b{name}\b", lambda _, file=file: file, message)  # type: ignore[misc]
+    return message
+
+
+def wrapped(message: str) -> str:
+    """Return a message broken at spaces, as wide as the terminal; as it is where nobody looks."""
+    if not sys.stderr.isatty():
+        return message
+    width = shutil.get_terminal_size().columns
+    lines = (
+        textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) for line in message.splitlines()
+    )
+    return "\n".join("\n".join(line) for line in lines)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
