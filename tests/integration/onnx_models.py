@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import limen
 
@@ -17,24 +17,31 @@ NEWEST = min(onnx.defs.onnx_opset_version(), 24)
 SILENT = 4
 
 
-def tagger(operator="Identity", dtype="float32", dims=("clips", 3), *, opset=17, before=(), shown=None):
+def value(name, dims, kind=TensorProto.FLOAT):
+    """An input or output."""
+    return helper.make_tensor_value_info(name, kind, dims)
+
+
+def built(nodes, inputs, outputs, weights=None, *, opset=17, more=()):
+    """A model of nodes; ``more`` are opsets of other operators than the standard ones."""
+    tensors = [numpy_helper.from_array(np.asarray(array), name) for name, array in (weights or {}).items()]
+    opsets = [helper.make_opsetid(*entry) for entry in [("", opset)] * (opset > 0) + list(more)]
+    graph = helper.make_graph(nodes, "model", inputs, outputs, tensors)
+    # onnxruntime takes version 3 from opset 7 on.
+    return helper.make_model(graph, opset_imports=opsets, ir_version=3 if 0 < opset < 9 else 8)
+
+
+def tagger(operator="Identity", dtype="float32", dims=("clips", 3), *, opset=17, shown=None):
     """A model of one node from x to y; ``shown`` is what it says about the shape of y, if not the truth."""
     kind = KINDS.get(dtype, dtype)
-    x = helper.make_tensor_value_info("x", kind, dims)
-    y = helper.make_tensor_value_info("y", kind, dims if shown is None else shown)
-    graph = helper.make_graph([*before, helper.make_node(operator, ["x"], ["y"])], "tagger", [x], [y])
-    # onnxruntime takes version 3 from opset 7 on.
-    version = 3 if opset < 9 else 8
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=version)
+    outputs = [value("y", dims if shown is None else shown, kind)]
+    return built([helper.make_node(operator, ["x"], ["y"])], [value("x", dims, kind)], outputs, opset=opset)
 
 
-def wide(names="ab", dims=("clips", 3), kind=TensorProto.FLOAT):
+def wide(names="ab", dims=("clips", 3)):
     """A model with several outputs, all copies of x."""
-    x = helper.make_tensor_value_info("x", kind, dims)
     nodes = [helper.make_node("Identity", ["x"], [name]) for name in names]
-    outputs = [helper.make_tensor_value_info(name, kind, dims) for name in names]
-    graph = helper.make_graph(nodes, "wide", [x], outputs)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return built(nodes, [value("x", dims)], [value(name, dims) for name in names])
 
 
 def thresholds(values=(0.5, 0.25, 0.75), dtype=np.float64, rule=">="):

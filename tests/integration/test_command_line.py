@@ -148,7 +148,7 @@ def test_tune_writes_a_report_if_asked(folder):
     "command",
     [
         *("", "tune", "apply", "evaluate", "compare", "learning-curve", "show", "curve", "report"),
-        *("export", "export sql", "birdnet-filter", "onnx", "demo", "methods"),
+        *("export", "export sql", "export onnx", "birdnet-filter", "demo", "methods"),
     ],
 )
 def test_help_has_text_and_examples(command, tmp_path):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from limen.errors import FileError, InputError, LimenWarning, UnreadableError, UnsupportedError
+from limen.errors import FileError, InputError, LimenWarning, UnreadableError
 from limen.exports.birdnet import (
     Filtered,
     confidences,
@@ -106,7 +106,7 @@ class TestSpecies:
         with pytest.raises(UnreadableError, match=r"cannot read .*nowhere.txt: No such file or directory. Check"):
             confidences(T, labels_file=tmp_path / "nowhere.txt")
         (tmp_path / "latin.txt").write_bytes(b"\xc9")
-        with pytest.raises(InputError, match=r"latin.txt is no labels file: it is not UTF-8 text."):
+        with pytest.raises(InputError, match=r"latin.txt is not UTF-8 text. It should have one name"):
             confidences(T, labels_file=tmp_path / "latin.txt")
 
     def test_lists_that_birdnet_would_misread(self, tmp_path):
@@ -124,16 +124,6 @@ class TestSpecies:
             write_species_list(T, tmp_path / "nowhere" / "list.txt")
         with pytest.raises(FileError, match="is no folder"):
             write_confidences(T, tmp_path / "nowhere" / "c.csv")
-
-    @pytest.mark.parametrize("rule", ["top-k:1", "mcut"])
-    def test_rules_over_an_item_are_refused(self, rule, tmp_path):
-        t = replace(T, rule=rule)
-        for way in (write_species_list, write_confidences):
-            with pytest.raises(UnsupportedError, match=f"the rule '{rule}' compares the labels of an item"):
-                way(t, tmp_path / "out")
-        with pytest.raises(UnsupportedError, match="BirdNET compares each score with a threshold"):
-            filter_detections(tmp_path / "in.csv", t, tmp_path / "out")
-        assert not list(tmp_path.iterdir())
 
 
 CSV = "Start (s),End (s),Scientific name,Common name,Confidence,File\n"
@@ -167,22 +157,47 @@ def package_line(i, name, confidence):
     return f'"/data/a.wav","00:00:0{i % 9}.00","00:00:09.00","{name}",{confidence:.6f}\n'
 
 
+def newer_raven_line(i, name, confidence):
+    scientific, common = name.split("_")
+    return (
+        f"{i}\t0.0\t3.0\t{common}\t{scientific}\teurbla\t{confidence}\tSpectrogram 1\t1\t0.0\t0\t15000\t/a.wav\n"
+    )
+
+
+def newer_kaleidoscope_line(i, name, confidence):
+    return f"{i}.0,{confidence},data,a,b.wav,3.0,{name.split('_')[1]}\n"
+
+
 FORMS = {
     "csv": (CSV, csv_line),
     "raven": (RAVEN, raven_line),
+    "newer raven": (
+        "Selection\tBegin Time (s)\tEnd Time (s)\tCommon Name\tScientific Name\tSpecies Code\tConfidence\tView\t"
+        "Channel\tFile Offset (s)\tLow Freq (Hz)\tHigh Freq (Hz)\tBegin Path\n",
+        newer_raven_line,
+    ),
     "kaleidoscope": (KALEIDOSCOPE, kaleidoscope_line),
+    "newer kaleidoscope": ("OFFSET,confidence,INDIR,FOLDER,IN FILE,DURATION,TOP1MATCH\n", newer_kaleidoscope_line),
+    "kaleidoscope's names": (
+        "OFFSET,TOP1DIST,INDIR,FOLDER,IN FILE,DURATION,TOP1MATCH\n",
+        newer_kaleidoscope_line,
+    ),
+    "audacity": ("", lambda i, name, confidence: f"{i}.0\t{i + 3}.0\t{name}\t{confidence}\n"),
+    "older audacity": (
+        "",
+        lambda i, name, confidence: f"{i}.0\t{i + 3}.0\t{name.replace('_', ', ')}\t{confidence:.4f}\n",
+    ),
     "package": (PACKAGE, package_line),
 }
+SCORES = np.random.default_rng(0).choice([0.0999, 0.1, 0.1001, 0.2499, 0.25, 0.4999, 0.5, 0.9], (30, 4))
 
 
 class TestDetections:
     @pytest.mark.parametrize("form", FORMS)
     def test_the_lines_that_pass_are_kept_as_they_stand(self, form, tmp_path):
         header, line = FORMS[form]
-        rng = np.random.default_rng(0)
-        scores = rng.choice([0.0999, 0.1, 0.1001, 0.2499, 0.25, 0.4999, 0.5, 0.9], (30, 4))
-        kept = T.decide(scores)
-        found = [(line(i, T.labels[k], scores[i, k]), kept[i, k]) for i in range(30) for k in range(4)]
+        kept = T.decide(SCORES)
+        found = [(line(i, T.labels[k], SCORES[i, k]), kept[i, k]) for i in range(30) for k in range(4)]
         text = header + "".join(row for row, _ in found)
         (tmp_path / "in.txt").write_text(text)
         expected = header + "".join(row for row, passes in found if passes)
@@ -192,6 +207,41 @@ class TestDetections:
         # In place, a second time: nothing more goes.
         assert filter_detections(tmp_path / "out.txt", T, tmp_path / "out.txt").kept == kept.sum()
         assert (tmp_path / "out.txt").read_text() == expected
+
+    @pytest.mark.parametrize("form", ["analyzer", "package"])
+    def test_rows_of_parquet(self, form, tmp_path):
+        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        t = replace(T, values=T.values.astype(np.float32))
+        scores = SCORES.astype(np.float32)
+        names = [name for _ in scores for name in T.labels]
+        columns = {"species_name": pa.array(names).dictionary_encode(), "confidence": scores.ravel()}
+        if form == "analyzer":
+            both = [name.split("_") for name in names]
+            columns = {"Scientific name": [one[0] for one in both], "Common name": [one[1] for one in both]}
+            columns |= {"Confidence": scores.ravel(), 'the "file"': ["it's a.wav"] * len(names)}
+        table = pa.table(columns).replace_schema_metadata({"model_path": "it's", "n": "3"})
+        source, target = tmp_path / "in[1]?.parquet", tmp_path / "out.parquet"
+        pq.write_table(table, source)
+        kept = t.decide(scores)
+        assert filter_detections(source, t, target) == Filtered(120, kept.sum(), ())
+        assert pq.read_table(target).to_pydict() == table.filter(kept.ravel()).to_pydict()
+        assert pq.read_schema(target).metadata == table.schema.metadata
+        assert pq.read_table(source).equals(table)
+        assert filter_detections(target, t, target).kept == kept.sum()
+        never = replace(t, values=np.full(4, np.inf))
+        assert filter_detections(target, never, target) == Filtered(kept.sum(), 0, ())
+        assert pq.read_table(target).num_rows == 0
+
+    def test_a_confidence_that_is_missing_in_parquet(self, tmp_path):
+        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        pq.write_table(pa.table({"species_name": [ROBIN, ROBIN], "confidence": [0.5, None]}), tmp_path / "in")
+        with pytest.raises(InputError, match=r"row 2 of .*in has the confidence None. It must be a number"):
+            filter_detections(tmp_path / "in", T, tmp_path / "out")
+
+    def test_audacity_labels_of_silence_are_empty(self, tmp_path):
+        (tmp_path / "in.txt").touch()
+        assert filter_detections(tmp_path / "in.txt", T, tmp_path / "out.txt") == Filtered(0, 0, ())
+        assert (tmp_path / "out.txt").read_bytes() == b""
 
     def test_line_ends_marks_and_quoted_cells_are_kept(self, tmp_path):
         text = '\ufeff"Scientific name","Confidence"\r\n"Turdus\nmerula",0.6\r\n\r\nTurdus\nmerula,0.4'
@@ -265,7 +315,7 @@ class TestDetections:
         rows = [csv_line(0, OWL, 0.01), csv_line(0, BLACKBIRD, 0.6), csv_line(0, OWL, 0.9), csv_line(0, TIT, 0.9)]
         (tmp_path / "in.csv").write_text(CSV + "".join(rows))
         (tmp_path / "out.csv").write_text("old")
-        message = "in.csv has 'Strix aluco_Tawny Owl', for which there is no threshold. Say unknown=\"keep\" or"
+        message = "in.csv has 'Strix aluco_Tawny Owl', for which there is no threshold. Keep or drop them with"
         with pytest.raises(InputError, match=message):
             filter_detections(tmp_path / "in.csv", T, tmp_path / "out.csv")
         assert (tmp_path / "out.csv").read_text() == "old"
@@ -282,11 +332,13 @@ class TestDetections:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("", "in.csv has the columns none. Detections of BirdNET have Confidence, and Scientific name"),
+            ("", "in.csv has the columns none. Detections of BirdNET have Confidence or TOP1DIST, and Scientific"),
+            ("0.0\t3.0\tTurdus merula\n", "has the columns '0.0', '3.0', 'Turdus merula'"),
             (
-                "0.0\t3.0\tTurdus merula, Blackbird\t0.9\n",
-                "has the columns '0.0', '3.0', 'Turdus merula, Blackbird'",
+                "0.0\t3.0\tTurdus merula, Blackbird\t0.9\n3.0\t6.0\n",
+                "line 2 of .*in.csv has 2 cells, fewer than the first line",
             ),
+            ("PAR1" + CSV, "in.csv is damaged or cut short: .*Write it again."),
             ("Common name,Score\n", "has the columns 'Common name', 'Score'"),
             ("File,Confidence\n", "has the columns 'File', 'Confidence'"),
             (

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from limen.cli.export import birdnet_filter, export
-from limen.errors import InputError, UnsupportedError
+from limen.errors import FileError, InputError, UnsupportedError
+from limen.exports import birdnet, huggingface, sql
 from strategies import random_data, tuned
 
 LABELS = ("Turdus merula_Blackbird", "Parus major_Great Tit", "never")
@@ -86,6 +87,14 @@ def test_birdnet_lists(folder):
     )
 
 
+def test_birdnet_lists_are_both_written_or_none(folder):
+    with pytest.raises(FileError, match="is no folder"):
+        run(export, "birdnet", "thresholds.json", "--confidences", "none/c.csv")
+    with pytest.raises(FileError, match="is no folder"):
+        run(export, "birdnet", "thresholds.json", "-o", "none/list.txt", "--confidences", "c.csv")
+    assert sorted(path.name for path in folder.iterdir()) == ["mcut.json", "thresholds.json"]
+
+
 def test_birdnet_detections_are_filtered(folder):
     header = "Scientific name,Common name,Confidence\n"
     rows = ["Turdus merula,Amsel,0.5000\n", "Turdus merula,Amsel,0.4999\n", "Strix aluco,Waldkauz,0.9\n"]
@@ -127,6 +136,16 @@ def test_a_rule_over_an_item_writes_nothing(folder, arguments):
     with pytest.raises(UnsupportedError, match="the rule 'mcut' compares the labels of an item with each other"):
         run(export, *arguments)
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("rule", ["top-k:1", "mcut"])
+def test_a_rule_over_an_item_is_refused_everywhere(rule):
+    polars = pytest.importorskip("limen.exports.polars")
+    t = replace(tuned(random_data(3, n_items=6, n_labels=3, weighted=False), labels=LABELS), rule=rule)
+    ways = [sql.case_sql, sql.long_sql, sql.duckdb_macros, polars.expressions, polars.long_expression]
+    for way in (*ways, birdnet.confidences, huggingface.PostProcessor):
+        with pytest.raises(UnsupportedError, match=f"the rule '{rule}' compares the labels of an item with each"):
+            way(t)
 
 
 @pytest.mark.parametrize("command", ["sql", "duckdb", "birdnet", "huggingface"])

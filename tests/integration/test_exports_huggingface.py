@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import limen
-from limen.errors import FileError, InputError, LimenWarning, UnreadableError, UnsupportedError
+from limen.errors import FileError, InputError, LimenWarning, UnreadableError
 from limen.exports.huggingface import PostProcessor, labels_of, read_thresholds, write_thresholds
 from strategies import random_data, tuned
 
@@ -143,74 +143,68 @@ def check_pipeline(pipe, inputs):
     return t
 
 
-class TestPipelines:
-    def test_text_classification(self, transformers, text_model):
-        pipe = transformers.pipeline("text-classification", model=str(text_model), top_k=None)
-        t = check_pipeline(pipe, TEXTS)
-        one_item = transformers.pipeline("text-classification", model=str(text_model))(TEXTS[0], top_k=None)
-        assert isinstance(one_item[0], dict)
-        assert PostProcessor(t)(one_item) == PostProcessor(t)([one_item])[0]
+def test_real_models_and_pipelines(transformers, text_model, audio_model, tmp_path):
+    """In one test, because importing transformers takes long."""
+    check_text_classification(transformers, text_model)
+    check_pipeline(transformers.pipeline("audio-classification", model=str(audio_model), top_k=None), clips())
+    check_outputs_of_the_best_labels_only_are_refused(transformers, text_model, audio_model)
+    check_a_softmax_is_noticed(transformers, text_model, audio_model)
+    check_thresholds_travel_with_the_model(transformers, text_model, tmp_path)
+    assert labels_of(transformers.BertConfig(num_labels=3)) == ("LABEL_0", "LABEL_1", "LABEL_2")
 
-    def test_audio_classification(self, transformers, audio_model):
-        pipe = transformers.pipeline("audio-classification", model=str(audio_model), top_k=None)
-        check_pipeline(pipe, clips())
 
-    def test_outputs_of_the_best_labels_only_are_refused(self, transformers, text_model, audio_model):
-        process = PostProcessor(one(CUTS))
-        audio = transformers.pipeline("audio-classification", model=str(audio_model))
-        with pytest.raises(InputError, match=r"item 0 have 5 of 7 labels; .* left out. Run the .* top_k=None"):
-            process(audio(clips()[0], top_k=5))
-        text = transformers.pipeline("text-classification", model=str(text_model))
-        with pytest.raises(InputError, match=r"item 0 have 1 of 7 labels"):
-            process(text(TEXTS[0]))
-        with pytest.raises(InputError, match=r"item 0 (repeat|have)"):
-            process(text(TEXTS))
-        with pytest.raises(InputError, match=r"item 0 repeat 'rude'. Run the pipeline with top_k=None; otherwise"):
-            process([{"label": "rude", "score": 0.5}, {"label": "rude", "score": 0.25}])
+def check_text_classification(transformers, text_model):
+    pipe = transformers.pipeline("text-classification", model=str(text_model), top_k=None)
+    process = PostProcessor(check_pipeline(pipe, TEXTS))
+    one_item = transformers.pipeline("text-classification", model=str(text_model))(TEXTS[0], top_k=None)
+    assert isinstance(one_item[0], dict)
+    assert process(one_item) == process([one_item])[0]
 
-    def test_a_softmax_is_noticed(self, transformers, text_model, audio_model):
-        process = PostProcessor(one(CUTS))
-        for task, model, inputs in (
-            ("text-classification", text_model, TEXTS),
-            ("audio-classification", audio_model, clips()),
-        ):
-            pipe = transformers.pipeline(task, model=str(model), top_k=None, function_to_apply="softmax")
-            outputs = pipe(inputs)
-            with pytest.warns(LimenWarning, match='sum to 1, as after a softmax.*function_to_apply="sigmoid"'):
-                kept = process(outputs)
-            assert PostProcessor(one(CUTS), softmax=True)(outputs) == kept
-            process(pipe(inputs, function_to_apply="sigmoid"))
 
-    def test_a_single_label_at_1_is_no_softmax(self):
-        kept = PostProcessor(one([0.5], ["dog"]))([{"label": "dog", "score": 1.0}])
-        assert kept == [{"label": "dog", "score": 1.0, "threshold": 0.5}]
+def check_outputs_of_the_best_labels_only_are_refused(transformers, text_model, audio_model):
+    process = PostProcessor(one(CUTS))
+    audio = transformers.pipeline("audio-classification", model=str(audio_model))
+    with pytest.raises(InputError, match=r"item 0 have 5 of 7 labels; .* left out. Run the .* top_k=None"):
+        process(audio(clips()[0], top_k=5))
+    text = transformers.pipeline("text-classification", model=str(text_model))
+    with pytest.raises(InputError, match=r"item 0 have 1 of 7 labels"):
+        process(text(TEXTS[0]))
+    with pytest.raises(InputError, match=r"item 0 (repeat|have)"):
+        process(text(TEXTS))
 
-    def test_thresholds_travel_with_the_model(self, transformers, text_model, tmp_path):
-        model = transformers.AutoModelForSequenceClassification.from_pretrained(text_model)
-        model.save_pretrained(tmp_path / "mine")
-        t = one(CUTS, LABELS)
-        assert labels_of(model.config) == labels_of(tmp_path / "mine") == LABELS
-        assert write_thresholds(tmp_path / "mine", t) == tmp_path / "mine" / "config.json"
-        config = transformers.AutoConfig.from_pretrained(tmp_path / "mine")
-        assert config.thresholds == dict(
-            zip(LABELS, [*map(float, np.float32(CUTS[:4])), None, *map(float, np.float32(CUTS[5:]))], strict=True)
-        )
-        assert read_thresholds(config) == read_thresholds(tmp_path / "mine") == t
-        again = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "mine")
-        again.save_pretrained(tmp_path / "again")
-        assert read_thresholds(tmp_path / "again") == t
-        for name, parameter in model.state_dict().items():
-            assert parameter.equal(again.state_dict()[name])
 
-    def test_a_model_without_thresholds_has_none(self, transformers, text_model):
-        config = transformers.AutoConfig.from_pretrained(text_model)
-        with pytest.raises(
-            InputError, match=r"the config has no 'limen_thresholds'. Write them with limen.exports"
-        ):
-            read_thresholds(config)
+def check_a_softmax_is_noticed(transformers, text_model, audio_model):
+    process = PostProcessor(one(CUTS))
+    for task, model, inputs in (
+        ("text-classification", text_model, TEXTS),
+        ("audio-classification", audio_model, clips()),
+    ):
+        pipe = transformers.pipeline(task, model=str(model), top_k=None, function_to_apply="softmax")
+        outputs = pipe(inputs)
+        with pytest.warns(LimenWarning, match='sum to 1, as after a softmax.*function_to_apply="sigmoid"'):
+            kept = process(outputs)
+        assert PostProcessor(one(CUTS), softmax=True)(outputs) == kept
+        process(pipe(inputs, function_to_apply="sigmoid"))
 
-    def test_default_names_are_names(self, transformers):
-        assert labels_of(transformers.BertConfig(num_labels=3)) == ("LABEL_0", "LABEL_1", "LABEL_2")
+
+def check_thresholds_travel_with_the_model(transformers, text_model, tmp_path):
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(text_model)
+    with pytest.raises(InputError, match=r"the config has no 'limen_thresholds'. Write them with limen.exports"):
+        read_thresholds(model.config)
+    model.save_pretrained(tmp_path / "mine")
+    t = one(CUTS, LABELS)
+    assert labels_of(model.config) == labels_of(tmp_path / "mine") == LABELS
+    assert write_thresholds(tmp_path / "mine", t) == tmp_path / "mine" / "config.json"
+    config = transformers.AutoConfig.from_pretrained(tmp_path / "mine")
+    assert config.thresholds == {
+        name: None if cut == math.inf else float(np.float32(cut)) for name, cut in zip(LABELS, CUTS, strict=True)
+    }
+    assert read_thresholds(config) == read_thresholds(tmp_path / "mine") == t
+    again = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "mine")
+    again.save_pretrained(tmp_path / "again")
+    assert read_thresholds(tmp_path / "again") == t
+    for name, parameter in model.state_dict().items():
+        assert parameter.equal(again.state_dict()[name])
 
 
 class TestConfig:
@@ -363,16 +357,6 @@ class TestConfig:
         with pytest.raises(InputError, match=message):
             read_thresholds(content)
 
-    @pytest.mark.parametrize("rule", ["top-k:1", "mcut"])
-    def test_rules_over_an_item_are_refused(self, config, rule):
-        t, before = replace(one(CUTS), rule=rule), config.read_bytes()
-        message = f"the rule '{rule}' compares the labels of an item with each other"
-        with pytest.raises(UnsupportedError, match=message):
-            write_thresholds(config, t)
-        with pytest.raises(UnsupportedError, match=message):
-            PostProcessor(t)
-        assert config.read_bytes() == before
-
 
 class TestOutputs:
     PROCESS = PostProcessor(one([0.5, 0.25], ("dog", "cat")))
@@ -385,6 +369,7 @@ class TestOutputs:
             (["dog"], "the outputs of item 0 are a str"),
             ([[{"label": "dog"}]], "the outputs of item 0 are a list"),
             ([[{"label": "dog", "score": "high"}]], "the outputs of item 0 are a list"),
+            ([[{"label": ["dog"], "score": 0.5}]], "the outputs of item 0 are a list"),
             ([[]], "the outputs of item 0 have 0 of 2 labels; 'dog', 'cat' left out"),
             (
                 [[{"label": "dog", "score": 0.5}, {"label": "cow", "score": 0.5}]],
@@ -399,6 +384,25 @@ class TestOutputs:
     def test_outputs_of_another_form(self, outputs, message):
         with pytest.raises(InputError, match=message):
             self.PROCESS(outputs)
+
+    def test_raw_logits_are_noticed(self):
+        outputs = [{"label": "dog", "score": -2.5}, {"label": "cat", "score": 3.25}]
+        with pytest.warns(
+            LimenWarning, match=r'reach from -2.5 to 3.25, as raw logits do.*function_to_apply="sigm'
+        ):
+            assert [entry["label"] for entry in self.PROCESS(outputs)] == ["cat"]
+        on_logits = PostProcessor(one([-1.0, math.inf], ("dog", "cat")))
+        assert on_logits(outputs) == []
+        rounded = [{"label": "dog", "score": 1.0 + 1e-6}, {"label": "cat", "score": 0.125}]
+        assert [entry["label"] for entry in self.PROCESS(rounded)] == ["dog"]
+
+    def test_a_label_that_is_repeated(self):
+        with pytest.raises(InputError, match=r"item 0 repeat 'dog'. Run the pipeline with top_k=None; otherwise"):
+            self.PROCESS([{"label": "dog", "score": 0.5}, {"label": "dog", "score": 0.25}])
+
+    def test_a_single_label_at_1_is_no_softmax(self):
+        kept = PostProcessor(one([0.5], ["dog"]))([{"label": "dog", "score": 1.0}])
+        assert kept == [{"label": "dog", "score": 1.0, "threshold": 0.5}]
 
     def test_no_items(self):
         assert self.PROCESS([]) == []

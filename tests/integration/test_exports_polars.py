@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limen.errors import UnsupportedError
 from strategies import PATIENT, SCORE_DTYPES, problems, random_data, tuned
 
 pl = pytest.importorskip("polars")
@@ -147,16 +146,6 @@ def test_what_does_not_match_is_an_error_of_polars():
         pl.DataFrame({"cat": [0.5]}).select(expressions(t))
     with pytest.raises(pl.exceptions.InvalidOperationError, match="incomplete mapping"):
         pl.DataFrame({"label": ["dog", "Dog"], "score": [0.5, 0.5]}).select(long_expression(t))
-
-
-@pytest.mark.parametrize("way", [expressions, long_expression])
-@pytest.mark.parametrize("rule", ["top-k:1", "mcut"])
-def test_rules_over_an_item_are_refused(way, rule):
-    t = replace(one([0.5, 0.5], ("dog", "cat")), rule=rule)
-    with pytest.raises(
-        UnsupportedError, match=f"the rule '{rule}' compares the labels of an item with each other"
-    ):
-        way(t)
 
 
 def test_a_missing_polars_is_named():

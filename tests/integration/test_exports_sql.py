@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limen.errors import InputError, UnsupportedError
+from limen.errors import InputError
 from limen.exports.sql import case_sql, duckdb_macros, long_sql
 from strategies import PATIENT, SCORE_DTYPES, problems, random_data, tuned
 
@@ -46,7 +46,7 @@ NAMES = st.lists(
 ).filter(lambda names: b"id" not in [name.encode().lower() for name in names])
 
 # Each example opens two databases.
-FEWER = settings(PATIENT, max_examples=40)
+FEWER = settings(PATIENT, max_examples=20)
 
 
 def one(values, labels=("dog",), dtype=float):
@@ -136,30 +136,23 @@ class TestDecisionsEqualDecide:
 
     @FEWER
     @given(problems(), NAMES)
-    def test_long_tables(self, problem, names):
+    def test_long_tables_and_macros(self, problem, names):
         scores = problem.y_score
         labels = names[: scores.shape[1]]
         t = tuned(problem, labels=labels)
         expected = tags(t.decide(scores), labels)
-        for con in (in_long_duckdb(labels, scores), in_long_sqlite(labels, scores)):
+        duck, lite = in_long_duckdb(labels, scores), in_long_sqlite(labels, scores)
+        for con in (duck, lite):
             assert given_of(con.execute(long_sql(t)).fetchall()) == expected
             every = con.execute(long_sql(t, only_given=False)).fetchall()
             assert len(every) == scores.size
             assert None not in {row[3] for row in every}
             assert given_of(row for row in every if row[3]) == expected
-            con.close()
-
-    @FEWER
-    @given(problems(), NAMES)
-    def test_duckdb_macros(self, problem, names):
-        scores = problem.y_score
-        labels = names[: scores.shape[1]]
-        t = tuned(problem, labels=labels)
-        expected = tags(t.decide(scores), labels)
-        with in_long_duckdb(labels, scores) as con:
-            con.execute(duckdb_macros(t))
-            assert given_of(con.execute("FROM limen_tags('scores')").fetchall()) == expected
-            assert given_of(con.execute("FROM scores WHERE limen_decide(label, score)").fetchall()) == expected
+        duck.execute(duckdb_macros(t))
+        assert given_of(duck.execute("FROM limen_tags('scores')").fetchall()) == expected
+        assert given_of(duck.execute("FROM scores WHERE limen_decide(label, score)").fetchall()) == expected
+        duck.close()
+        lite.close()
 
     @pytest.mark.parametrize("dtype", SCORE_DTYPES)
     def test_every_score_at_its_threshold_and_its_neighbours(self, dtype):
@@ -281,16 +274,6 @@ class TestNames:
         with pytest.raises(InputError, match="is empty"):
             long_sql(DOG, table="")
         assert "'Dog'" in long_sql(one([0.5, 0.5], ("dog", "Dog")))
-
-    @pytest.mark.parametrize("way", [case_sql, long_sql, duckdb_macros])
-    @pytest.mark.parametrize("rule", ["top-k:1", "mcut"])
-    def test_rules_over_an_item_are_refused(self, way, rule):
-        problem = random_data(1, n_items=6, n_labels=3, unknown=False, weighted=False)
-        t = replace(tuned(problem), rule=rule)
-        with pytest.raises(
-            UnsupportedError, match=f"the rule '{rule}' compares the labels of an item with each other"
-        ):
-            way(t)
 
 
 class Postgres:

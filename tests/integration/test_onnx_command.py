@@ -1,4 +1,4 @@
-"""`limen onnx` as a user meets it: a process, files, wrong files."""
+"""`limen export onnx` as a user meets it: files, wrong files, and once as a process."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 import onnx
 
-from limen.cli.onnx import onnx_
-from limen.errors import InputError
+from limen.cli.export import export
+from limen.errors import FileError, InputError, LimenWarning
 from limen.onnx import read_thresholds
 from limen.thresholds import Thresholds
 
@@ -25,16 +26,9 @@ from .onnx_models import tagger, thresholds, wide
 LIMEN = str(Path(sys.executable).with_name("limen"))
 
 
-def limen(*arguments, cwd, check=0):
-    command = [LIMEN, "onnx", *arguments]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
-    assert "Traceback" not in done.stderr
-    assert done.returncode == check, done.stderr
-    return done.stdout, done.stderr
-
-
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     onnx.save(tagger("Sigmoid"), tmp_path / "tagger.onnx")
     onnx.save(tagger(dtype="float16"), tmp_path / "logits.onnx")
     onnx.save(wide(), tmp_path / "wide.onnx")
@@ -42,8 +36,15 @@ def folder(tmp_path):
     return tmp_path
 
 
+def limen(*arguments, output="out.onnx"):
+    done = CliRunner().invoke(export, ["onnx", *arguments, "-o", output], catch_exceptions=False)
+    if done.exception is not None:
+        raise done.exception
+    return done.stdout
+
+
 def test_what_is_written_and_said(folder):
-    out, _ = limen("tagger.onnx", "t.json", "-o", "out.onnx", cwd=folder)
+    out = limen("tagger.onnx", "t.json")
     assert "scores: 'y' float32 (clips, 3), opset 17" in out
     assert "tags: y >= thresholds, rounded up to float32" in out
     assert "equal to the decisions of limen in onnxruntime" in out
@@ -56,40 +57,33 @@ def test_what_is_written_and_said(folder):
     np.testing.assert_array_equal(tags, t.decide(y))
 
 
-def test_logits_of_float16(folder):
-    out, _ = limen("logits.onnx", "t.json", "-o", "out.onnx", "--logits", "--name", "given", cwd=folder)
+def test_what_the_model_gives(folder):
+    out = limen("logits.onnx", "t.json", "--logits", "--name", "given")
     assert "given: y >= thresholds, moved through the sigmoid" in out
     assert "every one of 63 488 finite scores for each label\n" in out
     logits = np.array([[0.0, -0.8477, 9.0], [-0.001, -0.8467, 9.0]], np.float16)
     tags = run_model(folder / "out.onnx", logits, ["given"])[0]
     assert tags.tolist() == [[True, False, False], [False, True, False]]
 
-
-def test_the_sigmoid_as_an_output(folder):
-    out, _ = limen("logits.onnx", "t.json", "-o", "out.onnx", "--logits", "--sigmoid", "p", cwd=folder)
-    assert "tags: p >= thresholds" in out
+    assert "tags: p >= thresholds" in limen("logits.onnx", "t.json", "--logits", "--sigmoid", "p")
     p, tags = run_model(folder / "out.onnx", np.zeros((1, 3), np.float16), ["p", "tags"])
     assert (p.tolist(), tags.tolist()) == ([[0.5, 0.5, 0.5]], [[True, True, False]])
 
-
-def test_thresholds_for_logits(folder):
-    out, _ = limen("tagger.onnx", "t.json", "-o", "out.onnx", "--probabilities", cwd=folder)
+    out = limen("tagger.onnx", "t.json", "--probabilities", "--no-verify")
     assert "tags: y >= thresholds, moved through the logit" in out
+    assert "not verified" in out
+
+    with pytest.warns(LimenWarning, match=r"^'y' gave scores from -.*--logits"):
+        limen("logits.onnx", "t.json")
 
 
 def test_one_of_several_outputs_and_columns_by_name(folder):
     (folder / "columns.txt").write_text("c\na\n\nb\n", encoding="utf-8")
     np.savez(folder / "inputs.npz", x=np.full((5, 3), 0.4, np.float32))
-    options = ["--scores", "b", "--labels", "columns.txt", "--inputs", "inputs.npz"]
-    out, _ = limen("wide.onnx", "t.json", "-o", "out.onnx", *options, cwd=folder)
+    out = limen("wide.onnx", "t.json", "--scores", "b", "--labels", "columns.txt", "--inputs", "inputs.npz")
     assert "scores: 'b' float32 (clips, 3)" in out
     assert "5 items through the whole model" in out
     assert read_thresholds(folder / "out.onnx").labels == ("c", "a", "b")
-
-
-def test_without_verifying(folder):
-    out, _ = limen("tagger.onnx", "t.json", "-o", "out.onnx", "--no-verify", cwd=folder)
-    assert "not verified" in out
 
 
 def test_weights_beside_the_model_are_copied(folder):
@@ -99,16 +93,10 @@ def test_weights_beside_the_model_are_copied(folder):
     onnx.save(model, folder / "big.onnx", save_as_external_data=True, location="big.data", size_threshold=0)
     (folder / "other").mkdir()
     thresholds([0.5, -0.5, 2.0]).save(folder / "t.json")
-    out, _ = limen("big.onnx", "t.json", "-o", "other/out.onnx", cwd=folder)
+    out = limen("big.onnx", "t.json", output="other/out.onnx")
     assert "copied the weights" in out
     assert "big.data" in out
     assert (folder / "other" / "big.data").is_file()
-
-
-def test_logits_that_nobody_mentioned_are_noticed(folder):
-    _, err = limen("logits.onnx", "t.json", "-o", "out.onnx", cwd=folder)
-    assert err.startswith("limen: warning: 'y' gave scores from -")
-    assert "--logits" in err
 
 
 @pytest.mark.parametrize(
@@ -122,30 +110,45 @@ def test_logits_that_nobody_mentioned_are_noticed(folder):
         (["tagger.onnx", "none.json"], "cannot read none.json"),
         (["tagger.onnx", "t.json", "--logits"], "'y' comes from a Sigmoid"),
         (["tagger.onnx", "t.json", "--labels", "none.txt"], "cannot read none.txt"),
-        (["tagger.onnx", "t.json", "--labels", "tagger.npz"], "tagger.npz is not UTF-8 text"),
+        (
+            ["tagger.onnx", "t.json", "--labels", "tagger.npz"],
+            "tagger.npz is not UTF-8 text. It should have one name in each line",
+        ),
         (["tagger.onnx", "t.json", "--inputs", "none.npz"], "cannot read none.npz"),
         (["tagger.onnx", "t.json", "--inputs", "t.json"], "t.json is no .npz file of numbers"),
         (["tagger.onnx", "t.json", "--inputs", "x.npy"], "x.npy is no .npz file of numbers"),
         (["tagger.onnx", "t.json", "--inputs", "empty.npz"], "empty.npz is no .npz file of numbers"),
+        (["tagger.onnx", "t.json", "--inputs", "half.npz"], "half.npz is no .npz file of numbers"),
     ],
 )
-def test_what_is_wrong_is_said(folder, arguments, words, monkeypatch):
+def test_what_is_wrong_is_said(folder, arguments, words):
     np.savez(folder / "tagger.npz", x=np.full(3, np.pi))
     np.save(folder / "x.npy", np.zeros(3))
     (folder / "empty.npz").touch()
-    monkeypatch.chdir(folder)
+    whole = (folder / "tagger.npz").read_bytes()
+    (folder / "half.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError) as caught:
-        onnx_.main([*arguments, "-o", "out.onnx"], standalone_mode=False)
+        limen(*arguments)
     assert words in str(caught.value)
     assert not (folder / "out.onnx").exists()
 
 
-def test_what_is_wrong_is_said_in_one_line(folder):
-    _, err = limen("wide.onnx", "t.json", "-o", "out.onnx", cwd=folder, check=2)
-    assert err.startswith("limen: wide.onnx has 2 outputs that may be the scores")
-    assert err.count("\n") == 1
+def test_the_output_is_checked_before_the_work(folder):
+    onnx.save(tagger("Sigmoid", dims=("clips", 4), shown=("clips", 3)), folder / "wrong.onnx")
+    with pytest.raises(FileError, match=r"none is no folder\. Make it first"):
+        limen("wrong.onnx", "t.json", output="none/out.onnx")
 
 
-def test_the_help_shows_examples():
-    out, _ = limen("--help", cwd=None)
-    assert "limen onnx tagger.onnx thresholds.json -o tagger_with_tags.onnx" in out
+def test_as_a_process(folder):
+    """A mistake is said in one line; the help shows examples."""
+
+    def process(*arguments):
+        command = [LIMEN, "export", "onnx", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+    done = process("wide.onnx", "t.json", "-o", "out.onnx")
+    assert done.returncode == 2
+    assert done.stderr.startswith("limen: wide.onnx has 2 outputs that may be the scores")
+    assert done.stderr.endswith("Name one with --scores.\n")
+    assert done.stderr.count("\n") == 1
+    assert "limen export onnx tagger.onnx thresholds.json -o tagger_with_tags.onnx" in process("--help").stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -13,13 +14,13 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 import limen
-from limen.errors import FileError, InputError, UnreadableError
+from limen.errors import FileError, InputError, LimenError, UnreadableError
 from limen.onnx import append_thresholds, export, read_thresholds, verify
 
-from .onnx_models import run, tagger, thresholds, wide
+from .onnx_models import built, run, tagger, thresholds, value, wide
 
 DATA = "tagger.onnx.data"
 
@@ -33,12 +34,9 @@ def folder(tmp_path):
 
 
 def linear():
-    weights = numpy_helper.from_array(np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3), "w")
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["clips", 4])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["clips", 3])
     nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Sigmoid", ["z"], ["y"])]
-    graph = helper.make_graph(nodes, "linear", [x], [y], [weights])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    weights = {"w": np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)}
+    return built(nodes, [value("x", ["clips", 4])], [value("y", ["clips", 3])], weights)
 
 
 def contents(folder):
@@ -103,10 +101,6 @@ class TestExport:
             export(folder / "tagger.onnx", thresholds(), folder / "out.onnx", inputs={"x": np.zeros((2, 5), "f4")})
         assert contents(folder) == before
 
-    def test_without_verifying(self, folder):
-        done = export(folder / "tagger.onnx", thresholds(), folder / "out.onnx", verify=False)
-        assert done.verified is None
-
     def test_a_link_to_the_model(self, folder, tmp_path):
         """As the caches of model hubs have them: the weights lie beside the link."""
         cache = tmp_path / "cache"
@@ -153,67 +147,47 @@ class TestAppend:
             append_thresholds(linear(), thresholds(), labels=["a", "b", "c", "c"])
 
     def test_a_model_with_none_of_the_standard_operators(self):
-        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["clips", 4])
-        y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["clips", 3])
-        node = helper.make_node(
-            "LinearRegressor",
-            ["x"],
-            ["y"],
-            domain="ai.onnx.ml",
-            coefficients=[float(c) for c in np.linspace(-1, 1, 12)],
-            intercepts=[0.0, 0.5, 1.0],
-            targets=3,
-        )
-        graph = helper.make_graph([node], "g", [x], [y])
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("ai.onnx.ml", 1)], ir_version=8)
+        options = {"coefficients": np.linspace(-1, 1, 12).tolist(), "intercepts": [0.0, 0.5, 1.0], "targets": 3}
+        node = helper.make_node("LinearRegressor", ["x"], ["y"], domain="ai.onnx.ml", **options)
+        sides = [value("x", ["clips", 4])], [value("y", ["clips", 3])]
+        model = built([node], *sides, opset=0, more=[("ai.onnx.ml", 1)])
         t = thresholds([0.5, -0.25, 0.75])
         y, tags = run(append_thresholds(model, t), X)
         np.testing.assert_array_equal(tags, t.decide(y))
 
     def test_inputs_of_every_kind_are_made_up(self):
         kinds = [TensorProto.INT64, TensorProto.UINT8, TensorProto.BOOL, TensorProto.DOUBLE, TensorProto.FLOAT16]
-        inputs = [helper.make_tensor_value_info(f"x{k}", kind, ["n", 3]) for k, kind in enumerate(kinds)]
+        inputs = [value(f"x{k}", ["n", 3], kind) for k, kind in enumerate(kinds)]
         nodes = [helper.make_node("Cast", [f"x{k}"], [f"f{k}"], to=TensorProto.FLOAT) for k in range(len(kinds))]
         nodes.append(helper.make_node("Sum", [f"f{k}" for k in range(len(kinds))], ["y"]))
-        y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])
-        graph = helper.make_graph(nodes, "g", inputs, [y])
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        model = built(nodes, inputs, [value("y", ["n", 3])])
         assert verify(append_thresholds(model, thresholds([-0.5, 0.5, 2.0]))).n_items == 12
 
     def test_a_size_that_the_model_takes_is_found(self):
         """Here time must be 64 steps at least; a size of 16 is refused."""
-        kernel = numpy_helper.from_array(np.ones((3, 1, 64), np.float32), "k")
-        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["clips", 1, "time"])
-        y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["clips", 3])
         nodes = [
             helper.make_node("Conv", ["x", "k"], ["c"]),
             helper.make_node("GlobalAveragePool", ["c"], ["g"]),
             helper.make_node("Squeeze", ["g", "axis"], ["s"]),
             helper.make_node("Sigmoid", ["s"], ["y"]),
         ]
-        axis = numpy_helper.from_array(np.array([2]), "axis")
-        graph = helper.make_graph(nodes, "g", [x], [y], [kernel, axis])
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        weights = {"k": np.ones((3, 1, 64), np.float32), "axis": [2]}
+        model = built(nodes, [value("x", ["clips", 1, "time"])], [value("y", ["clips", 3])], weights)
         assert verify(append_thresholds(model, thresholds())).n_items == 12
 
     def test_what_cannot_be_run_is_said(self):
-        x = helper.make_tensor_value_info("x", TensorProto.STRING, ["clips", 3])
-        y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["clips", 3])
-        graph = helper.make_graph([helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)], "g", [x], [y])
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-        t = thresholds()
+        cast = helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)
+        model = built([cast], [value("x", ["clips", 3], TensorProto.STRING)], [value("y", ["clips", 3])])
+        t, inputs = thresholds(), {"x": np.array([["0.5", "0.2", "0.8"]])}
         found = verify(append_thresholds(model, t))
         assert found.n_items == 0
         assert found.not_run == "its input 'x' is tensor(string), which is not made up: give inputs"
-        with_tags = append_thresholds(model, t, inputs={"x": np.array([["0.5", "0.2", "0.8"]])})
-        assert verify(with_tags, inputs={"x": np.array([["0.5", "0.2", "0.8"]])}).n_items == 1
+        assert verify(append_thresholds(model, t, inputs=inputs), inputs=inputs).n_items == 1
 
     def test_a_model_that_gives_no_numbers(self):
-        nan = numpy_helper.from_array(np.full((1, 3), np.nan, np.float32), "nan")
-        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["clips", 3])
-        y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["clips", 3])
-        graph = helper.make_graph([helper.make_node("Add", ["x", "nan"], ["y"])], "g", [x], [y], [nan])
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        weights = {"nan": np.full((1, 3), np.nan, np.float32)}
+        sides = [value("x", ["clips", 3])], [value("y", ["clips", 3])]
+        model = built([helper.make_node("Add", ["x", "nan"], ["y"])], *sides, weights)
         assert verify(append_thresholds(model, thresholds())).not_run == "it gave no finite scores"
 
 
@@ -253,28 +227,18 @@ class TestRefused:
             append_thresholds(wide("abcdefghijkl"), thresholds())
 
     def test_maps_of_scikit_learn(self):
-        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["clips", 3])
-        y = helper.make_value_info(
-            "y",
-            helper.make_sequence_type_proto(
-                helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
-            ),
-        )
+        number = helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+        maps = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.INT64, number))
         node = helper.make_node("ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2])
-        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)]
-        model = helper.make_model(helper.make_graph([node], "g", [x], [y]), opset_imports=opsets, ir_version=8)
+        sides = [value("x", ["clips", 3])], [helper.make_value_info("y", maps)]
         with pytest.raises(InputError, match=r"the output 'y' is no tensor. .* options=\{'zipmap': False\}"):
-            append_thresholds(model, thresholds())
+            append_thresholds(built([node], *sides, more=[("ai.onnx.ml", 1)]), thresholds())
 
     def test_a_shape_that_does_not_follow(self):
-        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["clips", 3])
-        shape = helper.make_tensor_value_info("shape", TensorProto.INT64, ["rank"])
-        y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
-        graph = helper.make_graph([helper.make_node("Reshape", ["x", "shape"], ["y"])], "g", [x, shape], [y])
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-        with pytest.raises(
-            InputError, match=r"the output 'y' float32 has an unknown number of dimensions. Scores"
-        ):
+        inputs = [value("x", ["clips", 3]), value("shape", ["rank"], TensorProto.INT64)]
+        model = built([helper.make_node("Reshape", ["x", "shape"], ["y"])], inputs, [value("y", None)])
+        words = r"the output 'y' float32 has an unknown number of dimensions. Scores"
+        with pytest.raises(InputError, match=words):
             append_thresholds(model, thresholds())
 
     def test_an_invalid_model(self):
@@ -309,14 +273,36 @@ class TestRefused:
         with pytest.raises(UnreadableError, match=rf"keeps weights in '{DATA}', which is missing"):
             read_thresholds(folder / "tagger.onnx")
 
-    def test_weights_elsewhere(self, folder):
+    @pytest.mark.parametrize(
+        ("key", "entry", "words"),
+        [
+            ("location", f"../{DATA}", rf"keeps weights in '../{DATA}', which is outside its folder"),
+            ("offset", "x", "tagger.onnx is damaged: invalid literal for int"),
+        ],
+    )
+    def test_weights_elsewhere_or_nowhere(self, folder, key, entry, words):
         model = onnx.load(folder / "tagger.onnx", load_external_data=False)
-        for entry in model.graph.initializer[0].external_data:
-            if entry.key == "location":
-                entry.value = f"../{DATA}"
-        (folder / "tagger.onnx").write_bytes(model.SerializeToString())
-        with pytest.raises(UnreadableError, match=rf"keeps weights in '../{DATA}', which is outside its folder"):
+        next(found for found in model.graph.initializer[0].external_data if found.key == key).value = entry
+        onnx.save(model, folder / "tagger.onnx")
+        with pytest.raises(UnreadableError, match=words):
             append_thresholds(folder / "tagger.onnx", thresholds())
+
+    @pytest.mark.filterwarnings("ignore:Ignoring unknown external data key")  # by onnx
+    def test_models_with_damage_anywhere_are_refused_in_words(self, folder):
+        rng, whole = np.random.default_rng(0), (folder / "tagger.onnx").read_bytes()
+        for _ in range(150):
+            damaged = bytearray(whole)
+            for at in rng.integers(0, len(whole), rng.integers(1, 4)):
+                damaged[at] = rng.integers(256)
+            (folder / "bad.onnx").write_bytes(damaged)
+            with suppress(LimenError):
+                append_thresholds(folder / "bad.onnx", thresholds(), verify=False)
+
+    def test_names_that_are_no_text(self, folder):
+        whole = (folder / "tagger.onnx").read_bytes()
+        (folder / "bad.onnx").write_bytes(whole.replace(b"clips", b"cl\xffps"))
+        with pytest.raises(UnreadableError, match=r"bad.onnx is damaged: a name in it is no UTF-8 text"):
+            append_thresholds(folder / "bad.onnx", thresholds())
 
     def test_inputs_of_other_names(self):
         with pytest.raises(InputError, match="the inputs given are 'wave'; the model needs 'x'"):
@@ -347,7 +333,7 @@ from onnx import TensorProto, helper
 x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in "xy")
 graph = helper.make_graph([helper.make_node("Sigmoid", ["x"], ["y"])], "g", [x], [y])
 model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-t = limen.tune([[0], [1]], [[0.2], [0.8]], method="exact")
+t = limen.Thresholds.load(sys.argv[1])
 limen.onnx.append_thresholds(model, t, verify=False)
 print("added")
 limen.onnx.append_thresholds(model, t)
@@ -355,9 +341,10 @@ limen.onnx.append_thresholds(model, t)
 
 
 @pytest.mark.parametrize(("package", "said"), [("onnx", ""), ("onnxruntime", "added\n")])
-def test_a_package_that_is_missing_is_named(package, said):
+def test_a_package_that_is_missing_is_named(package, said, tmp_path):
     """onnxruntime is needed for verifying only."""
-    command = [sys.executable, "-c", WITHOUT.format(package)]
+    thresholds([0.5]).save(tmp_path / "t.json")
+    command = [sys.executable, "-c", WITHOUT.format(package), tmp_path / "t.json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.stdout == said
     assert f'limen.onnx needs {package}, which is not installed: pip install "limen[onnx]"' in done.stderr

@@ -18,7 +18,6 @@ from limen.cli.compare import compare, learning_curve_
 from limen.cli.console import show_warning
 from limen.cli.evaluate import evaluate
 from limen.cli.export import birdnet_filter, export
-from limen.cli.onnx import onnx_
 from limen.cli.report import report_
 from limen.cli.show import curve, show
 from limen.cli.tune import tune
@@ -52,7 +51,6 @@ COMMANDS = (
     report_,
     export,
     birdnet_filter,
-    onnx_,
     methods,
     demo,
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from limen.cli.console import say
 from limen.cli.inputs import refuse_to_replace
+from limen.cli.onnx import onnx_
 from limen.errors import count, examples
 
 if TYPE_CHECKING:
@@ -23,14 +25,18 @@ LABELS_FILE = click.option(
 
 @click.group()
 def export() -> None:
-    """Carry thresholds to SQL, BirdNET or a Hugging Face model.
+    """Carry thresholds to an ONNX model, SQL, BirdNET or a Hugging Face model.
 
     \b
+    limen export onnx tagger.onnx thresholds.json -o tagger_with_tags.onnx
     limen export sql thresholds.json -o tags.sql
     limen export duckdb thresholds.json | duckdb birds.db
     limen export birdnet thresholds.json -o species_list.txt
     limen export huggingface thresholds.json ./my-model
     """
+
+
+export.add_command(onnx_)
 
 
 @export.command()
@@ -107,16 +113,20 @@ def birdnet(thresholds: str, output: str, confidences: str | None, labels_file: 
     limen export birdnet thresholds.json -o species_list.txt --confidences confidences.csv
     """
     from limen.exports.birdnet import write_confidences, write_species_list
+    from limen.files.writing import write_atomically
     from limen.thresholds import Thresholds
 
     refuse_to_replace(output, confidences, inputs=(thresholds, labels_file))
     chosen = Thresholds.load(thresholds)
-    written = write_species_list(chosen, output, labels_file=labels_file)
+    with ExitStack() as both:  # both files or none
+        if confidences is not None:
+            temporary = both.enter_context(write_atomically(confidences))
+            write_confidences(chosen, temporary, labels_file=labels_file)
+        written = write_species_list(chosen, output, labels_file=labels_file)
     say(f"wrote {output} ({written} species)")
     if chosen.never:
         say(f"left out, as never given: {examples(chosen.never)}")
     if confidences is not None:
-        write_confidences(chosen, confidences, labels_file=labels_file)
         say(f"wrote {confidences}")
 
 
@@ -156,7 +166,7 @@ def huggingface(thresholds: str, model: str) -> None:
 def birdnet_filter(detections: str, thresholds: str, output: str, labels_file: str | None, unknown: Any) -> None:
     """Keep the BirdNET detections at or above the threshold of their species.
 
-    DETECTIONS is a CSV, Kaleidoscope or Raven selection table of BirdNET.
+    DETECTIONS is a CSV, Kaleidoscope, Raven or Parquet table of BirdNET, or its Audacity labels.
 
     \b
     limen birdnet-filter detections.csv thresholds.json -o kept.csv

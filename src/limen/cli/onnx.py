@@ -1,4 +1,4 @@
-"""`limen onnx`: thresholds inside an ONNX model."""
+"""`limen export onnx`: thresholds inside an ONNX model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from limen.errors import UnreadableError
 @click.command(name="onnx")
 @click.argument("model")
 @click.argument("thresholds")
-@click.option("-o", "--output", required=True, help="The new model, an .onnx file.")
+@click.option("-o", "--output", metavar="OUT", required=True, help="The new model, an .onnx file.")
 @click.option("--scores", metavar="NAME", help="The model's output with the scores, if more than one fits.")
 @click.option(
     "--logits",
@@ -50,9 +50,10 @@ def onnx_(
     The new model keeps all outputs, and carries the label names and the thresholds in its metadata.
 
     \b
-    limen onnx tagger.onnx thresholds.json -o tagger_with_tags.onnx
-    limen onnx tagger.onnx thresholds.json -o out.onnx --logits --scores clipwise
+    limen export onnx tagger.onnx thresholds.json -o tagger_with_tags.onnx
+    limen export onnx tagger.onnx thresholds.json -o out.onnx --logits --scores clipwise
     """
+    from limen.exports.species import read_names
     from limen.onnx import export
 
     refuse_to_replace(output, inputs=(labels, inputs))  # export itself refuses to replace what it reads
@@ -62,7 +63,7 @@ def onnx_(
             thresholds,
             output,
             scores=scores,
-            labels=None if labels is None else _lines(labels),
+            labels=None if labels is None else read_names(labels),
             model_gives=model_gives or "scores",
             sigmoid=sigmoid,
             name=name,
@@ -77,33 +78,20 @@ def onnx_(
     say(f"wrote {output}")
 
 
-def _lines(path: str) -> list[str]:
-    """Return the lines of a text file, without empty ones."""
-    from pathlib import Path
-
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
-    except UnicodeDecodeError as error:
-        raise UnreadableError(
-            f"{path} is not UTF-8 text. It should have the name of a column in each line."
-        ) from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
 def _arrays(path: str) -> dict[str, Any]:
     """Return the arrays of an .npz file by name."""
-    import zipfile
+    from pathlib import Path
 
     import numpy as np
 
+    from limen.files.matrices import DAMAGE
+
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
-    except OSError as error:
-        raise UnreadableError(f"cannot read {path}: {error.strerror or error}. Check the path.") from error
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
+    except (*DAMAGE, TypeError, AttributeError, MemoryError) as error:
         raise UnreadableError(
             f"{path} is no .npz file of numbers: {error}. Write it with numpy.savez(path, input_name=array, ...)."
         ) from error

@@ -23,6 +23,7 @@ OPTIONS = (
     "zero_division",
 )
 _ARGUMENT = re.compile(rf"\b({'|'.join(OPTIONS)})=('[^']*'|\"[^\"]*\"|[^\s,;)]*[^\s,;.)])?")
+_NAMED = re.compile(r"\b\w+=(?:'[^']*'|\w*) \((--[\w-]+)\)")
 _files: dict[str, str] = {}
 
 
@@ -38,13 +39,15 @@ def in_words(message: str) -> str:
     --------
     >>> in_words("cv=1 folds of 3 items. Use method='exact', or leave min_positive out.")
     '--cv 1 folds of 3 items. Use --method exact, or leave --min-positive out.'
+    >>> in_words("Leave the check out: verify=False (--no-verify).")
+    'Leave the check out: --no-verify.'
     """
 
     def said(found: re.Match[str]) -> str:
         value = (found[2] or "").strip("'\"")
         return f"{_option(found[1])} {value}".strip()
 
-    message = _ARGUMENT.sub(said, message)
+    message = _ARGUMENT.sub(said, _NAMED.sub(r"\1", message))
     for name in OPTIONS:
         if "_" in name:
             message = re.sub(rf"\b{name}\b", _option(name), message)

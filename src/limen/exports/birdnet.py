@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from limen.errors import InputError, LimenWarning, examples
-from limen.exports.cuts import cuts_of
-from limen.exports.detections import open_detections
-from limen.exports.species import SpeciesNames, both_names, called_as_in
+from limen.exports.detections import copy_passing
+from limen.exports.plain_thresholds import plain_thresholds
+from limen.exports.species import Species, SpeciesNames, both_names, called, called_as_in
 from limen.files.writing import write_atomically
 
 if TYPE_CHECKING:
@@ -92,13 +92,10 @@ def write_species_list(
 
     Raises
     ------
-    UnsupportedError
-        If the rule of the thresholds is not ``">="``.
-    UnreadableError
-        If the labels file cannot be read.
+    UnsupportedError, UnreadableError
+        As `confidences`.
     InputError
-        If a label is not in the labels file, fits several of its lines or cannot stand in a line, or no
-        label is ever given.
+        As `confidences`; if a label cannot stand in a line, or no label is ever given.
     FileError
         If writing fails; an old file is then untouched.
 
@@ -120,7 +117,7 @@ def write_species_list(
     if half and labels_file is None:
         warnings.warn(
             f"labels lack one of the names of 'Scientific name_Common name': {examples(half)}. BirdNET overlooks "
-            "names that are not in its labels file; give it as labels_file to complete them.",
+            "names that are not in its labels file; give it as labels_file= (--labels-file) to complete them.",
             LimenWarning,
             stacklevel=2,
         )
@@ -148,12 +145,8 @@ def write_confidences(
 
     Raises
     ------
-    UnsupportedError
-        If the rule of the thresholds is not ``">="``.
-    UnreadableError
-        If the labels file cannot be read.
-    InputError
-        If a label is not in the labels file, or fits several of its lines.
+    UnsupportedError, UnreadableError, InputError
+        As `confidences`.
     FileError
         If writing fails; an old file is then untouched.
     """
@@ -178,15 +171,16 @@ def filter_detections(
     Parameters
     ----------
     detections : path-like
-        A BirdNET result with a header line: CSV, Kaleidoscope CSV, a Raven selection table, or the CSV of the
-        ``birdnet`` package.
+        A result of BirdNET-Analyzer (CSV, Parquet, Kaleidoscope CSV, Raven selection table, Audacity labels) or
+        of the ``birdnet`` package (CSV, Parquet). Newer Kaleidoscope tables call the common name ``TOP1MATCH``
+        and the confidence so or ``TOP1DIST``.
     thresholds : Thresholds
         Species are found by both names, else by the scientific one (the common one may be of another
         language), else, where a file has no other, by the common one.
     output : path-like
-        The same file with fewer lines; each as it stood. It may be the file read.
+        The same file with fewer lines or rows; each as it stood. It may be the file read.
     labels_file : path-like, optional
-        A labels file of the BirdNET model, to complete the names of the labels: a selection table has only the
+        A labels file of the BirdNET model, to complete the names of the labels: some tables have only the
         common ones.
     unknown : {"error", "keep", "drop"}
         What to do with species for which there is no threshold.
@@ -210,7 +204,7 @@ def filter_detections(
 
     Notes
     -----
-    BirdNET writes four decimals. They are compared as they are written, in the dtype of the scores that the
+    Confidences are compared as they are written, most in four decimals, in the dtype of the scores that the
     thresholds were tuned on; a score that was rounded up to its threshold is kept.
     """
     if unknown not in ("error", "keep", "drop"):
@@ -218,34 +212,29 @@ def filter_detections(
     cuts, read_as = _cuts_by_name(thresholds, labels_file), thresholds.values.dtype.type
     label_of = functools.cache(SpeciesNames(cuts, "the thresholds").find)
     n_read, n_kept, strangers = 0, 0, dict[str, None]()
-    with (
-        open_detections(Path(detections)) as table,
-        write_atomically(output) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as kept,
-    ):
-        kept.write(table.header)
-        for line in table.lines():
-            if line.species is None:
-                kept.write(line.text)
-                continue
-            label = label_of(*line.species)
-            if label is None:
-                strangers[line.called] = None
-            keep = unknown == "keep" if label is None else float(read_as(line.confidence)) >= cuts[label]
-            n_read, n_kept = n_read + 1, n_kept + keep
-            if keep:
-                kept.write(line.text)
+
+    def passes(species: Species, confidence: float) -> bool:
+        nonlocal n_read, n_kept
+        label = label_of(*species)
+        if label is None:
+            strangers[called(*species)] = None
+        keep = unknown == "keep" if label is None else float(read_as(confidence)) >= cuts[label]
+        n_read, n_kept = n_read + 1, n_kept + keep
+        return keep
+
+    with write_atomically(output) as temporary:
+        copy_passing(Path(detections), temporary, passes)
         if strangers and unknown == "error":
             raise InputError(
-                f'{detections} has {examples(strangers)}, for which there is no threshold. Say unknown="keep" or '
-                'unknown="drop"; or give labels_file, if the thresholds call them by another name.'
+                f"{detections} has {examples(strangers)}, for which there is no threshold. Keep or drop them with "
+                "unknown= (--unknown), or give labels_file= (--labels-file) if the thresholds call them otherwise."
             )
     return Filtered(n_read, n_kept, tuple(strangers))
 
 
 def _cuts_by_name(thresholds: Thresholds, labels_file: str | os.PathLike[str] | None) -> dict[str, float]:
     """Return the threshold of each species, called as in the labels file if there is one."""
-    cuts = cuts_of(thresholds, to="BirdNET")
+    cuts = plain_thresholds(thresholds, to="BirdNET")
     if labels_file is None:
         return cuts
     return dict(zip(called_as_in(Path(labels_file), cuts), cuts.values(), strict=True))

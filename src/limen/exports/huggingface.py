@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limen.errors import InputError, LimenWarning, UnreadableError, count, examples
-from limen.exports.cuts import cuts_of
+from limen.exports.plain_thresholds import plain_thresholds
 from limen.files.writing import write_atomically
 from limen.names import repeated
+from limen.scales import BARELY
 
 if TYPE_CHECKING:
     from limen.thresholds import Thresholds
@@ -101,7 +103,7 @@ def write_thresholds(config: str | os.PathLike[str], thresholds: Thresholds) -> 
     FileError
         If the file cannot be written; the old one is kept.
     """
-    cuts = cuts_of(thresholds, to="a config.json")
+    cuts = plain_thresholds(thresholds, to="a config.json")
     path = _path(config)
     text = _read(path)
     content = _parsed(text, path)
@@ -127,14 +129,12 @@ def read_thresholds(config: Any) -> Thresholds:
     Parameters
     ----------
     config : path-like, dict or PretrainedConfig
-        A model's folder, its ``config.json``, the content of one, or ``model.config``.
+        As for `labels_of`.
 
     Raises
     ------
-    UnreadableError
-        If there is no such file.
-    InputError
-        If there are no thresholds, they were altered, or the model's labels have changed since.
+    UnreadableError, InputError
+        As `labels_of`; if there are no thresholds, they were altered, or the model's labels have changed since.
     """
     from limen.thresholds import Thresholds
 
@@ -145,7 +145,9 @@ def read_thresholds(config: Any) -> Thresholds:
         )
     thresholds = Thresholds.from_dict(content[ARTEFACT])
     _check_names(labels_of(content), thresholds.labels)
-    cuts = {name: None if cut == math.inf else cut for name, cut in cuts_of(thresholds, to="a config").items()}
+    cuts = {
+        name: None if cut == math.inf else cut for name, cut in plain_thresholds(thresholds, to="a config").items()
+    }
     plain = content.get(PLAIN)
     if not isinstance(plain, Mapping) or dict(plain) != cuts:
         given = plain if isinstance(plain, Mapping) else {}
@@ -169,12 +171,18 @@ class PostProcessor:
     thresholds : Thresholds
         Tuned on scores of the same pipeline; `read_thresholds` has those of a model.
     softmax : bool
-        Whether they were tuned on scores that sum to 1. If not, such scores give a warning.
+        Whether they were tuned on scores that sum to 1.
 
     Raises
     ------
     UnsupportedError
         If the rule of the thresholds is not ``">="``.
+
+    Warns
+    -----
+    LimenWarning
+        When called on scores that sum to 1 though ``softmax`` is false, or on raw logits though all thresholds
+        lie from 0 to 1.
 
     Examples
     --------
@@ -185,7 +193,7 @@ class PostProcessor:
     """
 
     def __init__(self, thresholds: Thresholds, *, softmax: bool = False) -> None:
-        self.cuts = cuts_of(thresholds, to="a post-processor")
+        self.cuts = plain_thresholds(thresholds, to="a post-processor")
         self.thresholds = thresholds
         self.softmax = softmax
 
@@ -216,14 +224,8 @@ class PostProcessor:
         items = [outputs] if one else outputs
         scores = np.array([self._scores(item, number) for number, item in enumerate(items)])
         kept = self.thresholds.decide(scores)
-        if not self.softmax and scores.shape[1] > 1 and (abs(scores.sum(axis=1) - 1) < _SUMS_TO_ONE).all():
-            warnings.warn(
-                "the scores of each item sum to 1, as after a softmax, where labels push each other down. Run the "
-                'pipeline with function_to_apply="sigmoid"; if the thresholds were tuned on such scores, say '
-                "PostProcessor(thresholds, softmax=True).",
-                LimenWarning,
-                stacklevel=2,
-            )
+        if problem := self._other_scale(scores):
+            warnings.warn(problem, LimenWarning, stacklevel=2)
         position = {name: k for k, name in enumerate(self.cuts)}
         passed = [
             [
@@ -235,29 +237,49 @@ class PostProcessor:
         ]
         return passed[0] if one else passed
 
+    def _other_scale(self, scores: NDArray[np.float64]) -> str | None:
+        """Return why the scores (n_items, n_labels) seem to be on another scale than the thresholds, if so."""
+        run = 'Run the pipeline with function_to_apply="sigmoid"'
+        finite = [cut for cut in self.cuts.values() if cut != math.inf]
+        if (
+            (scores.min() < -BARELY or scores.max() > 1 + BARELY)
+            and finite
+            and 0 <= min(finite) <= max(finite) <= 1
+        ):
+            return (
+                f"the scores reach from {scores.min():.3g} to {scores.max():.3g}, as raw logits do, and all "
+                f"thresholds lie from 0 to 1. {run}, or tune on such scores."
+            )
+        if not self.softmax and scores.shape[1] > 1 and (abs(scores.sum(axis=1) - 1) < _SUMS_TO_ONE).all():
+            return (
+                f"the scores of each item sum to 1, as after a softmax, where labels push each other down. {run}; "
+                "if the thresholds were tuned on such scores, say PostProcessor(thresholds, softmax=True)."
+            )
+        return None
+
     def _scores(self, item: Any, number: int) -> list[float]:
         """Return the scores of an item in the order of the labels."""
         if not _is_list(item) or not all(map(_is_entry, item)):
             raise InputError(f"the outputs of item {number} are {_kind(item)}. {_FORM}")
         names = [entry["label"] for entry in item]
-        if twice := repeated(map(str, names)):
+        if twice := repeated(names):
             raise InputError(
                 f"the outputs of item {number} repeat {examples(twice)}. Run the pipeline with top_k=None; "
                 "otherwise it gives the best labels only."
             )
-        unknown = [name for name in names if name not in self.cuts]
+        score = {entry["label"]: entry["score"] for entry in item}
+        unknown = [name for name in score if name not in self.cuts]
         if unknown:
             raise InputError(
                 f"the outputs of item {number} have {examples(unknown)}, for which there is no threshold. Use the "
                 "thresholds of this model."
             )
-        missing = [name for name in self.cuts if name not in set(names)]
+        missing = [name for name in self.cuts if name not in score]
         if missing:
             raise InputError(
                 f"the outputs of item {number} have {len(names)} of {count(len(self.cuts), 'label')}; "
                 f"{examples(missing, most=3)} left out. Run the pipeline with top_k=None."
             )
-        score = {entry["label"]: entry["score"] for entry in item}
         return [float(score[name]) for name in self.cuts]
 
 
@@ -271,7 +293,9 @@ def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
 
 
 def _is_entry(value: Any) -> bool:
-    return isinstance(value, Mapping) and "label" in value and isinstance(value.get("score"), Real)
+    return (
+        isinstance(value, Mapping) and isinstance(value.get("label"), str) and isinstance(value.get("score"), Real)
+    )
 
 
 def _kind(value: Any) -> str:
@@ -279,13 +303,14 @@ def _kind(value: Any) -> str:
 
 
 def _check_names(config: Sequence[str], thresholds: Sequence[str]) -> None:
-    only_config = [name for name in config if name not in set(thresholds)]
-    only_thresholds = [name for name in thresholds if name not in set(config)]
+    named, tuned = frozenset(config), frozenset(thresholds)
+    only_config = [name for name in config if name not in tuned]
+    only_thresholds = [name for name in thresholds if name not in named]
     if only_config or only_thresholds:
         raise InputError(
             f"the model and the thresholds name different labels: {examples(only_config) or 'none'} only in "
             f"'id2label', {examples(only_thresholds) or 'none'} only in the thresholds. Tune on this model's "
-            "labels: labels=labels_of(config)."
+            "labels, and call the columns of its scores as 'id2label' does."
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from limen.errors import require
-from limen.exports.cuts import cuts_of
+from limen.exports.plain_thresholds import plain_thresholds
 
 require("polars", extra="polars", user="limen.exports.polars")
 
@@ -53,7 +53,7 @@ def expressions(thresholds: Thresholds) -> list[pl.Expr]:
     """
     return [
         _decision(_column(name), pl.lit(cut, pl.Float64)).alias(name)
-        for name, cut in cuts_of(thresholds, to="Polars").items()
+        for name, cut in plain_thresholds(thresholds, to="Polars").items()
     ]
 
 
@@ -87,7 +87,7 @@ def long_expression(thresholds: Thresholds, *, label: str = "label", score: str 
     >>> frame.filter(long_expression(t)).rows()
     [('a', 'dog', 0.5)]
     """
-    cuts = cuts_of(thresholds, to="Polars")
+    cuts = plain_thresholds(thresholds, to="Polars")
     threshold = (
         _column(label).cast(pl.String).replace_strict(list(cuts), list(cuts.values()), return_dtype=pl.Float64)
     )

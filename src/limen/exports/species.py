@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 from limen.errors import InputError, UnreadableError, examples
 from limen.names import repeated
+
+Species = tuple[str | None, str | None]
+"""The scientific and the common name, each None where it is unknown."""
 
 
 def both_names(label: str) -> tuple[str, str]:
@@ -20,6 +24,11 @@ def both_names(label: str) -> tuple[str, str]:
     """
     scientific, _, common = label.partition("_")
     return scientific, common or scientific
+
+
+def called(scientific: str | None, common: str | None) -> str:
+    """Return what messages call a species."""
+    return "_".join(dict.fromkeys(name for name in (scientific, common) if name))
 
 
 class SpeciesNames:
@@ -59,12 +68,30 @@ class SpeciesNames:
         if not found and common is not None:
             found = [x for x in self._by_common.get(common, []) if scientific is None or x == common]
         if len(found) > 1:
-            asked = "_".join(dict.fromkeys(name for name in (scientific, common) if name is not None))
             raise InputError(
-                f"{asked!r} may be any of {examples(sorted(found))} of {self._source}. Use names of the form "
-                "'Scientific name_Common name' that tell them apart."
+                f"{called(scientific, common)!r} may be any of {examples(sorted(found))} of {self._source}. Use "
+                "names of the form 'Scientific name_Common name' that tell them apart."
             )
         return found[0] if found else None
+
+
+def read_names(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names in a text file, one a line, without spaces around them and without empty ones.
+
+    Raises
+    ------
+    UnreadableError
+        If the file cannot be read, or is not UTF-8 text.
+    """
+    try:
+        lines = Path(path).read_bytes().decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise UnreadableError(f"cannot read {os.fspath(path)}: {error.strerror}. Check the path.") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableError(
+            f"{os.fspath(path)} is not UTF-8 text. It should have one name in each line."
+        ) from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def called_as_in(labels_file: Path, labels: Iterable[str]) -> list[str]:
@@ -78,13 +105,7 @@ def called_as_in(labels_file: Path, labels: Iterable[str]) -> list[str]:
         If a label is not in it, fits several of its lines, or shares a line with another.
     """
     labels = list(labels)
-    try:
-        lines = [line.strip() for line in labels_file.read_bytes().decode("utf-8-sig").splitlines()]
-    except OSError as error:
-        raise UnreadableError(f"cannot read {labels_file}: {error.strerror}. Check the path.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{labels_file} is no labels file: it is not UTF-8 text.") from error
-    names = SpeciesNames(filter(None, lines), str(labels_file))
+    names = SpeciesNames(read_names(labels_file), str(labels_file))
     found = {}
     for label in labels:
         scientific, common = both_names(label)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from limen.errors import InputError, examples
-from limen.exports.cuts import cuts_of
+from limen.exports.plain_thresholds import plain_thresholds
 
 if TYPE_CHECKING:
     from limen.thresholds import Thresholds
@@ -63,11 +63,11 @@ def case_sql(thresholds: Thresholds, *, table: str | Sequence[str] = "scores", i
     >>> con.execute(case_sql(t)).fetchall()
     [('a', 1), ('b', 0)]
     """
-    cuts = cuts_of(thresholds, to="SQL")
+    cuts = plain_thresholds(thresholds, to="SQL")
     _check_columns([*([] if id is None else [id]), *cuts])
-    columns = [] if id is None else [f"s.{_identifier(id)}"]
+    columns = [] if id is None else [_column(id)]
     for name, cut in cuts.items():
-        score = f"s.{_identifier(name)}"
+        score = _column(name)
         decision = "FALSE" if cut == math.inf else f"{score} >= {_double(cut)}"
         finite = f"{score} BETWEEN finite.lowest AND finite.highest"
         columns.append(f"CASE WHEN {finite}\n    THEN {decision} END AS {_identifier(name)}")
@@ -116,14 +116,14 @@ def long_sql(
     InputError
         If a name is empty, has a NUL, or is no Unicode text.
     """
-    cuts = cuts_of(thresholds, to="SQL")
+    cuts = plain_thresholds(thresholds, to="SQL")
     names = [table] if isinstance(table, str) else list(table)
     # A table of the same name would be hidden by the thresholds.
     joined = "limen_thresholds"
     while joined in {name.lower() for name in names}:
         joined += "_"
-    label_column, score_column = f"s.{_identifier(label)}", f"s.{_identifier(score)}"
-    columns = f"s.{_identifier(id)}, {label_column}, {score_column}"
+    label_column, score_column = _column(label), _column(score)
+    columns = f"{_column(id)}, {label_column}, {score_column}"
     finite = f"{score_column} BETWEEN finite.lowest AND finite.highest"
     at_or_above = f"{score_column} >= CAST({joined}.threshold AS DOUBLE PRECISION)"
     join = f"JOIN {joined} ON {joined}.label = {label_column}"
@@ -181,10 +181,10 @@ def duckdb_macros(
     >>> con.sql("SELECT limen_decide('dog', 0.5), limen_decide('dog', 0.4)").fetchall()
     [(True, False)]
     """
-    cuts = cuts_of(thresholds, to="a DuckDB macro")
+    cuts = plain_thresholds(thresholds, to="a DuckDB macro")
     never = "CAST('Infinity' AS DOUBLE PRECISION)"
     branches = "\n".join(f"      WHEN {_text(key)} THEN {_double(cut, never)}" for key, cut in cuts.items())
-    label_column, score_column = f"s.{_identifier(label)}", f"s.{_identifier(score)}"
+    label_column, score_column = _column(label), _column(score)
     unknown = "error('the thresholds do not have the label ' || {})"
     # DuckDB 1.1 loses an alias given to query_table itself.
     return f"""{_comment(thresholds)}
@@ -240,6 +240,10 @@ def _identifier(name: str) -> str:
     if not name:
         raise InputError("a name of a table, column or label is empty. SQL has no empty names; give it one.")
     return '"' + _checked(name).replace('"', '""') + '"'
+
+
+def _column(name: str) -> str:
+    return f"s.{_identifier(name)}"
 
 
 def _text(name: str) -> str:

@@ -9,8 +9,7 @@ from limen.errors import require
 
 require("onnx", extra="onnx")
 
-from limen.onnx.appending import append_thresholds  # noqa: E402
-from limen.onnx.exporting import Export, export  # noqa: E402
+from limen.onnx.appending import Export, append_thresholds, export  # noqa: E402
 from limen.onnx.metadata import read_thresholds  # noqa: E402
 from limen.onnx.verification import Verified, verify  # noqa: E402
 

@@ -1,9 +1,13 @@
-"""The comparison with thresholds, appended to a model."""
+"""The comparison with thresholds, appended to a model in memory or from file to file."""
 
 from __future__ import annotations
 
+import filecmp
 import os
+import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +15,13 @@ import onnx
 from onnx import TensorProto, external_data_helper, helper
 
 from limen.decisions import THRESHOLD_RULE, rounded_up
-from limen.onnx import metadata, models
-from limen.onnx.cuts import Gives, check_gives, lowest_given
-from limen.onnx.matching import check_kind, choose, in_columns, prepare_opset
+from limen.errors import FileError, InputError
+from limen.files.writing import write_atomically
+from limen.onnx import metadata, models, verification
+from limen.onnx.lowest_given import Gives, check_gives, lowest_given
+from limen.onnx.matching import check_kind, choose, in_columns, prepare_opset, with_columns_seen
 from limen.onnx.nodes import Builder, add_decisions
-from limen.onnx.verification import verify_model, with_columns_seen
+from limen.onnx.verification import Verified
 from limen.thresholds import Thresholds
 
 
@@ -88,7 +94,7 @@ def append_thresholds(
     For float32, the thresholds are rounded up to it, which decides alike for every finite score; scores of
     16 bits are compared in float64, because onnxruntime would compare them before they are rounded.
     With logits, they are moved through the sigmoid: the tags are those of the probabilities, computed
-    exactly and rounded once to the dtype tuned on. onnxruntime's own Sigmoid is not that exact: in
+    in float64 and rounded once to the dtype tuned on. onnxruntime's own Sigmoid is not that exact: in
     float32 it is off by 1e-7, and is 0 below logits of -18. So keep the logits where labels are rare.
 
     A score that is NaN, which `Thresholds.decide` refuses, gets no tag; nor does any score of a label
@@ -109,52 +115,132 @@ def append_thresholds(
     True
     """
     source = models.read(model)
-    chosen = thresholds if isinstance(thresholds, Thresholds) else Thresholds.load(os.fspath(thresholds))
-    append(
-        source,
-        in_columns(chosen, labels),
-        scores=scores,
-        model_gives=model_gives,
-        sigmoid=sigmoid,
-        name=name,
-        inputs=inputs,
-    )
+    options = _Options(scores, model_gives, sigmoid, name, inputs, verify)
+    _append(source, in_columns(_loaded(thresholds), labels), options)
     if verify:
-        verify_model(source, name, inputs=inputs)
+        verification.verify(source, name=name, inputs=inputs)
     if source.folder is not None:
         external_data_helper.load_external_data_for_model(source.proto, str(source.folder))
     return source.proto
 
 
-def append(
-    model: models.Model,
-    thresholds: Thresholds,
+@dataclass(frozen=True)
+class Export:
+    """What was written and checked.
+
+    Attributes
+    ----------
+    path : str
+    scores : str
+        The output with the scores, its dtype and its shape.
+    opset : int
+    how : str
+        How tags are decided.
+    verified : Verified or None
+        None if that was not wanted.
+    weight_files : tuple of str
+        Files with weights that were copied beside the new model.
+    """
+
+    path: str
+    scores: str
+    opset: int
+    how: str
+    verified: Verified | None
+    weight_files: tuple[str, ...]
+
+
+def export(
+    model: str | os.PathLike[str],
+    thresholds: Thresholds | str | os.PathLike[str],
+    path: str | os.PathLike[str],
     *,
-    scores: str | None,
-    model_gives: Gives,
-    sigmoid: str | None,
-    name: str,
-    inputs: Mapping[str, Any] | None,
-) -> models.Output:
+    scores: str | None = None,
+    labels: Sequence[str] | None = None,
+    model_gives: Gives = "scores",
+    sigmoid: str | None = None,
+    name: str = "tags",
+    verify: bool = True,
+    inputs: Mapping[str, Any] | None = None,
+) -> Export:
+    """Write a model that also gives the tags, and return what was checked.
+
+    Parameters
+    ----------
+    model : path
+        Its file is not changed.
+    thresholds : Thresholds or path
+    path : path
+        The new model: the whole file, or nothing. Weights that lie in files of their own are copied
+        beside it if it goes to another folder; in the same folder, both models use them.
+    scores, labels, model_gives, sigmoid, name, verify, inputs
+        As for `append_thresholds`.
+
+    Raises
+    ------
+    FileError
+        If the model or its weights cannot be written.
+    UnreadableError, InputError, MissingDependencyError, LimenError
+        As `append_thresholds`.
+    """
+    source = models.read(os.fspath(model))
+    assert source.folder is not None
+    target = Path(os.path.realpath(path))
+    read = [Path(model), *(source.folder / name for name in models.weight_files(source.proto))]
+    if not isinstance(thresholds, Thresholds):
+        read.append(Path(thresholds))
+    if target.exists() and any(file.exists() and target.samefile(file) for file in read):
+        raise InputError(
+            f"{os.fspath(path)} is read to make the new model, and stays as it is. Give another name."
+        )
+    with write_atomically(path) as temporary:
+        options = _Options(scores, model_gives, sigmoid, name, inputs, verify)
+        decided = _append(source, in_columns(_loaded(thresholds), labels), options)
+        verified = verification.verify(source, name=name, inputs=inputs) if verify else None
+        weights = _copy_weights(source, target.parent)
+        temporary.write_bytes(source.proto.SerializeToString())
+    version = models.opset(source.proto)
+    assert version is not None
+    how = metadata.comparison_of(source, name).how
+    return Export(os.fspath(path), str(decided), version, how, verified, weights)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What `append_thresholds` and `export` were asked for."""
+
+    scores: str | None
+    model_gives: Gives
+    sigmoid: str | None
+    name: str
+    inputs: Mapping[str, Any] | None
+    verify: bool
+
+
+def _loaded(thresholds: Thresholds | str | os.PathLike[str]) -> Thresholds:
+    return thresholds if isinstance(thresholds, Thresholds) else Thresholds.load(os.fspath(thresholds))
+
+
+def _append(model: models.Model, thresholds: Thresholds, options: _Options) -> models.Output:
     """Add tags to a model that was read, and return the output that the thresholds are for.
 
-    The thresholds must be in the order of the columns; the other parameters are `append_thresholds`'.
+    The thresholds must be in the order of the columns.
     """
-    check_gives(model_gives)
-    found = choose(model, scores, len(thresholds.labels))
-    check_kind(model, found, thresholds, model_gives, sigmoid)
-    found = with_columns_seen(model, found, thresholds.labels, inputs)
+    gives, sigmoid, name = options.model_gives, options.sigmoid, options.name
+    check_gives(gives)
+    found = choose(model, options.scores, len(thresholds.labels))
+    check_kind(model, found, thresholds, gives, sigmoid)
+    found = with_columns_seen(model, found, len(thresholds.labels), options.inputs, check=options.verify)
     version = prepare_opset(model, thresholds.rule)
-    by_item = thresholds.rule != THRESHOLD_RULE
-    if by_item and model_gives == "logits" and sigmoid is None:
+    if thresholds.rule != THRESHOLD_RULE and gives == "logits" and sigmoid is None:
         sigmoid = "probabilities"
 
     proto = model.proto
-    build = Builder(proto, name, version, models.names_in_use(proto))
+    build = Builder(proto, name, version)
     for new in (sigmoid, name):
         if new is not None:
             build.claim(new)
-    decided_on, gives = found.name, model_gives
+    decided_on = found.name
     if sigmoid is not None:
         decided_on, gives = build.add("Sigmoid", [found.name], sigmoid), "scores"
         proto.graph.output.append(helper.make_tensor_value_info(sigmoid, found.kind, found.dims))
@@ -173,7 +259,27 @@ def _in_words(decided_on: str, thresholds: Thresholds, gives: Gives, dtype: np.d
         return f"{thresholds.rule} of {decided_on}"
     if gives != "scores":
         return f"{decided_on} >= thresholds, moved through the {'sigmoid' if gives == 'logits' else 'logit'}"
-    rounded = np.any(
-        thresholds.values.astype(np.float64) != rounded_up(thresholds.values, dtype).astype(np.float64)
-    )
+    rounded = np.any(rounded_up(thresholds.values, dtype).astype(np.float64) != thresholds.values)
     return f"{decided_on} >= thresholds" + (f", rounded up to {dtype}" if rounded else "")
+
+
+def _copy_weights(source: models.Model, folder: Path) -> tuple[str, ...]:
+    """Copy the files of external weights, or raise `FileError` before anything is overwritten."""
+    assert source.folder is not None
+    names = models.weight_files(source.proto)
+    if not names or folder.samefile(source.folder):
+        return ()
+    new = []
+    for name in names:
+        old, copy = source.folder / name, folder / name
+        if not copy.exists():
+            new.append((old, copy))
+        elif not filecmp.cmp(old, copy, shallow=False):
+            raise FileError(
+                f"cannot write the weights {copy}: another file of this name is there. Choose another folder."
+            )
+    for old, copy in new:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(copy) as temporary:
+            shutil.copyfile(old, temporary)
+    return tuple(str(copy) for _, copy in new)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from onnx import helper
@@ -11,9 +12,10 @@ from onnx import helper
 from limen.decisions import THRESHOLD_RULE, Counts
 from limen.errors import InputError, UnsupportedError, count, examples
 from limen.onnx import models
-from limen.onnx.cuts import Gives
+from limen.onnx.lowest_given import Gives
 from limen.onnx.models import Model, Output
 from limen.onnx.nodes import GREATER_OR_EQUAL
+from limen.onnx.running import CannotRunError, runs
 from limen.thresholds import Thresholds
 
 _GIVES_PROBABILITIES = ("Sigmoid", "HardSigmoid", "Softmax")
@@ -30,15 +32,17 @@ def in_columns(thresholds: Thresholds, labels: Sequence[str] | None) -> Threshol
     if labels is None or tuple(labels) == thresholds.labels:
         return thresholds
     names = [str(name) for name in labels]
-    missing = [name for name in names if name not in set(thresholds.labels)]
-    extra = [name for name in thresholds.labels if name not in set(names)]
-    if missing or extra or len(names) != len(thresholds.labels):
+    position = {name: k for k, name in enumerate(thresholds.labels)}
+    missing = [name for name in names if name not in position]
+    wanted = frozenset(names)
+    extra = [name for name in thresholds.labels if name not in wanted]
+    if missing or extra or len(names) != len(position):
         raise InputError(
-            f"the model's {count(len(names), 'column')} and the {count(len(thresholds.labels), 'threshold')} have "
+            f"the model's {count(len(names), 'column')} and the {count(len(position), 'threshold')} have "
             f"different labels: {examples(missing) or 'none'} only among the columns, {examples(extra) or 'none'} "
             "only among the thresholds. Every column needs one threshold, and every threshold one column."
         )
-    order = [thresholds.labels.index(name) for name in names]
+    order = [position[name] for name in names]
     return replace(
         thresholds,
         labels=tuple(names),
@@ -57,18 +61,16 @@ def choose(model: Model, name: str | None, n_labels: int) -> Output:
         If there is none, or more than one.
     """
     found = models.outputs(model.proto)
-    if name is not None:
-        named = [out for out in found if out.name == name]
-        if not named:
-            raise InputError(f"{model.name} has no output {name!r}. Choose one of: {models.listed(found)}.")
-        _check_output(model, named[0], n_labels)
-        return named[0]
-    fitting = [out for out in found if _misfit(out, n_labels) is None]
+    asked = found if name is None else [out for out in found if out.name == name]
+    if name is not None and not asked:
+        raise InputError(f"{model.name} has no output {name!r}. Choose one of: {models.listed(found)}.")
+    misfits = {out.name: _misfit(out, n_labels) for out in asked}
+    if len(asked) == 1 and misfits[asked[0].name] is not None:
+        raise InputError(f"{model.name}: the output {asked[0]} {misfits[asked[0].name]}.")
+    fitting = [out for out in asked if misfits[out.name] is None]
     sure = [out for out in fitting if out.dims and out.dims[-1] == n_labels] or fitting
-    if len(found) == 1:
-        _check_output(model, found[0], n_labels)
     if not sure:
-        reasons = "; ".join(f"{out} {_misfit(out, n_labels)}" for out in found[: models.MOST_LISTED])
+        reasons = "; ".join(f"{out} {misfits[out.name]}" for out in asked[: models.MOST_LISTED])
         raise InputError(f"{model.name} has no output with scores of {count(n_labels, 'label')}: {reasons}.")
     if len(sure) > 1:
         raise InputError(
@@ -76,6 +78,45 @@ def choose(model: Model, name: str | None, n_labels: int) -> Output:
             "with scores= (--scores)."
         )
     return sure[0]
+
+
+def with_columns_seen(
+    model: Model, scores: Output, n_labels: int, inputs: Mapping[str, Any] | None, *, check: bool
+) -> Output:
+    """Return the output with its number of columns, seen by running the model.
+
+    A column that is one where many are expected would be compared with every threshold. Where columns have
+    no size because an input has none, the model is run on as many as there are labels.
+
+    Parameters
+    ----------
+    check : bool
+        Also see whether what the model says is true, if it can be run.
+
+    Raises
+    ------
+    InputError
+        If it is not that of the labels, or remains unknown.
+    """
+    assert scores.dims is not None
+    said = isinstance(scores.dims[-1], int)
+    if (said and not check) or n_labels == len(scores.dims) == 1:
+        return scores
+    try:
+        columns = next(runs(model, [scores.name], inputs, n_labels))[0].shape[-1]
+    except CannotRunError as error:
+        if said:
+            return scores
+        raise InputError(
+            f"the model does not say how many columns {scores.name!r} has, and cannot be run to see ({error}). "
+            "Set its shape when exporting, or give inputs= (--inputs)."
+        ) from error
+    if columns != n_labels:
+        raise InputError(
+            f"{scores.name!r} turned out to have {count(columns, 'column')}, the thresholds are for "
+            f"{count(n_labels, 'label')}. Columns must be the same labels in the same order."
+        )
+    return scores._replace(dims=(*scores.dims[:-1], n_labels))
 
 
 def prepare_opset(model: Model, rule: str) -> int:
@@ -102,7 +143,8 @@ def check_kind(model: Model, scores: Output, thresholds: Thresholds, gives: Give
     """Raise unless the scores can be what the model is said to give, and the rule can decide on them."""
     if sigmoid is not None and gives != "logits":
         raise InputError(
-            f"sigmoid={sigmoid!r} adds the sigmoid of logits, and the model is said to give {gives}. Leave it out."
+            f"sigmoid={sigmoid!r} (--sigmoid) adds the sigmoid of logits, and the model is said to give {gives}. "
+            "Leave it out."
         )
     by_item = thresholds.rule != THRESHOLD_RULE
     if gives == "probabilities" and by_item:
@@ -121,7 +163,7 @@ def check_kind(model: Model, scores: Output, thresholds: Thresholds, gives: Give
     if maker in _GIVES_PROBABILITIES:
         raise InputError(
             f"{scores.name!r} comes from a {maker}: it has probabilities, and the model is said to give logits. "
-            "Leave that out (model_gives, --logits), or export the model without its sigmoid."
+            "Leave model_gives='logits' (--logits) out, or export the model without its sigmoid."
         )
     values = thresholds.values
     lowest = np.finfo(values.dtype).min
@@ -130,14 +172,8 @@ def check_kind(model: Model, scores: Output, thresholds: Thresholds, gives: Give
         at = int(np.flatnonzero(odd)[0])
         raise InputError(
             f"the threshold of {thresholds.labels[at]!r} is {values[at]:g}, which is no probability. If the "
-            "thresholds are for logits, as the model gives them, leave model_gives (--logits) out."
+            "thresholds are for logits, as the model gives them, leave model_gives= (--logits) out."
         )
-
-
-def _check_output(model: Model, output: Output, n_labels: int) -> None:
-    misfit = _misfit(output, n_labels)
-    if misfit is not None:
-        raise InputError(f"{model.name}: the output {output} {misfit}.")
 
 
 def _misfit(output: Output, n_labels: int) -> str | None:

@@ -11,7 +11,7 @@ import onnx
 
 from limen.errors import InputError, examples
 from limen.onnx import models
-from limen.onnx.cuts import Gives, check_gives
+from limen.onnx.lowest_given import Gives, check_gives
 from limen.thresholds import Thresholds
 
 
@@ -99,7 +99,7 @@ def _text(model: models.Model, name: str, key: str) -> str:
     known = [k.removeprefix(start).removesuffix(end) for k in entries if k.startswith(start) and k.endswith(end)]
     raise InputError(
         f"{model.name} carries no thresholds for an output {name!r} (it has some for: "
-        f"{examples(known) or 'none'}). limen onnx, or limen.onnx.append_thresholds, puts them in."
+        f"{examples(known) or 'none'}). limen export onnx, or limen.onnx.append_thresholds, puts them in."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,8 +69,10 @@ class Output(NamedTuple):
         return f"{self.name!r} {dtype}{dims}"
 
 
-def read(model: onnx.ModelProto | str | os.PathLike[str]) -> Model:
+def read(model: onnx.ModelProto | Model | str | os.PathLike[str]) -> Model:
     """Return a model to change, from a file or a copy of one in memory; its structure is checked.
+
+    One that was read is returned as it is.
 
     Raises
     ------
@@ -78,6 +81,8 @@ def read(model: onnx.ModelProto | str | os.PathLike[str]) -> Model:
     InputError
         If it breaks the rules of ONNX, or its opset is too old or too new.
     """
+    if isinstance(model, Model):
+        return model
     if isinstance(model, onnx.ModelProto):
         proto = onnx.ModelProto()
         proto.CopyFrom(model)
@@ -128,29 +133,17 @@ def opset(proto: onnx.ModelProto) -> int | None:
 def names_in_use(proto: onnx.ModelProto) -> set[str]:
     """Return the names of all tensors and nodes of a model, also inside branches and loops."""
     found: set[str] = set()
-    for graph in _graphs(proto.graph):
-        for values in (graph.input, graph.output, graph.initializer, graph.value_info):
-            found.update(value.name for value in values)
-        found.update(sparse.values.name for sparse in graph.sparse_initializer)
-        for node in graph.node:
-            found.update((node.name, *node.input, *node.output))
+    for part in _parts(proto.graph):
+        if isinstance(part, onnx.NodeProto):
+            found.update((part.name, *part.input, *part.output))
+        elif isinstance(part, onnx.ValueInfoProto | TensorProto):
+            found.add(part.name)
     return found
 
 
 def tensors(proto: onnx.ModelProto) -> Iterator[TensorProto]:
     """Give all the weights and constants of a model."""
-    nodes = [node for function in proto.functions for node in function.node]
-    roots = [proto.graph, *(graph for node in nodes for graph in _graphs_of(node))]
-    for graph in (inner for root in roots for inner in _graphs(root)):
-        yield from graph.initializer
-        for sparse in graph.sparse_initializer:
-            yield from (sparse.values, sparse.indices)
-        nodes.extend(graph.node)
-    for node in nodes:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
+    return (part for part in _parts(proto) if isinstance(part, TensorProto))
 
 
 def weight_files(proto: onnx.ModelProto) -> list[str]:
@@ -167,26 +160,49 @@ def _parse(path: Path) -> onnx.ModelProto:
         raise UnreadableError(f"{path} is no ONNX model, or is cut short: {error}. Export it again.") from error
     if not proto.ir_version or not proto.HasField("graph"):
         raise UnreadableError(f"{path} is no ONNX model: it has no graph. Export it again.")
+    if not all(map(_is_text, _parts(proto))):
+        raise UnreadableError(f"{path} is damaged: a name in it is no UTF-8 text. Export it again.")
     return proto
+
+
+def _parts(message: Any) -> Iterator[Any]:
+    """Give a message of protobuf and all messages in it."""
+    yield message
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                yield from _parts(part)
+
+
+def _is_text(message: Any) -> bool:
+    """Return whether the strings of a message are text; protobuf gives those that are not as bytes."""
+    return not any(
+        isinstance(text, bytes)
+        for field, value in message.ListFields()
+        if field.type == field.TYPE_STRING
+        for text in ([value] if isinstance(value, str | bytes) else value)
+    )
 
 
 def _check_weight_files(model: Model) -> None:
     assert model.folder is not None
-    for tensor in tensors(model.proto):
-        if not uses_external_data(tensor):
-            continue
-        info = ExternalDataInfo(tensor)
-        path = model.folder / os.path.normpath(info.location)
-        if not path.is_relative_to(model.folder) or ".." in path.relative_to(model.folder).parts:
-            raise UnreadableError(
-                f"{model.name} keeps weights in {info.location!r}, which is outside its folder. Save it again: "
-                "onnx.save_model(..., save_as_external_data=True)."
-            )
+    for tensor in filter(uses_external_data, tensors(model.proto)):
+        try:
+            info = ExternalDataInfo(tensor)
+        except ValueError as error:
+            raise UnreadableError(f"{model.name} is damaged: {error}. Export it again.") from error
+        path, problem = model.folder / os.path.normpath(info.location), None
         needed = (info.offset or 0) + (info.length or 0)
-        if not path.is_file() or path.stat().st_size < needed:
-            what = "cut short" if path.is_file() else "missing"
+        if not path.is_relative_to(model.folder) or ".." in path.relative_to(model.folder).parts:
+            problem = "outside its folder"
+        elif not path.is_file():
+            problem = "missing"
+        elif path.stat().st_size < needed:
+            problem = "cut short"
+        if problem is not None:
             raise UnreadableError(
-                f"{model.name} keeps weights in {info.location!r}, which is {what}. It must lie beside the model."
+                f"{model.name} keeps weights in {info.location!r}, which is {problem}. It must lie beside "
+                "the model: onnx.save_model(..., save_as_external_data=True)."
             )
 
 
@@ -206,16 +222,13 @@ def _check_opset(model: Model) -> None:
 
 def _complete_shapes(proto: onnx.ModelProto) -> None:
     """Fill in the types of outputs that the exporter left out, where they follow from the graph."""
-    known = outputs(proto)
-    if all(out.dims and isinstance(out.dims[-1], int) for out in known if out.kind):
+    if all(out.dims and isinstance(out.dims[-1], int) for out in outputs(proto) if out.kind):
         return
-    try:
+    with suppress(shape_inference.InferenceError, ValueError):
         inferred = {value.name: value for value in shape_inference.infer_shapes(proto).graph.output}
-    except (shape_inference.InferenceError, ValueError):
-        return
-    for value in proto.graph.output:
-        if value.type.tensor_type.elem_type:
-            value.type.CopyFrom(inferred[value.name].type)
+        for value in proto.graph.output:
+            if value.type.tensor_type.elem_type:
+                value.type.CopyFrom(inferred[value.name].type)
 
 
 def _for_checker(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -239,24 +252,7 @@ def _for_checker(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 def _output(value: onnx.ValueInfoProto) -> Output:
     tensor = value.type.tensor_type
-    if not value.type.HasField("tensor_type"):
+    if tensor.elem_type not in TensorProto.DataType.values():
         return Output(value.name, 0, None)
-    if not tensor.HasField("shape"):
-        return Output(value.name, tensor.elem_type, None)
     dims = tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in tensor.shape.dim)
-    return Output(value.name, tensor.elem_type, dims)
-
-
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    yield graph
-    for node in graph.node:
-        for inner in _graphs_of(node):
-            yield from _graphs(inner)
-
-
-def _graphs_of(node: onnx.NodeProto) -> list[Any]:
-    found = []
-    for attribute in node.attribute:
-        found += [attribute.g] if attribute.HasField("g") else []
-        found += attribute.graphs
-    return found
+    return Output(value.name, tensor.elem_type, dims if tensor.HasField("shape") else None)

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from limen.decisions import THRESHOLD_RULE, rounded_up
 from limen.errors import InputError
-from limen.onnx.models import SHORT
+from limen.onnx.models import SHORT, names_in_use, opset
 
 GREATER_OR_EQUAL = 12
 """The opset that brought it."""
@@ -21,8 +21,8 @@ GREATER_OR_EQUAL = 12
 class Builder:
     """Appends nodes to the graph of a model, under names that are not in use yet."""
 
-    def __init__(self, proto: onnx.ModelProto, prefix: str, opset: int, used: set[str]) -> None:
-        self.graph, self.prefix, self.opset, self.used = proto.graph, prefix, opset, used
+    def __init__(self, proto: onnx.ModelProto, prefix: str, opset: int) -> None:
+        self.graph, self.prefix, self.opset, self.used = proto.graph, prefix, opset, names_in_use(proto)
 
     def claim(self, name: str) -> None:
         """Take a name, or raise `InputError`."""
@@ -85,7 +85,7 @@ def add_decisions(
         _add_rule_by_item(build, scores, tags, rule, len(lowest))
 
 
-def put_thresholds(graph: onnx.GraphProto, tags: str, values: NDArray[Any], opset: int) -> None:
+def put_thresholds(proto: onnx.ModelProto, tags: str, values: NDArray[Any]) -> None:
     """Put other thresholds, in the dtype of the scores or a narrower one, into the comparison of `add_decisions`.
 
     Raises
@@ -93,23 +93,20 @@ def put_thresholds(graph: onnx.GraphProto, tags: str, values: NDArray[Any], opse
     InputError
         If the comparison is made in another way.
     """
-    made_by = {output: node for node in graph.node for output in node.output}
-    constants = {tensor.name: tensor for tensor in graph.initializer}
-    constants |= {node.output[0]: node.attribute[0].t for node in graph.node if node.op_type == "Constant"}
+    made_by = {output: node for node in proto.graph.node for output in node.output}
+    constants = {tensor.name: tensor for tensor in proto.graph.initializer}
+    constants |= {node.output[0]: node.attribute[0].t for node in made_by.values() if node.op_type == "Constant"}
     node = made_by[tags]
     try:
         if node.op_type == "And":
-            constants[node.input[1]].CopyFrom(_named(np.ones(len(values), bool), node.input[1]))
+            name = node.input[1]
+            constants[name].CopyFrom(numpy_helper.from_array(np.ones(len(values), bool), name))
             node = made_by[node.input[0]]
         old = constants[node.input[1]]
     except (KeyError, IndexError) as error:
         raise InputError(f"{tags!r} is not compared as limen does it. Export the model again.") from error
     lowest = rounded_up(values, numpy_helper.to_array(old).dtype)
-    old.CopyFrom(_named(_compared(lowest, opset), node.input[1]))
-
-
-def _named(array: NDArray[Any], name: str) -> TensorProto:
-    return numpy_helper.from_array(array, name)
+    old.CopyFrom(numpy_helper.from_array(_compared(lowest, opset(proto) or GREATER_OR_EQUAL), node.input[1]))
 
 
 def _compared(lowest: NDArray[Any], opset: int) -> NDArray[Any]:

@@ -1,19 +1,24 @@
-"""Tags as onnxruntime gives them against `Thresholds.decide`."""
+"""Tags as onnxruntime gives them against `Thresholds.decide`: the comparison alone, and the whole model."""
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
 from limen.decisions import THRESHOLD_RULE
-from limen.errors import InputError, count, examples
-from limen.onnx import metadata, models
-from limen.onnx.equality import Tagged, check_alone, check_whole, cut_out
+from limen.errors import InputError, LimenError, LimenWarning, count, examples
+from limen.onnx import metadata, models, trials
+from limen.onnx.lowest_given import Gives, lowest_given
 from limen.onnx.models import Model, Output
+from limen.onnx.nodes import put_thresholds
 from limen.onnx.running import CPU, CannotRunError, Session, runs
 from limen.thresholds import Thresholds
 
@@ -62,8 +67,18 @@ class Verified:
         return f"equal to the decisions of limen in {self.runtime}:\n  {scores}\n  {whole}"
 
 
+class _Tagged(NamedTuple):
+    """A model, its output ``name`` with the tags, the ``source`` they are decided from, and what should decide."""
+
+    model: Model
+    name: str
+    source: Output
+    gives: Gives
+    thresholds: Thresholds
+
+
 def verify(
-    model: onnx.ModelProto | str | os.PathLike[str],
+    model: onnx.ModelProto | Model | str | os.PathLike[str],
     thresholds: Thresholds | None = None,
     *,
     name: str = "tags",
@@ -103,79 +118,165 @@ def verify(
     whole model runs, and its tags must be the decisions on the scores that it gives beside them; once
     with the thresholds, and once with the scores of its first item for thresholds.
     """
-    return verify_model(
-        models.read(model), name, thresholds, inputs=inputs, providers=providers, random_state=random_state
-    )
-
-
-def verify_model(
-    model: Model,
-    name: str,
-    thresholds: Thresholds | None = None,
-    *,
-    inputs: Mapping[str, Any] | None = None,
-    providers: Sequence[str] = CPU,
-    random_state: int = 0,
-) -> Verified:
-    """Return what `verify` returns, for a model that was read."""
-    carried = metadata.thresholds_of(model, name)
+    source = models.read(model)
+    carried = metadata.thresholds_of(source, name)
     chosen = carried if thresholds is None else thresholds
     if chosen.labels != carried.labels:
         raise InputError(
-            f"the thresholds are for {examples(chosen.labels, most=3)}, the columns of {model.name} are "
+            f"the thresholds are for {examples(chosen.labels, most=3)}, the columns of {source.name} are "
             f"{examples(carried.labels, most=3)}. They must be the same labels in the same order."
         )
-    compared = metadata.comparison_of(model, name)
-    found = {out.name: out for out in models.outputs(model.proto)}
+    compared = metadata.comparison_of(source, name)
+    found = {out.name: out for out in models.outputs(source.proto)}
     for output in (compared.decided_on, name):
         if output not in found:
-            raise InputError(f"{model.name} has no output {output!r}, which its metadata names. Export it again.")
-    tagged = Tagged(model, name, found[compared.decided_on], compared, chosen)
+            raise InputError(f"{source.name} has no output {output!r}, which its metadata names. Export it again.")
+    tagged = _Tagged(source, name, found[compared.decided_on], compared.model_gives, chosen)
     try:
-        comparison = Session(cut_out(tagged), None, providers)
-        n_ties, n_random, n_every = check_alone(tagged, comparison, random_state)
+        comparison = Session(_cut_out(tagged), None, providers)
+        n_ties, n_random, n_every = _check_alone(tagged, comparison, random_state)
     except CannotRunError as error:
         raise InputError(
             f"onnxruntime cannot run the comparison ({error}). Upgrade it, or leave the check out: verify=False "
             "(--no-verify)."
         ) from error
-    n_items, not_run = check_whole(tagged, inputs, providers, random_state)
-    return Verified(
-        comparison.runtime,
-        n_ties,
-        n_random,
-        n_every,
-        n_items,
-        own_scores=not_run is None and chosen.rule == THRESHOLD_RULE,
-        not_run=not_run,
+    n_items, not_run = _check_whole(tagged, inputs, providers, random_state)
+    own_scores = not_run is None and chosen.rule == THRESHOLD_RULE
+    return Verified(comparison.runtime, n_ties, n_random, n_every, n_items, own_scores, not_run)
+
+
+def _cut_out(tagged: _Tagged) -> onnx.ModelProto:
+    """Return the comparison as a model: the nodes that lead from the scores to the tags.
+
+    It takes bfloat16, which numpy lacks, as float32.
+    """
+    model, name, source = tagged.model.proto, tagged.name, tagged.source
+    made_by = {output: node for node in model.graph.node for output in node.output}
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    wanted, kept = [name], {source.name}
+    while wanted:
+        tensor = wanted.pop()
+        if tensor in kept:
+            continue
+        if tensor not in constants and tensor not in made_by:
+            raise InputError(
+                f"{name!r} is not decided from {source.name!r} alone, but also from {tensor!r}. Export it again."
+            )
+        kept.add(tensor)
+        if tensor in made_by:
+            kept.update(made_by[tensor].output)
+            wanted.extend(made_by[tensor].input)
+    kept.remove(source.name)
+    dims, into, kind, nodes = [None] * _rank(source), source.name, source.kind, []
+    if kind == TensorProto.BFLOAT16:
+        into, kind = "limen/as_float32", TensorProto.FLOAT
+        nodes.append(helper.make_node("Cast", [into], [source.name], to=source.kind))
+    graph = helper.make_graph(
+        [*nodes, *(node for node in model.graph.node if kept & set(node.output))],
+        "comparison",
+        [helper.make_tensor_value_info(into, kind, dims)],
+        [helper.make_tensor_value_info(name, TensorProto.BOOL, dims)],
+        [constants[tensor] for tensor in constants if tensor in kept],
+    )
+    return helper.make_model(graph, opset_imports=list(model.opset_import), ir_version=model.ir_version)
+
+
+def _check_alone(tagged: _Tagged, comparison: Session, seed: int) -> tuple[int, int, int]:
+    """Check the comparison on scores made for it; return how many were ties, drawn, and all there are."""
+    source, thresholds, gives = tagged.source, tagged.thresholds, tagged.gives
+
+    def check(scores: NDArray[Any]) -> int:
+        full = np.broadcast_to(scores, (len(scores), len(thresholds.labels)))
+        feeds = {comparison.inputs[0].name: full.reshape((1,) * (_rank(source) - 2) + full.shape)}
+        (tags,) = comparison.run([tagged.name], feeds)
+        _compare(tags.reshape(full.shape), full, thresholds, gives)
+        return scores.size
+
+    n_every = sum(map(check, trials.every(thresholds, source.kind)))
+    n_ties = check(trials.ties(thresholds, source.kind, gives))
+    return n_ties, check(trials.random(thresholds, source.kind, gives, seed)), n_every
+
+
+def _check_whole(
+    tagged: _Tagged, inputs: Mapping[str, Any] | None, providers: Sequence[str], seed: int
+) -> tuple[int, str | None]:
+    """Check the whole model, and return how many items went through it, or why none could."""
+    thresholds, pair = tagged.thresholds, [tagged.source.name, tagged.name]
+    n_labels, seen = len(thresholds.labels), []
+    try:
+        for scores, tags in runs(tagged.model, pair, inputs, n_labels, providers, seed):
+            seen.append(_check_rows(tagged, scores, tags))
+        rows = np.concatenate(seen)
+        if not len(rows):
+            return 0, "it gave no finite scores"
+        if thresholds.rule == THRESHOLD_RULE:
+            tied = _with_ties(tagged, rows[0])
+            for scores, tags in runs(tied.model, pair, inputs, n_labels, providers, seed):
+                _check_rows(tied, scores, tags)
+    except CannotRunError as error:
+        return 0, str(error)
+    _warn_of_logits(tagged, rows.min(), rows.max())
+    return len(rows), None
+
+
+def _rank(source: Output) -> int:
+    assert source.dims is not None
+    return max(len(source.dims), 2)
+
+
+def _check_rows(tagged: _Tagged, scores: NDArray[Any], tags: NDArray[Any]) -> NDArray[Any]:
+    """Check the tags of items with finite scores, and return these scores (n_items, n_labels)."""
+    if scores.shape != tags.shape:
+        raise InputError(
+            f"{tagged.source.name!r} has the shape {scores.shape}, and the model says {tagged.source}. Correct "
+            "what it says, or take other thresholds."
+        )
+    rows: NDArray[Any] = scores.reshape(-1, len(tagged.thresholds.labels))
+    fine = np.isfinite(rows).all(axis=1)
+    rows, tags = rows[fine], tags.reshape(rows.shape)[fine]
+    _compare(tags, rows, tagged.thresholds, tagged.gives)
+    return rows
+
+
+def _with_ties(tagged: _Tagged, values: NDArray[Any]) -> _Tagged:
+    """Return the model with other thresholds in its own comparison: scores that it gives are ties."""
+    proto = onnx.ModelProto()
+    proto.CopyFrom(tagged.model.proto)
+    put_thresholds(proto, tagged.name, values)
+    return tagged._replace(
+        model=tagged.model._replace(proto=proto),
+        gives="scores",
+        thresholds=replace(tagged.thresholds, values=values),
     )
 
 
-def with_columns_seen(
-    model: Model, scores: Output, labels: Sequence[str], inputs: Mapping[str, Any] | None
-) -> Output:
-    """Return the output with its number of columns, seen by running the model if the model does not say.
+def _compare(tags: NDArray[Any], scores: NDArray[Any], thresholds: Thresholds, gives: Gives) -> None:
+    """Raise `LimenError` unless the tags are the decisions on what a model gives, both (n_items, n_labels)."""
+    if gives == "scores":
+        wrong = tags != thresholds.decide(scores)
+    else:
+        wrong = tags != (scores >= lowest_given(thresholds.values, scores.dtype, gives))
+    if not wrong.any():
+        return
+    row, column = (int(index) for index in np.argwhere(wrong)[0])
+    has, has_not = ("a tag", "none") if tags[row, column] else ("no tag", "one")
+    score, threshold = float(scores[row, column]), float(thresholds.values[column])
+    raise LimenError(
+        f"the model does not decide as the thresholds do: {thresholds.labels[column]!r} gets {has} at {score!r} "
+        f"and should get {has_not} (rule {thresholds.rule}, threshold {threshold!r}); {int(wrong.sum())} of "
+        f"{wrong.size} decisions differ. Export again from the original model; if that does not help, report it."
+    )
 
-    A column that is one where many are expected would be compared with every threshold.
 
-    Raises
-    ------
-    InputError
-        If it is not that of the labels, or remains unknown.
-    """
-    assert scores.dims is not None
-    if isinstance(scores.dims[-1], int) or len(labels) == len(scores.dims) == 1:
-        return scores
-    try:
-        seen = {found[0].shape[-1] for found in runs(model, [scores.name], inputs, CPU, 0)}
-    except CannotRunError as error:
-        raise InputError(
-            f"the model does not say how many columns {scores.name!r} has, and cannot be run to see ({error}). "
-            "Set its shape when exporting, or give inputs= (--inputs)."
-        ) from error
-    if seen != {len(labels)}:
-        raise InputError(
-            f"{scores.name!r} turned out to have {count(max(seen - {len(labels)}), 'column')}, the thresholds are "
-            f"for {count(len(labels), 'label')}. Columns must be the same labels in the same order."
+def _warn_of_logits(tagged: _Tagged, low: float, high: float) -> None:
+    values = tagged.thresholds.values[np.isfinite(tagged.thresholds.values)]
+    if tagged.gives != "scores" or tagged.thresholds.rule != THRESHOLD_RULE or not values.size:
+        return
+    if (low < 0 or high > 1) and values.min() >= 0 and values.max() <= 1:
+        warnings.warn(
+            f"{tagged.source.name!r} gave scores from {low:.3g} to {high:.3g}, and all thresholds lie from 0 to 1."
+            " If these are logits, and the thresholds were tuned on probabilities, say so: model_gives='logits' "
+            "(--logits).",
+            LimenWarning,
+            stacklevel=5,
         )
-    return scores._replace(dims=(*scores.dims[:-1], len(labels)))

@@ -1,4 +1,4 @@
-"""What every export needs: one number for each label, or a clear no."""
+"""Thresholds as plain numbers, which is all that most places can hold, or a clear no."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from limen.thresholds import Thresholds
 
 
-def cuts_of(thresholds: Thresholds, *, to: str) -> dict[str, float]:
+def plain_thresholds(thresholds: Thresholds, *, to: str) -> dict[str, float]:
     """Return the threshold of each label, in the order of the labels; ``inf`` means never.
 
     A float holds every float16, float32 and float64 exactly, so ``score >= threshold`` in 64 bits
@@ -32,7 +32,7 @@ def cuts_of(thresholds: Thresholds, *, to: str) -> dict[str, float]:
     --------
     >>> import limen
     >>> t = limen.tune([[1], [0]], [[0.75], [0.25]], labels=["dog"], method="exact")
-    >>> cuts_of(t, to="SQL")
+    >>> plain_thresholds(t, to="SQL")
     {'dog': 0.5}
     """
     if thresholds.rule != THRESHOLD_RULE:
