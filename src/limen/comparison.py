@@ -205,9 +205,7 @@ def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, boots
     """Return one row a method, by falling held-out value."""
     held_out, resampled, by_fold = {}, {}, {}
     for name, rounds in results.items():
-        held_out[name] = float(
-            np.mean([pooled_value([run.counts for run in runs], objective) for runs in rounds])
-        )
+        held_out[name] = float(np.mean([pooled_value([run.counts for run in runs], objective) for runs in rounds]))
         resampled[name] = np.mean(
             [bootstrap.values([run.part for run in runs], objective) for runs in rounds], axis=0
         )

@@ -96,7 +96,7 @@ def pooled_value(counts: Iterable[Counts | None], objective: Objective) -> float
 
 
 def _several(groups: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
-    """Return the groups of some items, numbered from 0; None where all are of one, which leaves none to hold out."""
+    """Return the groups of some items, numbered from 0; None where one is all, which leaves none to hold out."""
     if groups is None:
         return None
     names, number = np.unique(groups, return_inverse=True)

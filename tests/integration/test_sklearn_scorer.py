@@ -19,7 +19,7 @@ from sklearn.svm import LinearSVC
 
 import limen
 from limen.errors import InputError
-from limen.sklearn import ThresholdTuner, make_scorer
+from limen.sklearn import ThresholdTuner, tuned_scorer
 
 X, Y = make_multilabel_classification(200, n_features=8, n_classes=4, random_state=4)
 X_BINARY, Y_BINARY = make_classification(300, weights=[0.8], flip_y=0.1, random_state=4)
@@ -27,7 +27,7 @@ MODEL = OneVsRestClassifier(GaussianNB()).fit(X[:100], Y[:100])
 
 
 def exact(**options):
-    return make_scorer(method="exact", **options)
+    return tuned_scorer(method="exact", **options)
 
 
 def test_by_hand():
@@ -101,7 +101,7 @@ def test_model_selection(n_jobs):
     several = {"tuned": exact(), "default": "f1_micro"}
     result = cross_validate(KNeighborsClassifier(), X, Y, scoring=several, cv=2, error_score="raise")
     assert {"test_tuned", "test_default"} < set(result)
-    assert (cross_val_score(GaussianNB(), X_BINARY, Y_BINARY, scoring=make_scorer(method="shared")) > 0.3).all()
+    assert (cross_val_score(GaussianNB(), X_BINARY, Y_BINARY, scoring=tuned_scorer(method="shared")) > 0.3).all()
 
 
 def test_it_ranks_by_what_tuning_makes_of_a_model():
@@ -159,9 +159,9 @@ def test_weights_without_routing():
 
 def test_errors():
     with pytest.raises(InputError, match="metric='f7' is unknown"):
-        make_scorer(metric="f7")
+        tuned_scorer(metric="f7")
     with pytest.raises(InputError, match="response_method='x' is unknown"):
-        make_scorer(response_method="x")
+        tuned_scorer(response_method="x")
     with pytest.raises(InputError, match="cv=5 folds of 4 items"):
         exact()(MODEL, X[:4], Y[:4])
     with pytest.raises(InputError, match="cv='prefit' is no way to split"):
