@@ -28,6 +28,8 @@ from limen.sources.blocks import Source
 METHODS: tuple[str, ...] = ("fixed:0.5", "shared", "sgl", "exact", "auto")
 WORTH_THREADS = 1 << 16
 """Pairs of item and label from which a tuning is long enough for threads to pay."""
+MOST_AT_ONCE = 1 << 28
+"""Pairs in all tunings of a moment: each holds a copy of its part."""
 HEADINGS = ("method", "held-out", "95 %", "to the best", "rank", "fitted", "time")
 
 
@@ -180,7 +182,8 @@ def compare(
 
     results: dict[str, list[list[_Run]]] = {name: [[] for _ in rounds] for name in chosen}
     if n_jobs is None:
-        n_jobs = (os.cpu_count() or 1) if source.n_items * len(source.labels) >= WORTH_THREADS else 1
+        size = source.n_items * len(source.labels)
+        n_jobs = min(os.cpu_count() or 1, MOST_AT_ONCE // size) if size >= WORTH_THREADS else 1
     with ThreadPoolExecutor(max(1, n_jobs)) as pool:
         done = pool.map(run, tasks) if n_jobs > 1 else map(run, tasks)
         for step, (task, result) in enumerate(zip(tasks, done, strict=True)):

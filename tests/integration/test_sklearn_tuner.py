@@ -162,7 +162,7 @@ def test_pos_label():
         np.testing.assert_array_equal(tuner.predict(X_BINARY), np.where(by_hand.decide(scores), "dry", "rain"))
         assert tuner.score(X_BINARY, WORDS) == by_hand.value
     crossed = exact(GaussianNB(), pos_label=0).fit(X_BINARY, Y_BINARY)
-    assert crossed.thresholds_.digest == exact(GaussianNB()).fit(X_BINARY, 1 - Y_BINARY).thresholds_.digest
+    assert crossed.best_threshold_ == exact(GaussianNB()).fit(X_BINARY, 1 - Y_BINARY).best_threshold_
     alone = exact(Answers(lambda X: column(X)), pos_label=0, cv=2).fit(X_BINARY, Y_BINARY)
     pair = exact(Answers(lambda X: np.stack([1 - column(X), column(X)], 1)), pos_label=0, cv=2)
     assert alone.best_threshold_ == pair.fit(X_BINARY, Y_BINARY).best_threshold_

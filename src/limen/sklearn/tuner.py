@@ -304,8 +304,8 @@ def _warn_if_unheard() -> None:
         if module in DEAF:
             warnings.warn(
                 f"a ThresholdTuner is fitted by {module}, which takes its scores and not its decisions: the "
-                "thresholds will not count. Put the tuner outside, as in ThresholdTuner(OneVsRestClassifier(...)); "
-                "MultiOutputClassifier asks its estimators to decide.",
+                "thresholds will not count. Put the tuner outside: ThresholdTuner(OneVsRestClassifier(...)). Or "
+                "use MultiOutputClassifier, which lets its estimators decide.",
                 LimenWarning,
                 stacklevel=3,
             )
