@@ -54,9 +54,7 @@ class HeldOut:
         return self.tuned_on.objective(*counts)
 
 
-def hold_out(
-    objective: Objective, data: Data, split: Split, solver: Solver, random_state: int = 0
-) -> HeldOut:
+def hold_out(objective: Objective, data: Data, split: Split, solver: Solver, random_state: int = 0) -> HeldOut:
     """Return a part of the data, decided by thresholds tuned on another part.
 
     Parameters

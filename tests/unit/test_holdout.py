@@ -41,9 +41,7 @@ def test_what_the_scores_are_is_decided_by_all_of_them():
     problem = smooth_data(0)
     beyond = np.array(problem.y_score)
     beyond[0] = 3.0
-    kinds = [
-        held_out_of(problem._replace(y_score=scores)).tuned_on.kind for scores in (problem.y_score, beyond)
-    ]
+    kinds = [held_out_of(problem._replace(y_score=scores)).tuned_on.kind for scores in (problem.y_score, beyond)]
     assert kinds == ["probability", "logit"]
 
 
