@@ -197,9 +197,15 @@ def deal(
         fold[units[order]] = to = _in_turn(held[order], size[units[order]], wanted, room)
         room[:] -= np.bincount(to, size[units[order]], len(room))
 
+    left = len(size)
     for rows in sorted(_rarer(source), key=len):
-        units, held = np.unique(member[rows], return_counts=True)
+        if not left:
+            break
+        units, held = (rows, size[rows]) if groups is None else np.unique(member[rows], return_counts=True)
         waits = fold[units] < 0
+        if not waits.any():
+            continue
+        left -= int(waits.sum())
         dealt = np.bincount(fold[units[~waits]], held[~waits], len(room))
         give(units[waits], held[waits], share * len(rows) - dealt)
     rest = np.flatnonzero(fold < 0)

@@ -58,6 +58,8 @@ def test_estimators_and_targets():
     words = np.where(Y_BINARY == 1, "rain", "dry")
     values = [exact()(GaussianNB().fit(X_BINARY, y), X_BINARY, y) for y in (Y_BINARY, words, 2 * Y_BINARY - 1)]
     assert values[0] == values[1] == values[2]
+    dry = exact(pos_label="dry", cv=KFold(3))(GaussianNB().fit(X_BINARY, words), X_BINARY, words)
+    assert dry == exact(cv=KFold(3))(GaussianNB().fit(X_BINARY, 1 - Y_BINARY), X_BINARY, 1 - Y_BINARY)
     yes_no = np.where(Y == 1, "yes", "no")
     assert exact()(MultiOutputClassifier(GaussianNB()).fit(X[:100], yes_no[:100]), X, yes_no) == exact()(
         MODEL, X, Y

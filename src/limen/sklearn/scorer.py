@@ -31,6 +31,7 @@ class TunedScorer:
     method: str | Solver = "auto"
     cv: Any = 5
     response_method: str = "auto"
+    pos_label: Any = None
     zero_division: float = 0.0
     random_state: Any = 0
     _requests: dict[str, bool | str | None] = field(default_factory=dict, repr=False)
@@ -54,7 +55,9 @@ class TunedScorer:
         """
         tuning = Tuning.of(self, as_seed(self.random_state))
         learned = getattr(estimator, "classes_", None)
-        target, y, truth = read_target(y, columns=takes_columns(estimator), learned=learned)
+        target, y, truth = read_target(
+            y, columns=takes_columns(estimator), learned=learned, pos_label=self.pos_label
+        )
         scores, _ = positive_scores(estimator, X, target, self.response_method)
         weight, member = (None if part is None else np.asarray(part) for part in (sample_weight, groups))
         scored = Scored(target.names, truth, scores, weight, member)
@@ -94,6 +97,7 @@ def tuned_scorer(
     method: str | Solver = "auto",
     cv: Any = 5,
     response_method: str = "auto",
+    pos_label: Any = None,
     zero_division: float = 0.0,
     random_state: Any = 0,
 ) -> TunedScorer:
@@ -111,6 +115,8 @@ def tuned_scorer(
     cv : int, float, splitter or iterable
         How to split the scored items; each label's rarer value is shared out over a number of folds.
     response_method : {"auto", "predict_proba", "decision_function"}
+    pos_label : optional
+        Positive class of a binary target; the second if left out.
     random_state : int, RandomState, Generator or None
 
     Returns
@@ -135,4 +141,4 @@ def tuned_scorer(
     >>> search.fit(X, y).best_params_
     {'n_neighbors': 3}
     """
-    return TunedScorer(metric, average, method, cv, response_method, zero_division, random_state)
+    return TunedScorer(metric, average, method, cv, response_method, pos_label, zero_division, random_state)
