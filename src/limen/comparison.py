@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,19 +13,23 @@ from numpy.typing import NDArray
 
 from limen import objectives, solvers
 from limen.data import as_data
-from limen.decisions import Counts, count_decisions
+from limen.decisions import Counts
 from limen.display import Displayed, Shown
 from limen.draws import as_seed
 from limen.errors import InputError, count
-from limen.folds import fold_rows, refuse_overlap, unit_count
+from limen.folds import Split, splits
+from limen.holdout import hold_out, pooled_value
 from limen.intervals import Bootstrap, Interval, Part, percentiles
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
 from limen.sources.blocks import Source
-from limen.tuning import solved
 
 METHODS: tuple[str, ...] = ("fixed:0.5", "shared", "sgl", "exact", "auto")
+WORTH_THREADS = 1 << 16
+"""Pairs of item and label from which a tuning is long enough for threads to pay."""
+MOST_AT_ONCE = 1 << 28
+"""Pairs in all tunings of a moment: each holds a copy of its part."""
 HEADINGS = ("method", "held-out", "95 %", "to the best", "rank", "fitted", "time")
 
 
@@ -123,7 +127,7 @@ def compare(
     methods: Iterable[str | Solver] | Mapping[str, str | Solver] = METHODS,
     metric: str | dict[str, Any] | Metric = "f1",
     average: str = "micro",
-    cv: int | Iterable[tuple[Any, Any]] = 5,
+    cv: int | float | Iterable[tuple[Any, Any]] = 5,
     repeats: int = 1,
     groups: Any = None,
     labels: Sequence[str] | None = None,
@@ -131,7 +135,7 @@ def compare(
     mask: Any = None,
     zero_division: float = 0.0,
     random_state: Any = 0,
-    n_jobs: int = 1,
+    n_jobs: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Comparison:
     """Return methods side by side, each tuned on one part of the data and measured on another.
@@ -142,14 +146,16 @@ def compare(
         As in `limen.tune`.
     methods : iterable of methods, or a mapping from a name to a method
         As `limen.tune` takes them. What a method chooses by itself it chooses on the tuning part.
-    cv : int, or iterable of (tune, measure) pairs of row numbers
-        A number of random folds: each is measured once, by thresholds tuned on the others.
+    cv : int, float, or iterable of (tune, measure) pairs of row numbers
+        A number of folds, each measured once, by thresholds tuned on the others; or the share of items to
+        measure, once. Both are drawn so that every label is shared out evenly.
     repeats : int
         How often the folds are drawn anew.
     groups : array-like (n_items,), optional
         Group of each item, such as its recording: neither folds nor resamples divide groups.
-    n_jobs : int
-        Tunings at a time, in threads; times are then less comparable.
+    n_jobs : int, optional
+        Tunings at a time, in threads, which change nothing but the times: these are then less comparable. If
+        left out, one for each core where the data are large enough for it to pay.
     progress : callable ``(step, steps, method)``, optional
 
     Raises
@@ -165,23 +171,26 @@ def compare(
     data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
     source, member, seed = data.source, data.groups, as_seed(random_state)
     objective.check_labels(len(source.labels))
-    rounds = _rounds(cv, repeats, source.n_items, member, seed)
+    rounds = _rounds(cv, repeats, source, member, seed)
     _ = Problem(objective, (source.take(np.arange(min(2, source.n_items))),)).curves
     tasks = [(r, pair, name) for r, pairs in enumerate(rounds) for pair in pairs for name in chosen]
 
-    def run(task: tuple[int, tuple[Any, Any], str]) -> _Run:
-        _, (tune_rows, measure_rows), name = task
-        problem = Problem.of(objective, data.take(tune_rows), seed)
-        return _run(problem, chosen[name], name, source.take(measure_rows), measure_rows)
+    def run(task: tuple[int, Split, str]) -> _Run:
+        _, pair, name = task
+        held_out = hold_out(objective, data, pair, chosen[name], seed)
+        return _Run(held_out.part, held_out.counts, held_out.fitted, held_out.seconds, held_out.status)
 
     results: dict[str, list[list[_Run]]] = {name: [[] for _ in rounds] for name in chosen}
+    if n_jobs is None:
+        size = source.n_items * len(source.labels)
+        n_jobs = min(os.cpu_count() or 1, MOST_AT_ONCE // size) if size >= WORTH_THREADS else 1
     with ThreadPoolExecutor(max(1, n_jobs)) as pool:
         done = pool.map(run, tasks) if n_jobs > 1 else map(run, tasks)
         for step, (task, result) in enumerate(zip(tasks, done, strict=True)):
             results[task[2]][task[0]].append(result)
             if progress is not None:
                 progress(step + 1, len(tasks), task[2])
-    bootstrap = Bootstrap.over(source.n_items, member, random_state)
+    bootstrap = Bootstrap.over(source.n_items, member, seed)
     rows = _summarise(results, objective, bootstrap)
     return Comparison(tuple(rows), objective, _design(cv, repeats, rounds[0], source.n_items))
 
@@ -195,22 +204,11 @@ class _Run:
     status: str
 
 
-def _run(problem: Problem, solver: Solver, name: str, measured_on: Source, rows: NDArray[np.int64]) -> _Run:
-    start = time.perf_counter()
-    values, solution = solved(problem, solver)
-    seconds = time.perf_counter() - start
-    fitted = problem.objective(*count_decisions(problem.sources, values, solution.rule, check=False))
-    counts = count_decisions((measured_on,), values, solution.rule)
-    return _Run(Part(measured_on, rows, values, solution.rule), counts, fitted, seconds, solution.status)
-
-
 def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, bootstrap: Bootstrap) -> list[Compared]:
     """Return one row a method, by falling held-out value."""
     held_out, resampled, by_fold = {}, {}, {}
     for name, rounds in results.items():
-        held_out[name] = float(
-            np.mean([objective(*np.add.reduce([np.asarray(run.counts) for run in runs])) for runs in rounds])
-        )
+        held_out[name] = float(np.mean([pooled_value([run.counts for run in runs], objective) for runs in rounds]))
         resampled[name] = np.mean(
             [bootstrap.values([run.part for run in runs], objective) for runs in rounds], axis=0
         )
@@ -245,64 +243,23 @@ def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, boots
 
 
 def _rounds(
-    cv: Any, repeats: int, n_items: int, groups: NDArray[np.int64] | None, random_state: int
-) -> list[list[tuple[NDArray[np.int64], NDArray[np.int64]]]]:
+    cv: Any, repeats: int, source: Source, groups: NDArray[np.int64] | None, random_state: int
+) -> list[list[Split]]:
     """Return, for each repeat, the (tune, measure) pairs of row numbers."""
     if repeats < 1:
         raise InputError(f"repeats={repeats} is not usable. It must be at least 1.")
-    if not isinstance(cv, int):
-        if not isinstance(cv, Iterable):
-            raise InputError(f"cv={cv!r} is no way to split. Give a number of folds, or pairs of row numbers.")
-        if repeats > 1:
-            raise InputError("repeats draws folds anew, and cv gives the splits. Use one of them.")
-        return [_given(cv, n_items, groups)]
-    n_units = unit_count(n_items, groups)
-    if not 2 <= cv <= n_units:
-        raise InputError(
-            f"cv={cv} folds of {count(n_units, 'item' if groups is None else 'group')}. Use 2 to {n_units} folds."
-        )
-    everything = np.arange(n_items)
-    return [
-        [(np.setdiff1d(everything, fold), fold) for fold in fold_rows(n_items, cv, groups, random_state + r)]
-        for r in range(repeats)
-    ]
+    if repeats > 1 and not isinstance(cv, int | float):
+        raise InputError("repeats draws folds anew, and cv gives the splits. Use one of them.")
+    return [splits(cv, source, groups, random_state + r) for r in range(repeats)]
 
 
-def _given(
-    cv: Iterable[tuple[Any, Any]], n_items: int, groups: NDArray[np.int64] | None
-) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    pairs = [(_rows(tune, n_items), _rows(measure, n_items)) for tune, measure in cv]
-    if not pairs:
-        raise InputError("cv is empty. Give a number of folds, or pairs of row numbers.")
-    refuse_overlap(pairs, "tunes and measures on", "result")
-    for tune, measure in pairs:
-        if groups is not None and len(np.intersect1d(groups[tune], groups[measure])):
-            raise InputError("cv tunes and measures on items of the same group. Keep groups whole.")
-    return pairs
-
-
-def _rows(rows: Any, n_items: int) -> NDArray[np.int64]:
-    rows = np.asarray(rows)
-    if rows.dtype == np.bool_:
-        if rows.shape != (n_items,):
-            raise InputError(f"cv has a mask of shape {rows.shape}. A mask must be ({n_items},).")
-        rows = np.flatnonzero(rows)
-    rows = rows.astype(np.int64)
-    if not len(rows) or rows.min() < 0 or rows.max() >= n_items:
-        raise InputError(f"cv has a part that is empty or has row numbers outside 0 to {n_items - 1}.")
-    if len(np.unique(rows)) < len(rows):
-        raise InputError("cv has a part that names a row twice. Each row can be in a part once.")
-    return np.asarray(rows)
-
-
-def _design(cv: Any, repeats: int, splits: list[tuple[Any, Any]], n_items: int) -> str:
+def _design(cv: Any, repeats: int, pairs: list[Split], n_items: int) -> str:
+    drawn = "" if repeats == 1 else f", drawn {repeats} times"
     if isinstance(cv, int):
-        times = "" if repeats == 1 else f", drawn {repeats} times"
-        return f"{cv} folds of {count(n_items, 'item')}{times}: each tuned on the others"
-    tuned, measured = (int(np.mean([len(pair[k]) for pair in splits])) for k in (0, 1))
-    times = "" if len(splits) == 1 else f"{len(splits)} splits, "
-    others = count(measured, "other")
-    return f"{times}tuned on {count(tuned, 'item')}, measured on {others}"
+        return f"{cv} folds of {count(n_items, 'item')}{drawn}: each tuned on the others"
+    tuned, measured = (int(np.mean([len(pair[k]) for pair in pairs])) for k in (0, 1))
+    times = "" if len(pairs) == 1 else f"{len(pairs)} splits, "
+    return f"{times}tuned on {count(tuned, 'item')}, measured on {count(measured, 'other')}{drawn}"
 
 
 def _duration(seconds: float) -> str:

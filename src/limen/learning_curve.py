@@ -13,12 +13,12 @@ from limen.data import as_data
 from limen.display import Displayed, Shown
 from limen.draws import as_seed
 from limen.errors import InputError, count
-from limen.folds import fold_rows
-from limen.intervals import Interval, Part, measure
+from limen.folds import dealt_folds, outside
+from limen.holdout import hold_out
+from limen.intervals import Interval, measure
 from limen.metrics import Metric
 from limen.objectives import Objective
-from limen.solvers.base import Problem, Solver
-from limen.tuning import solved
+from limen.solvers.base import Solver
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 HEADINGS = ("items tuned on", "held-out", "95 %", "")
@@ -100,7 +100,7 @@ def learning_curve(
     shares : sequence of float in (0, 1]
         Shares of the items outside a fold to tune on.
     cv : int
-        Number of folds.
+        Number of folds, which share out every label evenly.
     y_true, y_score, metric, average, method, groups, labels, sample_weight, mask, zero_division, random_state
         As in `limen.tune`.
     progress : callable ``(step, steps, note)``, optional
@@ -118,13 +118,9 @@ def learning_curve(
     shares = sorted(set(shares))
     if not shares or not all(0 < share <= 1 for share in shares):
         raise InputError(f"shares={shares} are not usable. Each must be above 0 and at most 1.")
-    n_units = data.n_units
-    if not isinstance(cv, int) or not 2 <= cv <= n_units:
-        units = count(n_units, "item" if member is None else "group")
-        raise InputError(f"cv={cv} folds of {units}. Use 2 to {n_units} folds.")
-    folds = fold_rows(source.n_items, cv, member, seed)
+    folds = dealt_folds(cv, source, member, seed)
     draw = np.random.default_rng([seed, 2])
-    orders = [draw.permutation(np.setdiff1d(np.arange(source.n_items), fold)) for fold in folds]
+    orders = [draw.permutation(outside(fold, source.n_items)) for fold in folds]
     sizes, held_out = [], []
     for step, share in enumerate(shares):
         parts, tuned_on = [], []
@@ -133,9 +129,7 @@ def learning_curve(
                 progress(step * cv + number, len(shares) * cv, f"{share:.0%} of the items")
             rows = np.sort(order[: max(1, round(share * len(order)))])
             tuned_on.append(len(rows))
-            problem = Problem.of(objective, data.take(rows), seed)
-            values, solution = solved(problem, solver)
-            parts.append(Part(source.take(fold), fold, values, solution.rule))
+            parts.append(hold_out(objective, data, (rows, fold), solver, seed).part)
         sizes.append(round(np.mean(tuned_on)))
         interval = measure(parts, objective, source.n_items, member, seed)
         assert interval is not None

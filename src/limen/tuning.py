@@ -192,16 +192,6 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
     return thresholds
 
 
-def solved(problem: Problem, solver: Solver) -> tuple[NDArray[Any], Solution]:
-    """Return a solver's thresholds, halfway between scores, and its solution: `tune` without what it reports.
-
-    The interval on new data takes most of the time of `tune`, and who measures on other items needs none.
-    """
-    solvers.check_fit(solver, problem)
-    solution = solver.solve(problem)
-    return thresholds_of(problem, solution, "midpoint"), solution
-
-
 def thresholds_of(problem: Problem, solution: Solution, placement: Placement) -> NDArray[Any]:
     """Return the thresholds of a solution, in the dtype of the scores."""
     if solution.index is not None:

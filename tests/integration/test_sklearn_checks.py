@@ -6,7 +6,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from limen.sklearn import ThresholdTuner
+from limen.sklearn import FixedThresholds, ThresholdTuner
 
 LOGISTIC = LogisticRegression(solver="liblinear")
 TREE = DecisionTreeClassifier(max_depth=3, random_state=0)
@@ -17,6 +17,8 @@ TUNERS = {
     "several labels": (ThresholdTuner(TREE, method="exact"), {}),
     "auto": (ThresholdTuner(TREE, store_cv_results=False), {}),
     "decision function": (ThresholdTuner(LinearSVC(), method="exact"), {}),
+    "fixed": (FixedThresholds(LOGISTIC), {}),
+    "fixed, several labels": (FixedThresholds(TREE), {}),
 }
 
 

@@ -3,9 +3,6 @@
 import numpy as np
 import pandas
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.linear_model import LogisticRegression
@@ -31,7 +28,6 @@ from sklearn.tree import DecisionTreeClassifier
 import limen
 from limen.errors import InputError, LimenWarning
 from limen.sklearn import ThresholdTuner
-from limen.sklearn.splitting import _in_turn, deal, splits_of
 
 X, Y = make_multilabel_classification(150, n_features=8, n_classes=4, random_state=2)
 X_BINARY, Y_BINARY = make_classification(200, weights=[0.8], flip_y=0.1, random_state=2)
@@ -221,99 +217,17 @@ def test_a_label_that_a_fold_lacks():
     ]
 
 
-@given(st.data())
-def test_dealing_shares_out_what_is_rare(data):
-    n_items, n_labels = data.draw(st.integers(2, 30)), data.draw(st.integers(1, 4))
-    truth = np.array(
-        data.draw(
-            st.lists(
-                st.lists(st.integers(0, 1), min_size=n_labels, max_size=n_labels),
-                min_size=n_items,
-                max_size=n_items,
-            )
-        )
-    )
-    folds = data.draw(st.integers(2, min(5, n_items)))
-    seed = data.draw(st.integers(0, 3))
-    fold = deal(truth, [1 / folds] * folds, None, seed)
-    np.testing.assert_array_equal(fold, deal(sparse.csr_array(truth), [1 / folds] * folds, None, seed))
-    assert set(fold.tolist()) <= set(range(folds))
-    for label in truth.T:
-        rarer = min((label == 1, label == 0), key=np.sum)
-        if n_labels == 1:
-            held = np.bincount(fold[rarer], minlength=folds)
-            assert held.max() - held.min() <= 1
-            assert np.ptp(np.bincount(fold, minlength=folds)) <= 1
-        if rarer.sum() == 1 or n_labels > 1:
-            continue
-        assert all(rarer[fold != k].any() for k in range(folds)) or not rarer.any()
-
-
-@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1)), min_size=2, max_size=30), st.integers(2, 4))
-def test_dealing_divides_no_group(items, folds):
-    groups, truth = np.array(items).T
-    member = np.unique(groups, return_inverse=True)[1]
-    fold = deal(truth[:, np.newaxis], [1 / folds] * folds, member, 0)
-    for one in range(member.max() + 1):
-        assert len(set(fold[member == one].tolist())) == 1
-
-
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=3, max_size=40), st.integers(2, 4))
-def test_groups_of_one_item_are_dealt_as_items(rows, folds):
-    """By the merged turns, and one after the other: a group of two among them takes the second way."""
-    truth = np.array(rows)
-    alone = deal(truth, [1 / folds] * folds, None, 0)
-    np.testing.assert_array_equal(alone, deal(truth, [1 / folds] * folds, np.arange(len(truth)), 0))
-    held, size = np.ones(len(truth), np.int64), np.ones(len(truth), np.int64)
-    wanted, room = np.linspace(3, 0, folds), np.linspace(1, 9, folds)
-    in_one = _in_turn(held, size, wanted, room)
-    one_more = _in_turn(np.append(held, 2), np.append(size, 2), wanted, room)
-    np.testing.assert_array_equal(in_one, one_more[:-1])
-
-
-def test_rare_labels_of_many_are_in_every_fold():
-    rng = np.random.default_rng(0)
-    truth = (rng.random((400, 40)) < rng.uniform(0.02, 0.5, 40)).astype(int)
-    fold = deal(truth, [0.2] * 5, None, 0)
-    held = np.array([truth[fold == k].sum(axis=0) for k in range(5)])
-    assert (held[:, truth.sum(axis=0) >= 5] > 0).all()
-    assert np.ptp(np.bincount(fold)) <= 40
-    random = np.arange(400) % 5
-    by_chance = np.array([truth[random == k].sum(axis=0) for k in range(5)])
-    assert np.ptp(held, axis=0).mean() < 0.75 * np.ptp(by_chance, axis=0).mean()
-
-
-def test_a_share_to_hold_out():
-    ((fit, held_out),) = splits_of(0.3, X, Y, Y)
-    assert len(held_out) == 45
-    assert len(np.intersect1d(fit, held_out)) == 0
-    np.testing.assert_allclose(Y[held_out].mean(axis=0), Y.mean(axis=0), atol=0.02)
-
-
 def test_errors_of_splits():
-    assert refused(exact(BAYES, cv=1)) == (
-        "cv=1 folds of 150 items. At least 2 folds are needed, and an item or group for each."
-    )
+    """Those of `limen.folds.splits`, whatever stratifies; the rest is tested there."""
+    assert refused(exact(BAYES, cv=1)) == "cv=1 folds of 150 items. Use 2 to 150 folds."
+    assert refused(exact(GaussianNB(), cv=1), X_BINARY, Y_BINARY) == "cv=1 folds of 200 items. Use 2 to 200 folds."
     groups = np.arange(150) % 3
-    assert refused(exact(BAYES, cv=4), X, Y, groups=groups).startswith("cv=4 folds of 3 groups.")
-    assert refused(exact(BAYES, cv=1.5)) == (
-        "cv=1.5 is no share of the items to hold out. It must be between 0 and 1."
-    )
-    assert refused(exact(BAYES, cv=0.01), X[:9], Y[:9]) == (
-        "cv=0.01 of 9 items leaves none on one side. Give more items."
-    )
-    assert refused(exact(BAYES, cv="folds")) == (
-        "cv='folds' is no way to split. Give a number of folds, a share to hold out, a splitter, pairs of row "
-        "numbers, or 'prefit'."
-    )
-    assert refused(exact(BAYES, cv=True)).startswith("cv=True is no way to split.")
-    assert refused(exact(BAYES, cv=[])) == "cv is empty. Give at least one pair of row numbers."
+    assert refused(exact(BAYES, cv=4), X, Y, groups=groups) == "cv=4 folds of 3 groups. Use 2 to 3 folds."
+    for cv in ("folds", True, 7.5, []):
+        refused(exact(BAYES, cv=cv))
     assert refused(exact(BAYES, cv=[(range(100), range(99, 150))])) == (
-        "cv fits and scores the same 1 row (first: 99). The parts must not overlap: the scores "
-        "would not be held out."
-    )
-    assert refused(exact(BAYES, cv=[(range(100), [])])) == (
-        "cv has an empty part. Each part needs at least one row."
+        "cv has the same 1 row (first: 99) in both parts of a pair. They must not overlap: nothing would be held "
+        "out."
     )
 
 

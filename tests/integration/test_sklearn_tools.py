@@ -19,7 +19,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import estimator_html_repr, get_tags
 
 import limen
@@ -195,14 +195,17 @@ def test_output_of_other_classes_as_frames():
         assert set(tuner.predict(X)["dog"].to_list()) == {"yes", "no"}
 
 
-def test_binary_output_stays_an_array():
-    tuner = exact(make_pipeline(StandardScaler(), GaussianNB())).set_output(transform="pandas")
-    tuner.fit(X_BINARY, Y_BINARY)
-    assert isinstance(tuner.predict(X_BINARY), np.ndarray)
-    assert isinstance(tuner.predict_proba(X_BINARY), np.ndarray)
-    assert isinstance(tuner.estimator_[:-1].transform(X_BINARY), pandas.DataFrame)
-    tuner.set_output(transform="default")
-    assert isinstance(tuner.estimator_[:-1].transform(X_BINARY), np.ndarray)
+def test_output_of_steps_is_theirs():
+    """A step that gives sparse matrices refuses frames, and what the tuner gives is no business of its steps."""
+    frame = pandas.DataFrame({"sound": np.where(Y[:, 0] == 1, "drip", "hush")})
+    words = exact(make_pipeline(OneHotEncoder(), OneVsRestClassifier(LogisticRegression()))).set_output(
+        transform="pandas"
+    )
+    assert isinstance(words.fit(frame, Y).predict(frame), pandas.DataFrame)
+    binary = exact(make_pipeline(StandardScaler(), GaussianNB())).set_output(transform="pandas")
+    assert isinstance(binary.fit(X_BINARY, Y_BINARY).predict(X_BINARY), np.ndarray)
+    assert isinstance(binary.predict_proba(X_BINARY), np.ndarray)
+    assert isinstance(binary.estimator_[:-1].transform(X_BINARY), np.ndarray)
 
 
 def test_in_a_notebook():

@@ -7,8 +7,10 @@ import pandas
 import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification, make_multilabel_classification
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
@@ -27,11 +29,12 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import limen
-from limen.errors import InputError, UnsupportedError
+from limen.errors import InputError, LimenWarning, UnsupportedError
 from limen.sklearn import ThresholdTuner
 
 X, Y = make_multilabel_classification(160, n_features=8, n_classes=4, random_state=0)
 X_BINARY, Y_BINARY = make_classification(200, weights=[0.8], flip_y=0.1, random_state=0)
+MODEL = OneVsRestClassifier(GaussianNB()).fit(X, Y)
 WORDS = np.where(Y_BINARY == 1, "rain", "dry")
 KINDS = {
     "one vs rest": (OneVsRestClassifier(GaussianNB()), "predict_proba"),
@@ -125,16 +128,75 @@ def test_what_is_chosen_is_what_limen_chooses():
 
 
 def test_random_states():
-    def bagged(random_state):
-        return ThresholdTuner(OneVsRestClassifier(GaussianNB()), method="bagged", random_state=random_state).fit(
-            X, Y
-        )
+    """As scikit-learn takes them: a number is a seed; what draws goes on drawing; None is never twice the same."""
 
-    values = [bagged(seed).thresholds_.values for seed in (3, np.int64(3), 4)]
-    np.testing.assert_array_equal(values[0], values[1])
-    assert (values[0] != values[2]).any()
-    again = [bagged(np.random.RandomState(5)).thresholds_.values for _ in range(2)]
-    np.testing.assert_array_equal(again[0], again[1])
+    def bagged(random_state):
+        return ThresholdTuner(MODEL, method="bagged", cv="prefit", random_state=random_state).fit(X, Y)
+
+    three, four = (bagged(seed).thresholds_.values for seed in (3, 4))
+    np.testing.assert_array_equal(three, bagged(np.int64(3)).thresholds_.values)
+    assert (three != four).any()
+    for kind in (np.random.RandomState, np.random.default_rng):
+        again = [bagged(kind(5)).thresholds_.values for _ in range(2)]
+        np.testing.assert_array_equal(*again)
+        one = kind(5)
+        assert (bagged(one).thresholds_.values != bagged(one).thresholds_.values).any()
+    assert (bagged(None).thresholds_.values != bagged(None).thresholds_.values).any()
+
+
+def test_pos_label():
+    """The other class is a label of its own: scores of it, its threshold, and the classes as they were."""
+    for model, response in ((GaussianNB(), "predict_proba"), (LinearSVC(), "decision_function")):
+        fitted = model.fit(X_BINARY, WORDS)
+        tuner = exact(fitted, cv="prefit", pos_label="dry").fit(X_BINARY, WORDS)
+        scores = (
+            fitted.predict_proba(X_BINARY)[:, 0]
+            if response == "predict_proba"
+            else -fitted.decision_function(X_BINARY)
+        )
+        by_hand = limen.tune(WORDS == "dry", scores, labels=["dry"], method="exact")
+        assert tuner.best_threshold_ == by_hand.values[0]
+        assert tuner.thresholds_.digest == by_hand.digest
+        assert tuner.labels_ == ("dry",)
+        assert tuner.classes_.tolist() == ["dry", "rain"]
+        np.testing.assert_array_equal(tuner.predict(X_BINARY), np.where(by_hand.decide(scores), "dry", "rain"))
+        assert tuner.score(X_BINARY, WORDS) == by_hand.value
+    crossed = exact(GaussianNB(), pos_label=0).fit(X_BINARY, Y_BINARY)
+    assert crossed.best_threshold_ == exact(GaussianNB()).fit(X_BINARY, 1 - Y_BINARY).best_threshold_
+    alone = exact(Answers(lambda X: column(X)), pos_label=0, cv=2).fit(X_BINARY, Y_BINARY)
+    pair = exact(Answers(lambda X: np.stack([1 - column(X), column(X)], 1)), pos_label=0, cv=2)
+    assert alone.best_threshold_ == pair.fit(X_BINARY, Y_BINARY).best_threshold_
+    assert refused(exact(GaussianNB(), pos_label="snow"), X_BINARY, WORDS) == (
+        "pos_label='snow' is no class of y: 'dry', 'rain'. Give one of them."
+    )
+    assert refused(exact(GaussianNB(), pos_label=0), X, Y).startswith("pos_label=0 goes with one column of two")
+
+
+def test_best_threshold():
+    tuner = exact(GaussianNB().fit(X_BINARY, Y_BINARY), cv="prefit")
+    assert not hasattr(tuner, "best_threshold_")
+    assert tuner.fit(X_BINARY, Y_BINARY).best_threshold_ == tuner.thresholds_.values[0]
+    assert not hasattr(exact(MODEL, cv="prefit").fit(X, Y), "best_threshold_")
+
+
+def test_scores_that_are_all_the_same_are_told_of():
+    """On all items, or in each fold, as where a model always gives the share of positives."""
+    with pytest.warns(LimenWarning, match=r"2 labels whose scores are all the same: '0', '1'\. No threshold"):
+        exact(Answers(lambda X: np.stack([np.full(len(X), 0.3)] * 2, 1)), cv=2).fit(X, Y[:, :2])
+    with pytest.warns(LimenWarning, match="1 label whose scores are all the same: '1'"):
+        exact(DummyClassifier()).fit(X_BINARY, Y_BINARY)
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    [OneVsRestClassifier, CalibratedClassifierCV, lambda tuner: ThresholdTuner(OneVsRestClassifier(tuner), cv=2)],
+)
+def test_cuts_that_a_wrapper_will_not_ask_for_are_told_of(wrapper):
+    tuner = exact(GaussianNB(), cv=2, store_cv_results=False)
+    with pytest.warns(LimenWarning, match="takes its scores and not its decisions: the thresholds will not count"):
+        wrapper(tuner).fit(X_BINARY, Y_BINARY)
+    heard = MultiOutputClassifier(tuner).fit(X, Y)
+    np.testing.assert_array_equal(heard.predict(X)[:, 1], heard.estimators_[1].predict(X))
 
 
 def test_a_fitted_estimator_is_only_tuned():
@@ -222,16 +284,6 @@ def test_cv_results_of_one_fold_are_of_its_parts():
     assert 0 < tuner.cv_results_["test_score"][0] < tuner.thresholds_.value
 
 
-def test_held_out_metric_is_held_out():
-    """Scores without meaning: what is tuned on them promises more than what is held out gives."""
-    rng = np.random.default_rng(0)
-    noise, target = rng.normal(size=(60, 1)), rng.random((60, 30)) < 0.2
-    tuner = exact(OneVsRestClassifier(KNeighborsClassifier(20)), metric="accuracy", cv=3).fit(
-        noise, target.astype(int)
-    )
-    assert tuner.cv_results_["test_score"].mean() < tuner.thresholds_.value
-
-
 def test_attributes_of_the_estimator():
     frame = pandas.DataFrame(X, columns=[f"f{k}" for k in range(8)])
     tuner = exact(OneVsRestClassifier(GaussianNB())).fit(frame, Y)
@@ -311,7 +363,8 @@ def test_every_shape_of_binary_probabilities():
     }
     values = [exact(Answers(*one)).fit(X_BINARY, Y_BINARY).thresholds_.values[0] for one in both.values()]
     assert len(set(values)) == 1
-    unseen = exact(Answers(lambda X: np.ones((len(X), 1)), np.array([0])), cv=2).fit(X_BINARY, Y_BINARY)
+    with pytest.warns(LimenWarning, match="1 label whose scores are all the same: '1'"):
+        unseen = exact(Answers(lambda X: np.ones((len(X), 1)), np.array([0])), cv=2).fit(X_BINARY, Y_BINARY)
     assert (unseen.thresholds_.counts.pp == len(Y_BINARY)).all()
     assert (unseen.predict_proba(X_BINARY) == 1).all()
     assert unseen.thresholds_.values[0] <= 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,37 @@ def test_folds_are_disjoint_and_measure_every_item_once(cv):
     assert len(measured) == cv
     assert sorted(item for fold in measured for item in fold) == sorted(everything)
     assert max(map(len, measured)) - min(map(len, measured)) <= 1
+
+
+def test_folds_share_out_a_rare_label():
+    """Five positive items among forty: one in each fold, where chance would leave folds without."""
+    y_true, y_score = np.zeros((40, 1)), np.arange(40.0)[:, np.newaxis]
+    y_true[[1, 2, 3, 5, 8]] = 1
+    for seed in range(5):
+        spy = Spy()
+        limen.compare(y_true, y_score, methods=[spy], cv=5, random_state=seed)
+        assert [len({1.0, 2.0, 3.0, 5.0, 8.0} & seen) for seen in spy.seen] == [4] * 5
+
+
+def test_a_share_is_held_out_once():
+    problem = smooth_data(0)
+    compared = limen.compare(*problem[:2], methods=["exact"], cv=0.25)
+    assert compared.design == "tuned on 45 items, measured on 15 others"
+    twice = limen.compare(*problem[:2], methods=["exact"], cv=0.25, repeats=2)
+    assert twice.design == "tuned on 45 items, measured on 15 others, drawn 2 times"
+    with pytest.raises(InputError, match="repeats draws folds anew, and cv gives the splits"):
+        limen.compare(*problem[:2], cv=[([0, 1], [2])], repeats=2)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 3])
+def test_threads_change_nothing(n_jobs, monkeypatch):
+    monkeypatch.setattr("limen.comparison.WORTH_THREADS", 1)
+    problem = smooth_data(0)
+    one, other = (
+        limen.compare(*problem[:2], methods=["auto", "sgl", "exact"], cv=2, n_jobs=jobs) for jobs in (1, n_jobs)
+    )
+    for a, b in zip(one.rows, other.rows, strict=True):
+        assert replace(a, seconds=0) == replace(b, seconds=0)
 
 
 def test_folds_are_drawn_by_the_seed():
@@ -172,14 +205,18 @@ def test_labels_without_positives_do_not_warn_at_every_fold():
         (1, "cv=1 folds of 6 items. Use 2 to 6 folds."),
         (7, "cv=7 folds of 6 items"),
         (0, "cv=0 folds"),
-        (True, "folds of 6 items"),
+        (True, "cv=True is no way to split. Give a number of folds, a share to hold out, or pairs of row"),
+        ("folds", "cv='folds' is no way to split"),
         ([], "cv is empty. Give a number of folds, or pairs of row numbers."),
-        ([([0, 1, 2], [2, 3])], "cv tunes and measures on the same 1 row (first: 2). The parts must not overlap"),
+        ([([0, 1, 2], [2, 3])], "cv has the same 1 row (first: 2) in both parts of a pair. They must not overlap"),
         ([([0], [1]), ([0, 1, 2], [1, 2, 3])], "the same 2 rows (first: 1)"),
         ([([0], [6])], "cv has a part that is empty or has row numbers outside 0 to 5."),
         ([([], [1])], "cv has a part that is empty"),
         ([([-1], [1])], "row numbers outside 0 to 5"),
-        (2.5, "cv"),
+        (2.5, "cv=2.5 is no share of the items to hold out. It must be between 0 and 1."),
+        (0.01, "cv=0.01 of 6 items leaves none on one side. Give more items."),
+        ([([0, 0], [1])], "cv has a part that names a row twice"),
+        ([(np.zeros(5, bool), [1])], "cv has a mask of shape (5,). A mask must be (6,)."),
     ],
 )
 def test_no_way_to_split(cv, words):

@@ -503,7 +503,7 @@ class TestCompared:
             ({"cv": 4, "groups": [0, 1, 2] * 2}, "cv=4 folds of 3 groups. Use 2 to 3 folds."),
             (
                 {"cv": [([0, 1], [2, 3])], "groups": [0, 1, 1, 2, 3, 4]},
-                "cv tunes and measures on items of the same group. Keep groups whole.",
+                "cv has items of the same group in both parts of a pair. Keep groups whole.",
             ),
         ],
     )

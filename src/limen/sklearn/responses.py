@@ -47,7 +47,11 @@ def positive_scores(estimator: Any, X: Any, target: Target, wanted: str = "auto"
     if not isinstance(values, list | tuple):
         values = np.asarray(values)
     if target.binary:
-        columns = [_of_class(values, target.classes[0][1], learned)]
+        seen = target.fitted_classes if learned is None else learned
+        columns = [_of_class(values, target.classes[0][1], seen)]
+        alone = np.ndim(values) < 2 or (np.shape(values)[1] == 1 and len(seen) > 1)
+        if target.turned and alone and columns[0] is not None:
+            columns = [-columns[0] if method == "decision_function" else 1 - columns[0]]
     elif (isinstance(values, list | tuple) or values.ndim == 3) and len(values) == n_labels:
         by_label = learned if isinstance(learned, list | tuple) and len(learned) == n_labels else [None] * n_labels
         columns = [

@@ -10,10 +10,12 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from limen.draws import as_seed
+from limen.holdout import pooled_value
 from limen.metrics import Metric
-from limen.sklearn.held_out import Scored, Tuning, held_out_counts, pooled_value
+from limen.sklearn.crossfit import splits_of
+from limen.sklearn.held_out import Scored, Tuning
 from limen.sklearn.responses import positive_scores
-from limen.sklearn.splitting import splits_of
 from limen.sklearn.targets import read_target, takes_columns
 from limen.solvers import Solver
 
@@ -22,19 +24,20 @@ REQUESTS = ("sample_weight", "groups")
 
 @dataclass(eq=False)
 class TunedScorer:
-    """What `make_scorer` makes: called with a fitted estimator, items and their target, it gives the metric."""
+    """What `tuned_scorer` makes: called with a fitted estimator, items and their target, it gives the metric."""
 
     metric: str | dict[str, Any] | Metric = "f1"
     average: str = "micro"
     method: str | Solver = "auto"
     cv: Any = 5
     response_method: str = "auto"
+    pos_label: Any = None
     zero_division: float = 0.0
-    random_state: int = 0
+    random_state: Any = 0
     _requests: dict[str, bool | str | None] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        Tuning.of(self, self.random_state)
+        Tuning.of(self)
 
     def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> float:
         """Return the metric of the items, each decided by thresholds tuned on the others.
@@ -50,22 +53,17 @@ class TunedScorer:
         InputError
             If the target is neither binary nor of several labels, or ``cv`` cannot split it.
         """
-        tuning = Tuning.of(self, self.random_state)
+        tuning = Tuning.of(self, as_seed(self.random_state))
         learned = getattr(estimator, "classes_", None)
-        target, y, truth = read_target(y, columns=takes_columns(estimator), learned=learned)
+        target, y, truth = read_target(
+            y, columns=takes_columns(estimator), learned=learned, pos_label=self.pos_label
+        )
         scores, _ = positive_scores(estimator, X, target, self.response_method)
         weight, member = (None if part is None else np.asarray(part) for part in (sample_weight, groups))
-        splits = splits_of(
-            self.cv,
-            scores,
-            y if target.binary else truth,
-            truth,
-            groups=member,
-            for_splitter={} if member is None else {"groups": member},
-            random_state=self.random_state,
-        )
         scored = Scored(target.names, truth, scores, weight, member)
-        return pooled_value(held_out_counts(scored, [part for _, part in splits], tuning), tuning.objective)
+        labels, to_splitter = y if target.binary else truth, {} if member is None else {"groups": member}
+        pairs = splits_of(self.cv, scores, labels, scored, to_splitter, tuning.random_state)
+        return pooled_value(scored.held_out([part for _, part in pairs], tuning), tuning.objective)
 
     def set_score_request(self, **requests: bool | str | None) -> Self:
         """Return the scorer, asking metadata routing for ``sample_weight`` or ``groups``.
@@ -92,15 +90,16 @@ class TunedScorer:
         return True
 
 
-def make_scorer(
+def tuned_scorer(
     *,
     metric: str | dict[str, Any] | Metric = "f1",
     average: str = "micro",
     method: str | Solver = "auto",
     cv: Any = 5,
     response_method: str = "auto",
+    pos_label: Any = None,
     zero_division: float = 0.0,
-    random_state: int = 0,
+    random_state: Any = 0,
 ) -> TunedScorer:
     """Return a scorer that measures a metric after tuning thresholds, for model selection.
 
@@ -116,7 +115,9 @@ def make_scorer(
     cv : int, float, splitter or iterable
         How to split the scored items; each label's rarer value is shared out over a number of folds.
     response_method : {"auto", "predict_proba", "decision_function"}
-    random_state : int
+    pos_label : optional
+        Positive class of a binary target; the second if left out.
+    random_state : int, RandomState, Generator or None
 
     Returns
     -------
@@ -135,9 +136,9 @@ def make_scorer(
     >>> from sklearn.model_selection import GridSearchCV
     >>> from sklearn.neighbors import KNeighborsClassifier
     >>> X, y = make_multilabel_classification(random_state=0)
-    >>> scorer = make_scorer(method="exact")
+    >>> scorer = tuned_scorer(method="exact")
     >>> search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [3, 30]}, scoring=scorer)
     >>> search.fit(X, y).best_params_
     {'n_neighbors': 3}
     """
-    return TunedScorer(metric, average, method, cv, response_method, zero_division, random_state)
+    return TunedScorer(metric, average, method, cv, response_method, pos_label, zero_division, random_state)

@@ -24,6 +24,8 @@ class Target:
     names : tuple of n_labels str
     classes : tuple of n_labels arrays (2,)
         The class "not given" and the class "given" of each label.
+    turned : bool
+        Whether the class "given" of a binary target is the first of the estimator's.
     binary : bool
         Whether the target is one column of classes, and decisions are classes again.
     dtype : dtype
@@ -40,11 +42,19 @@ class Target:
     dtype: Any
     sparse: type | None = None
     columns: tuple[str, ...] = ()
+    turned: bool = False
+
+    @property
+    def named(self) -> bool:
+        """Whether the labels have the names of a frame's columns, and not their numbers."""
+        return self.columns not in ((), tuple(map(str, range(len(self.names)))))
 
     @property
     def fitted_classes(self) -> Any:
         """What scikit-learn calls ``classes_``: the two classes, or a list of them for each label."""
-        return self.classes[0] if self.binary else list(self.classes)
+        if not self.binary:
+            return list(self.classes)
+        return self.classes[0][::-1] if self.turned else self.classes[0]
 
     def encode(self, y: Any) -> Any:
         """Return a target like the fitted one as 0, 1 or NaN (n_items, n_labels), sparse if it is.
@@ -119,7 +129,12 @@ class Target:
 
 
 def read_target(
-    y: Any, *, labels: Sequence[str] | None = None, columns: bool = False, learned: Any = None
+    y: Any,
+    *,
+    labels: Sequence[str] | None = None,
+    columns: bool = False,
+    learned: Any = None,
+    pos_label: Any = None,
 ) -> tuple[Target, Any, Any]:
     """Return what a target is, the target as estimators take it, and its labels.
 
@@ -132,6 +147,8 @@ def read_target(
         Whether a single column stays a column: the estimator takes nothing else.
     learned : optional
         The ``classes_`` of a fitted estimator.
+    pos_label : optional
+        The class "given" of a binary target, if not the second.
 
     Returns
     -------
@@ -149,6 +166,7 @@ def read_target(
             "limen.sklearn requires y to be passed, but the target y is None. Give the labels of the items."
         )
     if hasattr(y, "tocsr"):
+        _only_binary(pos_label)
         y = y.tocsr()
         kind = type(y)
         names = _names(labels, [str(k) for k in range(y.shape[1])])
@@ -158,8 +176,9 @@ def read_target(
         return target, y, y
     values = _values(y)
     if values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1 and not columns):
-        target, flat = _binary(y, values, labels, learned)
+        target, flat = _binary(y, values, labels, learned, pos_label)
         return target, flat, target.encode(flat)
+    _only_binary(pos_label)
     if values.ndim != 2:
         raise InputError(
             f"y has {values.ndim} dimensions. It must have one (two classes) or two (one column for each label)."
@@ -173,14 +192,57 @@ def read_target(
     return target, y if is_frame(y) else values, target.encode(values)
 
 
+def last_step(estimator: Any) -> Any:
+    """Return the estimator itself, or what a pipeline or a search ends in."""
+    while hasattr(estimator, "steps") or hasattr(estimator, "best_estimator_"):
+        estimator = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator.best_estimator_
+    return estimator
+
+
 def takes_columns(estimator: Any) -> bool:
     """Return whether an estimator, or a pipeline's last step, refuses a one-dimensional target."""
-    while hasattr(estimator, "steps"):
-        estimator = estimator.steps[-1][1]
-    return hasattr(estimator, "__sklearn_tags__") and not get_tags(estimator).target_tags.single_output
+    last = last_step(estimator)
+    return hasattr(last, "__sklearn_tags__") and not get_tags(last).target_tags.single_output
 
 
-def _binary(y: Any, values: NDArray[Any], labels: Sequence[str] | None, learned: Any) -> tuple[Target, Any]:
+def column_target(names: Sequence[str], learned: Any = None) -> Target:
+    """Return the target of a column for each label, of the two classes that were learned, or of 0 and 1."""
+    zero_one = np.array([0, 1])
+    pairs = [zero_one] * len(names) if learned is None else [np.asarray(one) for one in learned]
+    if len(pairs) != len(names):
+        raise InputError(
+            f"the estimator has {count(len(pairs), 'label')}, and {count(len(names), 'name')} are given. Give one "
+            "name, and one threshold, for each."
+        )
+    pairs = [pair if len(pair) == 2 else zero_one for pair in pairs]
+    return Target(tuple(map(str, names)), tuple(pairs), False, np.result_type(*pairs))
+
+
+def binary_target(
+    classes: NDArray[Any], pos_label: Any, labels: Sequence[str] | None, name: str | None = None
+) -> Target:
+    """Return the target of one column of two classes; its label is named ``name``, or like the class given."""
+    turned = False
+    if pos_label is not None:
+        if pos_label not in classes.tolist():
+            raise InputError(f"pos_label={pos_label!r} is no class of y: {examples(classes)}. Give one of them.")
+        turned = bool(classes[0] == pos_label)
+    pair = classes[::-1] if turned else classes
+    names = _names(labels, [str(pair[1] if name is None or name == "" else name)])
+    return Target(names, (pair,), True, classes.dtype, turned=turned)
+
+
+def _only_binary(pos_label: Any) -> None:
+    if pos_label is not None:
+        raise InputError(
+            f"pos_label={pos_label!r} goes with one column of two classes; y has a column for each label, whose "
+            "positive class is 1, or the second. Leave pos_label out."
+        )
+
+
+def _binary(
+    y: Any, values: NDArray[Any], labels: Sequence[str] | None, learned: Any, pos_label: Any
+) -> tuple[Target, Any]:
     if values.dtype.kind == "f" and learned is None:
         assert_all_finite(values, input_name="y")
     name = getattr(y, "name", None)
@@ -207,9 +269,7 @@ def _binary(y: Any, values: NDArray[Any], labels: Sequence[str] | None, learned:
             f"{owner} has {'one class' if len(classes) == 1 else f'{len(classes)} classes'}: {examples(classes)}. "
             "Only binary classification is supported: give two classes, or a column of 0 and 1 for each label."
         )
-    names = _names(labels, [str(classes[1] if name is None or name == "" else name)])
-    kept = y if hasattr(y, "iloc") else values
-    return Target(names, (classes,), True, classes.dtype), kept
+    return binary_target(classes, pos_label, labels, name), y if hasattr(y, "iloc") else values
 
 
 def _pairs(values: NDArray[Any], names: tuple[str, ...], learned: Any) -> tuple[NDArray[Any], ...]:

@@ -4,41 +4,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+import warnings
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_random_state, get_tags, indexable
+from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from limen.errors import InputError
+from limen.draws import as_seed
+from limen.errors import InputError, LimenWarning, count, examples
 from limen.folds import as_groups
 from limen.metrics import Metric
-from limen.sklearn.containers import check_container, framed
-from limen.sklearn.crossfit import CrossFitted, cross_fit
-from limen.sklearn.held_out import Scored, Tuning, cv_results
-from limen.sklearn.responses import positive_scores
-from limen.sklearn.routing import route
-from limen.sklearn.splitting import splits_of
+from limen.sklearn.crossfit import CrossFitted, cross_fit, route, splits_of
+from limen.sklearn.deciding import Cuts, Decider
+from limen.sklearn.held_out import Scored, Tuning
 from limen.sklearn.targets import Target, read_target, takes_columns
 from limen.solvers import Solver
 from limen.thresholds import Thresholds
 
-
-def _available(method: str) -> Callable[[Any], bool]:
-    def check(tuner: Any) -> bool:
-        estimator = getattr(tuner, "estimator_", None)
-        getattr(tuner.estimator if estimator is None else estimator, method)
-        return True
-
-    return check
+DEAF = ("sklearn.multiclass", "sklearn.calibration", "limen.sklearn.crossfit")
+"""Modules whose classifiers take scores from those they wrap, and never ask them to decide."""
 
 
-class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
+class ThresholdTuner(Decider):
     """A classifier that decides by thresholds tuned on scores of items it was not fitted on.
 
     For multi-label, multi-output (each output of two classes) and binary classifiers. The scores of each
@@ -53,7 +45,7 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         a pipeline that ends in one.
     metric, average, method, zero_division
         What to tune for, and how, as in `limen.tune`. For a binary target all averages are the metric of
-        the positive class, ``classes_[1]``.
+        the positive class.
     cv : int, float, splitter, iterable, "prefit" or None
         How to split for cross-fitting. A number of folds (None: 5): stratified as scikit-learn does for a
         binary target; otherwise items are dealt so that each label's rarer value is shared out over
@@ -65,6 +57,9 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         of that split. Of no effect with "prefit".
     response_method : {"auto", "predict_proba", "decision_function"}
         Where scores come from; "auto" takes the first that the estimator has.
+    pos_label : optional
+        Positive class of a binary target; ``classes_[1]`` if left out. For the other class the decision
+        function is negated, and thresholds are those of the negated one.
     labels : sequence of n_labels str, optional
         Names of the labels; those of the columns of a frame ``y`` if left out, else their numbers (for a
         binary target, the name of the Series or of the positive class).
@@ -72,8 +67,8 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         Measure the held-out metric of each fold; it takes one more tuning for each.
     n_jobs : int, optional
         Folds at a time, as joblib takes it.
-    random_state : int, RandomState or None
-        Seed of the folds dealt here, and of the methods that draw.
+    random_state : int, RandomState, Generator or None
+        Seed of the folds dealt here, and of the methods that draw; with None another each time.
 
     Attributes
     ----------
@@ -82,6 +77,8 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
     thresholds_ : Thresholds
         The artefact of limen: ``values``, ``labels``, ``expected`` (the metric to expect on new data),
         ``save`` and more. Its ``value`` is measured on the scores tuned on.
+    best_threshold_ : float
+        For a binary target, its threshold.
     classes_ : ndarray (2,), or list of n_labels such arrays
     labels_ : tuple of n_labels str
     response_method_ : str
@@ -130,6 +127,7 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         cv: Any = 5,
         refit: bool = True,
         response_method: str = "auto",
+        pos_label: Any = None,
         labels: Sequence[str] | None = None,
         zero_division: float = 0.0,
         store_cv_results: bool = True,
@@ -143,6 +141,7 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         self.cv = cv
         self.refit = refit
         self.response_method = response_method
+        self.pos_label = pos_label
         self.labels = labels
         self.zero_division = zero_division
         self.store_cv_results = store_cv_results
@@ -176,14 +175,20 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         Warns
         -----
         LimenWarning
-            If the estimator takes no weights, or labels have no positive item.
+            If the estimator takes no weights; if labels have no positive item, or scores that are all the same;
+            if a classifier that takes scores only, such as OneVsRestClassifier, wraps the tuner.
         """
-        tuning = Tuning.of(self, self._seed())
+        tuning = Tuning.of(self, as_seed(self.random_state))
+        _warn_if_unheard()
         prefit = isinstance(self.cv, str) and self.cv == "prefit"
         X, sample_weight, groups = indexable(X, sample_weight, groups)
         learned = self._check_prefit(fit_params) if prefit else None
         target, y, truth = read_target(
-            y, labels=self.labels, columns=takes_columns(self.estimator), learned=learned
+            y,
+            labels=self.labels,
+            columns=takes_columns(self.estimator),
+            learned=learned,
+            pos_label=self.pos_label,
         )
         indexable(X, y)
         tuning.objective.check_labels(len(target.names))
@@ -195,81 +200,31 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         else:
             to_estimator, to_splitter = route(self, sample_weight, groups, fit_params)
             fitted = self._cross_fit(X, y, items, target, to_estimator, to_splitter, tuning.random_state)
+        if fitted.constant:
+            warnings.warn(
+                f"{count(len(fitted.constant), 'label')} whose scores are all the same: "
+                f"{examples(fitted.constant)}. No threshold tells items apart there: all get the label, or none. "
+                "Look at the model, or leave the labels out.",
+                LimenWarning,
+                stacklevel=2,
+            )
         self.thresholds_ = fitted.scored.tune(tuning)
         self.estimator_ = fitted.estimator
         self.response_method_ = fitted.method
         self.classes_ = target.fitted_classes
         self.labels_ = target.names
         self._target = target
-        self.cv_results_ = cv_results(fitted, tuning, held_out=self.store_cv_results, n_jobs=self.n_jobs)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
+        self.cv_results_ = fitted.results(tuning, held_out=self.store_cv_results, n_jobs=self.n_jobs)
+        self._take_features()
         return self
 
-    def predict(self, X: Any) -> Any:
-        """Return decisions in the form of the target that was fitted.
-
-        Returns
-        -------
-        ndarray (n_items,) of classes for a binary target; else (n_items, n_labels), sparse if the target was
-            Or a frame, if `set_output` says so.
-        """
-        scores = self._scores(X)
-        decided = self.thresholds_.decide(scores)
-        if self._container() != "default":
-            return framed(self._target.dense(decided), self.labels_, self._container(), X)
-        return self._target.decode(decided)
-
-    @available_if(_available("predict_proba"))  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> Any:
-        """Return what the estimator's ``predict_proba`` gives; or a frame of each label's probability."""
+    @property
+    def best_threshold_(self) -> float:
+        """The threshold of a binary target."""
         check_is_fitted(self)
-        if self._container() != "default":
-            return self._framed_scores(X, "predict_proba")
-        return self.estimator_.predict_proba(X)
-
-    @available_if(_available("predict_log_proba"))  # type: ignore[untyped-decorator]
-    def predict_log_proba(self, X: Any) -> Any:
-        """Return what the estimator's ``predict_log_proba`` gives."""
-        check_is_fitted(self)
-        return self.estimator_.predict_log_proba(X)
-
-    @available_if(_available("decision_function"))  # type: ignore[untyped-decorator]
-    def decision_function(self, X: Any) -> Any:
-        """Return what the estimator's ``decision_function`` gives; or a frame of it, by label."""
-        check_is_fitted(self)
-        if self._container() != "default":
-            return self._framed_scores(X, "decision_function")
-        return self.estimator_.decision_function(X)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the metric that was tuned for, with its average, of the decisions on items.
-
-        It is greater for better decisions, costs being negated. `limen.evaluate` gives its interval too.
-        """
-        scores = self._scores(X)
-        truth = self._target.encode(y)
-        weight = None if sample_weight is None else np.asarray(sample_weight)
-        return self.thresholds_.objective(*Scored(self.labels_, truth, scores, weight).count(self.thresholds_))
-
-    def set_output(self, *, transform: str | None = None) -> Self:
-        """Return the tuner, with the container of outputs set here and in the estimator.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"}, optional
-            What decisions and scores of several labels are given as: a numpy array, or a frame with a column
-            for each label, its index that of a pandas ``X``. None leaves it as it is.
-        """
-        if transform is None:
-            return self
-        check_container(transform)
-        self._sklearn_output_config = {"transform": transform}
-        for estimator in (self.estimator, getattr(self, "estimator_", None)):
-            if estimator is not None and hasattr(estimator, "set_output"):
-                estimator.set_output(transform=transform)
-        return self
+        if not self._target.binary:
+            raise AttributeError("best_threshold_ is that of a binary target. Look at thresholds_.values.")
+        return float(self.thresholds_.values[0])
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return who takes ``sample_weight`` and ``groups``: the tuner, its estimator, the splitter."""
@@ -281,19 +236,6 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
             .add(estimator=self.estimator, method_mapping=fit_to_fit)
             .add(splitter=self.cv, method_mapping=fit_to_split)
         )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        if hasattr(self.estimator, "__sklearn_tags__"):
-            inner = get_tags(self.estimator)
-            tags.input_tags = inner.input_tags
-            tags.non_deterministic = inner.non_deterministic
-            tags.target_tags.single_output = not takes_columns(self.estimator)
-            tags.target_tags.multi_output = not tags.target_tags.single_output
-            labels = inner.classifier_tags is not None and inner.classifier_tags.multi_label
-            tags.classifier_tags.multi_label = labels or inner.target_tags.multi_output
-        return tags
 
     def _cross_fit(
         self,
@@ -312,33 +254,14 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
                 f"{items.names[column]!r}, row {row}. Fit it yourself, and tune with cv='prefit', which "
                 "leaves unknown labels out."
             )
-        splits = splits_of(
-            self.cv,
-            X,
-            y if target.binary else items.truth,
-            items.truth,
-            stratified=target.binary,
-            groups=items.groups,
-            for_splitter=to_splitter,
-            random_state=seed,
-        )
-        if not self.refit and len(splits) > 1:
+        labels = y if target.binary else items.truth
+        pairs = splits_of(self.cv, X, labels, items, to_splitter, seed, stratified=target.binary)
+        if not self.refit and len(pairs) > 1:
             raise InputError(
-                f"refit=False with {len(splits)} splits leaves no estimator: each was fitted on a part. Use a "
+                f"refit=False with {len(pairs)} splits leaves no estimator: each was fitted on a part. Use a "
                 "single split, such as cv=0.2, or refit=True."
             )
-        return cross_fit(
-            self.estimator,
-            X,
-            y,
-            items,
-            target,
-            splits,
-            fit_params=to_estimator,
-            response_method=self.response_method,
-            refit=self.refit,
-            n_jobs=self.n_jobs,
-        )
+        return cross_fit(self, X, y, items, target, pairs, to_estimator)
 
     def _check_prefit(self, fit_params: dict[str, Any]) -> Any:
         """Return the classes of the fitted estimator, if it says them."""
@@ -354,23 +277,12 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
                 ) from error
         return getattr(self.estimator, "classes_", None)
 
-    def _scores(self, X: Any) -> Any:
+    def _fitted(self) -> tuple[Any, Target, str]:
         check_is_fitted(self)
-        return positive_scores(self.estimator_, X, self._target, self.response_method_)[0]
+        return self.estimator_, self._target, self.response_method_
 
-    def _seed(self) -> int:
-        if isinstance(self.random_state, int | np.integer):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-
-    def _container(self) -> str:
-        if self._target.binary:
-            return "default"
-        return str(getattr(self, "_sklearn_output_config", {}).get("transform", "default"))
-
-    def _framed_scores(self, X: Any, method: str) -> Any:
-        scores, _ = positive_scores(self.estimator_, X, self._target, method)
-        return framed(scores, self.labels_, self._container(), X)
+    def _cuts(self, target: Target, dtype: np.dtype[Any]) -> Cuts:
+        return Cuts(self.thresholds_.values, self.thresholds_.rule, self.thresholds_.objective)
 
     def _repr_html_inner(self) -> str:
         diagram = str(super()._repr_html_inner())
@@ -382,3 +294,20 @@ class ThresholdTuner(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # typ
         if "text/html" in bundle:
             bundle["text/html"] = self._repr_html_inner()
         return bundle
+
+
+def _warn_if_unheard() -> None:
+    """Warn if whoever fits a tuner will not ask for its decisions: only the calls that led here can tell."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        module = frame.f_globals.get("__name__")
+        if module in DEAF:
+            warnings.warn(
+                f"a ThresholdTuner is fitted by {module}, which takes its scores and not its decisions: the "
+                "thresholds will not count. Put the tuner outside: ThresholdTuner(OneVsRestClassifier(...)). Or "
+                "use MultiOutputClassifier, which lets its estimators decide.",
+                LimenWarning,
+                stacklevel=3,
+            )
+            return
+        frame = frame.f_back  # type: ignore[assignment]
