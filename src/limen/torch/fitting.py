@@ -8,12 +8,13 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from limen import objectives
 from limen.errors import InputError
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.surrogate import SurrogateGradient
 from limen.torch.exact import count_dtype
-from limen.torch.loss import averaged, known_labels, supported
+from limen.torch.loss import averaged, known_labels
 from limen.torch.step import SHAPES
 
 BLOCK_ELEMENTS = {"cpu": 1 << 17}
@@ -88,20 +89,18 @@ def fit_thresholds(
     (0.8, 1.0)
     """
     SurrogateGradient(surrogate, slope, learning_rate=learning_rate, epochs=epochs, keep=keep)
-    objective = supported(metric, average, zero_division)
+    objective = objectives.objective(metric, average, zero_division)
     # Plain tensors even within inference mode, whose own could not be differentiated by.
     with torch.inference_mode(False), torch.no_grad():
         data = _Data.of(y_true, y_score, sample_weight, mask)
         objective.check_labels(data.n_labels)
         t = _start(start, data)
-        mean, square = torch.zeros_like(t), torch.zeros_like(t)
-        value, by_t = data.look(objective, t, surrogate, slope)
-        history, best, kept = [value], value, t
-        for step in range(1, epochs + 1):
-            mean, square = 0.9 * mean + 0.1 * by_t, 0.999 * square + 0.001 * by_t.square()
-            root = (square / (1 - 0.999**step)).sqrt()
-            t = t + learning_rate * (mean / (1 - 0.9**step)) / (root + 1e-8)
-            value, by_t = data.look(objective, t, surrogate, slope)
+        adam = torch.optim.Adam([t], lr=learning_rate, maximize=True)
+        value, t.grad = data.look(objective, t, surrogate, slope)
+        history, best, kept = [value], value, t.clone()
+        for _ in range(epochs):
+            adam.step()
+            value, t.grad = data.look(objective, t, surrogate, slope)
             history.append(value)
             better = value > best
             best, kept = torch.where(better, value, best), torch.where(better, t, kept)
