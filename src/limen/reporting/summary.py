@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ from limen.comparison import Comparison
 from limen.curves import Curves
 from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions
 from limen.intervals import Interval, Part, measure
-from limen.metrics import Cost, FBeta, Metric
 from limen.reporting.encoding import packed, rising
+from limen.reporting.formulas import shown
 from limen.reporting.items import Axis, Items
 from limen.reporting.positions import Positions
 from limen.solvers.base import Problem
@@ -131,8 +130,8 @@ class Summary:
     @property
     def of_tuned_objective(self) -> bool:
         """Whether the report shows the objective that the thresholds were tuned for."""
-        tuned, shown = self.thresholds.objective, self.problem.objective
-        return str(tuned) == str(shown) and _metric(tuned.metric) == _metric(shown.metric)
+        tuned, here = self.thresholds.objective, self.problem.objective
+        return tuned.average == here.average and tuned.metric.spec == here.metric.spec
 
     def as_dict(self, title: str, note: Note = lambda what, share: None) -> dict[str, Any]:
         """Return all that the page shows: plain numbers, text, lists, and packed arrays."""
@@ -140,6 +139,7 @@ class Summary:
         note("the cuts that the page shows", 0.0)
         vectors, counts = self._vectors, self._counts
         positions = Positions.of(curves, objective, {name: (vectors[name], counts[name]) for name in vectors})
+        of_metric = partial(shown, zero_division=objective.zero_division, curves=curves, positions=positions)
         note("intervals", 0.0)
         first = self._first()
         axis = Axis.of(self.source, curves)
@@ -153,10 +153,11 @@ class Summary:
             "created": given.created,
             "few": FEW_POSITIVES,
             "objective": {
-                "metric": _metric(objective.metric),
+                "metric": of_metric(objective.metric),
                 "average": objective.average,
                 "zero_division": objective.zero_division,
             },
+            "ratios": {name: of_metric(metrics.get(name)) for name in ("f1", "precision", "recall")},
             "data": {
                 "n_items": curves.n_items,
                 "weighted": curves.n_positive.dtype.kind == "f",
@@ -242,7 +243,7 @@ class Summary:
         objective, proven = self.problem.objective, self.on_tuning_data and self.of_tuned_objective
         edited = {
             **original,
-            "metric": objective.metric.spec,
+            "metric": metrics.spec_to_save(objective.metric),
             "average": objective.average,
             "zero_division": objective.zero_division,
             "status": "local",
@@ -288,18 +289,6 @@ def _rates(counts: Counts) -> NDArray[np.float64]:
     """Return the share given of the positives and of the negatives of each label, (2, n_labels)."""
     tp, pp, p, n = counts
     return np.array([metrics.ratio(tp, p, 0.0), metrics.ratio(pp - tp, n - p, 0.0)])
-
-
-def _metric(metric: Metric) -> dict[str, Any]:
-    """Return the metric as the page's own formulas take it."""
-    content: dict[str, Any] = {"name": metric.name, "title": str(metric)}
-    if isinstance(metric, FBeta):
-        square = Fraction(metric.beta) ** 2
-        simple = square.denominator <= 1 << 20
-        content["a"], content["b"] = (square.numerator, square.denominator) if simple else (metric.beta**2, 1.0)
-    if isinstance(metric, Cost):
-        content["fp"], content["fn"] = (np.asarray(cost).tolist() for cost in (metric.fp, metric.fn))
-    return content
 
 
 def _shared_curve(source: Source, curves: Curves) -> dict[str, Any]:
