@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import limen
+from integration.own_metrics import OWN, Gain, Means
 from limen import metrics, objectives, solvers
 from limen.cli import cli
 from limen.errors import InputError, UnsupportedError
-from limen.metrics import Linear, LinearRatio, Metric, Precision, ratio
+from limen.metrics import Metric, Precision, ratio
 from oracle import naive
 from strategies import best_value, exactly, random_data, tuned
 
@@ -22,37 +21,6 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from limen.torch import MetricLoss, fit_thresholds  # noqa: E402
 
-
-@dataclass(frozen=True)
-class Gain(LinearRatio):
-    """Items found less a price for each wrong one, by positives and wrong ones."""
-
-    name: ClassVar[str] = "gain"
-    price: float = 0.5
-
-    def terms(self, p: Any, n: Any, zero_division: float = 0.0) -> tuple[Linear, Linear]:
-        return Linear(1 + self.price, -self.price, 0), Linear(-1, 1, p)
-
-
-class Means(Metric):
-    """The mean of precision and recall: neither linear nor quasi-convex; knows numpy only."""
-
-    name = "means"
-
-    def __call__(self, tp, pp, p, n, zero_division=0.0):
-        return np.add(ratio(tp, pp, zero_division), ratio(tp, p, zero_division)) / 2
-
-
-class Tversky(Metric):
-    """Of a form that operators alone can write."""
-
-    name, structure = "tversky", "quasiconvex"
-
-    def __call__(self, tp, pp, p, n, zero_division=0.0):
-        return ratio(tp, 0.7 * pp + 0.3 * p, zero_division)
-
-
-OWN = (Gain(), Means(), Tversky())
 every_own = pytest.mark.parametrize("metric", OWN, ids=str)
 
 
@@ -70,13 +38,6 @@ def exact_tversky(tp, pp, p, n, zero_division=0):
 
 
 EXACT = dict(zip(OWN, (exact_gain, exact_means, exact_tversky), strict=True))
-
-
-@pytest.fixture
-def registered(monkeypatch):
-    monkeypatch.setattr(metrics, "METRICS", dict(metrics.METRICS))
-    for metric in OWN:
-        metrics.register(type(metric))
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 import limen
+from integration.own_metrics import OWN
 from integration.report_page import opened
 from limen import metrics
 from limen.datasets import spoken_tags
+from limen.errors import UnsupportedError
+from limen.metrics import LinearRatio
 from limen.objectives import Objective
 from limen.reporting import report
 
@@ -127,6 +130,44 @@ def test_every_metric(chrome, tmp_path, metric):
         drag_and_compare(
             page, names, y_true, y_score, np.full(5, 0.3, np.float32), metric=metric, zero_division=0.25
         )
+
+
+@pytest.mark.parametrize("metric", OWN, ids=str)
+@pytest.mark.parametrize("average", ["micro", "macro"])
+def test_a_metric_of_ones_own(chrome, tmp_path, metric, average, registered):
+    """Terms are computed in the page; of other formulas it knows the values of labels, but no micro average."""
+    y_true, y_score = drawn(200, 3, seed=8)
+    names, values = ["a", "b", "c"], np.full(3, 0.3, np.float32)
+    path = report(
+        y_true, y_score, 0.3, tmp_path / "r.html", labels=names, metric=metric, average=average, methods=()
+    )
+    with opened(chrome, path) as page:
+        shown = page.averages()
+        expected = in_python(y_true, y_score, values, metric)
+        if isinstance(metric, LinearRatio):
+            drag_and_compare(page, names, y_true, y_score, values, metric=metric)
+            return
+        assert np.isnan(shown.pop("micro"))
+        assert page.page.inner_text("#now-micro") == "not known here"
+        agree(shown, {name: expected[name] for name in shown})
+        page.show("b")
+        page.drag_to(0.8)
+        values[1] = page.threshold()
+        expected = in_python(y_true, y_score, values, metric)
+        agree({name: page.averages()[name] for name in shown}, {name: expected[name] for name in shown})
+        if average == "micro":
+            page.page.click("#save")
+            assert "Not saved: the page has no formula for the micro" in page.page.inner_text("#saved")
+        else:
+            again = limen.Thresholds.load(page.download("#save", tmp_path))
+            assert again.metric.name == metric.name
+            assert again.value == pytest.approx(expected["macro"], rel=1e-12)
+
+
+def test_a_metric_that_is_not_registered(tmp_path):
+    with pytest.raises(UnsupportedError, match="the metric gain is not registered"):
+        report([[1], [0]], [[0.9], [0.1]], 0.5, tmp_path / "r.html", metric=OWN[0])
+    assert not list(tmp_path.iterdir())
 
 
 def test_weights_and_unknown_labels(chrome, tmp_path):
