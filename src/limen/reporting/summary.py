@@ -15,9 +15,9 @@ from limen.comparison import Comparison
 from limen.curves import Curves
 from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions
 from limen.intervals import Interval, Part, measure
-from limen.reporting.encoding import packed, rising
+from limen.reporting.encoding import packed
 from limen.reporting.formulas import shown
-from limen.reporting.items import Axis, Items
+from limen.reporting.items import Axis, looked_at
 from limen.reporting.positions import Positions
 from limen.solvers.base import Problem
 from limen.solvers.rules import Shared
@@ -142,11 +142,16 @@ class Summary:
         of_metric = partial(shown, zero_division=objective.zero_division, curves=curves, positions=positions)
         note("intervals", 0.0)
         first = self._first()
-        axis = Axis.of(self.source, curves)
+        axis = Axis.of(self.source, curves, self.problem.kind == "probability")
         at_given = counts["given"]
         errors = at_given.p + at_given.pp - 2 * at_given.tp
-        items = Items.of(
-            self.source, axis, vectors["given"], errors, lambda share: note("histograms and errors", share)
+        items = looked_at(
+            self.source,
+            axis,
+            vectors["given"],
+            errors,
+            self.ids,
+            lambda share: note("histograms and errors", share),
         )
         return {
             "title": title,
@@ -172,36 +177,16 @@ class Summary:
             "labels": list(curves.labels),
             "positives": packed(curves.n_positive),
             "known": packed(curves.n_known),
-            "positions": {
-                "size": packed(np.diff(positions.offsets)),
-                "values": packed(positions.values),
-                "tp": rising(positions.tp, positions.offsets),
-                "fp": rising(positions.fp, positions.offsets),
-                **{name: packed(at) for name, at in positions.known.items()},
-                "all_cuts": packed(positions.all_cuts) if positions.thinned else None,
-            },
+            "positions": positions.content(),
             "ranges": None if given.ranges is None else packed(given.ranges.ravel()),
             "axis": {"low": packed(axis.low), "high": packed(axis.high)},
-            "histogram": {
-                "bins": items.positive.shape[1],
-                "positive": packed(items.positive.ravel()),
-                "negative": packed(items.negative.ravel()),
-            },
-            "calibration": dict(
-                zip(("positive", "total", "score"), (packed(part.ravel()) for part in items.groups), strict=True)
-            ),
             "frontier": {
                 "label": packed(positions.step_label),
                 "position": packed(positions.step_position),
                 "shared": _shared_curve(self.source, curves),
             },
             "comparison": self._compared(),
-            "errors": {
-                "confused": _columns(items.confused),
-                "missed": _columns(items.missed),
-                "n_paired": items.n_paired,
-            },
-            "nearest": self._nearest(items.nearest),
+            **items,
         }
 
     def _first(self) -> list[dict[str, Any]]:
@@ -272,18 +257,6 @@ class Summary:
         ]
         return {"why_not": "", "design": self.comparison.design, "rows": rows}
 
-    def _nearest(self, nearest: tuple[NDArray[Any], ...]) -> dict[str, Any]:
-        item, label, score, truth, _ = nearest
-        distinct, number = np.unique(item, return_inverse=True)
-        names = [f"row {k}" for k in distinct] if self.ids is None else [str(self.ids[k]) for k in distinct]
-        return {
-            "ids": names,
-            "item": packed(number),
-            "label": packed(label),
-            "score": packed(score),
-            "truth": packed(truth.astype(np.int64) + 1),
-        }
-
 
 def _rates(counts: Counts) -> NDArray[np.float64]:
     """Return the share given of the positives and of the negatives of each label, (2, n_labels)."""
@@ -303,11 +276,6 @@ def _shared_curve(source: Source, curves: Curves) -> dict[str, Any]:
     counted = Curves.from_source(source, Candidates.shared(curves.labels, curves.dtype, np.unique(some)))
     by_cut = [part.reshape(curves.n_labels, -1).sum(axis=0) for part in (counted.tp, counted.fp)]
     return {"tp": packed(by_cut[0]), "pp": packed(by_cut[0] + by_cut[1])}
-
-
-def _columns(pairs: tuple[NDArray[Any], ...]) -> dict[str, Any]:
-    a, b, together, chance = pairs
-    return {"a": packed(a), "b": packed(b), "items": packed(together), "chance": packed(chance)}
 
 
 def _interval(interval: Interval | None) -> list[float] | None:
