@@ -99,6 +99,11 @@ class Report:
         self.page.mouse.move(box["x"] + box["width"] * share, y)
         self.page.mouse.up()
 
+    def type_in(self, threshold: float) -> None:
+        """Type the shown label's threshold."""
+        self.page.fill("#cut-number", str(threshold))
+        self.page.keyboard.press("Enter")
+
     def download(self, selector: str, folder: Path) -> Path:
         """Press a button and return the file that it saves."""
         with self.page.expect_download() as waiting:
