@@ -107,7 +107,8 @@ class Metric(ABC):
         """The name, or a dict of name and parameters, from which `get` makes the metric again."""
         parameters = {f.name: getattr(self, f.name) for f in fields(self)}
         plain = {
-            key: value.tolist() if isinstance(value, np.ndarray | np.generic) else value for key, value in parameters.items()
+            key: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+            for key, value in parameters.items()
         }
         return {"name": self.name, **plain} if plain else self.name
 
