@@ -313,8 +313,8 @@ def test_refused_arguments(arguments, options, words):
     ("y_true", "options", "words"),
     [
         (torch.zeros(4), {}, "y_pred has shape (4, 2), y_true (4,). Both must be (..., n_labels)."),
-        (torch.tensor([[0.0, -1.0]] * 4), {}, "y_true has -1 among its labels. Labels must be 0, 1, or NaN"),
-        (torch.full((4, 2), 2), {}, "y_true has 2 among its labels."),
+        (torch.tensor([[0.0, -1.0]] * 4), {}, "y_true has -1 in label '1', row 0. Labels must be 0, 1, or NaN"),
+        (torch.full((4, 2), 2), {}, "y_true has 2 in label '0', row 0."),
         (torch.zeros(4, 2, requires_grad=True), {}, "y_true asks for gradients. The order is (y_pred, y_true)"),
         (
             torch.zeros(4, 2),

@@ -67,7 +67,7 @@ class Metric(ABC):
 
         return (
             slope(
-                xp.maximum(tp - step, xp.clip(pp - (n - p), 0, None)),
+                xp.maximum(tp - step, at_least(pp - (n - p), 0)),
                 xp.minimum(tp + step, xp.minimum(p, pp)),
                 lambda end: (end, pp),
             ),
@@ -135,7 +135,7 @@ class LinearRatio(Metric):
         numerator, denominator = self.terms(p, n, zero_division)
         value = ratio(numerator(tp, pp), denominator(tp, pp), zero_division)
         # Sums of weights are rounded, and a ratio of them could pass the metrics' greatest value.
-        return namespace(value).clip(value, None, 1.0)
+        return at_most(value, 1.0)
 
     def gradient(
         self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0
@@ -162,16 +162,27 @@ def or_one(count: Counts) -> Any:
     return count + (count == 0)
 
 
+def at_most(value: Any, most: float) -> Any:
+    """Return the values, elementwise, with those above ``most`` lowered to it."""
+    return np.minimum(value, most) if namespace(value) is np else value.clip(max=most)
+
+
+def at_least(value: Any, least: float) -> Any:
+    """Return the values, elementwise, with those below ``least`` raised to it."""
+    return np.maximum(value, least) if namespace(value) is np else value.clip(min=least)
+
+
 def namespace(value: Any) -> Any:
     """Return the module whose functions take the value: torch for a tensor, else numpy."""
-    return sys.modules["torch"] if type(value).__module__.partition(".")[0] == "torch" else np
+    return sys.modules["torch"] if type(value).__module__[:5] == "torch" else np
 
 
 def floats(*counts: Counts) -> tuple[Any, ...]:
     """Return the counts as float64 arrays; all as they are if any is a tensor."""
-    if any(namespace(count) is not np for count in counts):
-        return counts
-    return tuple(np.asarray(count, np.float64) for count in counts)
+    for count in counts:
+        if namespace(count) is not np:
+            return counts
+    return tuple([np.asarray(count, np.float64) for count in counts])
 
 
 def fill(value: Any, zero_division: float) -> Any:

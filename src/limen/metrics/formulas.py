@@ -10,7 +10,19 @@ from typing import Any, ClassVar
 import numpy as np
 
 from limen.errors import InputError
-from limen.metrics.base import Counts, Linear, LinearRatio, Metric, fill, floats, namespace, or_one, ratio
+from limen.metrics.base import (
+    Counts,
+    Linear,
+    LinearRatio,
+    Metric,
+    at_least,
+    at_most,
+    fill,
+    floats,
+    namespace,
+    or_one,
+    ratio,
+)
 
 
 @dataclass(frozen=True)
@@ -193,8 +205,8 @@ class MCC(Metric):
         """Return the metric, elementwise, as float64."""
         tp, pp, p, n = floats(tp, pp, p, n)
         xp, excess = namespace(tp), n * tp - p * pp
-        square = ratio(excess * excess, p * pp * xp.clip(n - p, 0, None) * xp.clip(n - pp, 0, None), np.nan)
-        return fill(xp.sign(excess) * xp.sqrt(xp.clip(square, None, 1.0)), zero_division)
+        square = ratio(excess * excess, p * pp * at_least(n - p, 0) * at_least(n - pp, 0), np.nan)
+        return fill(xp.sign(excess) * xp.sqrt(at_most(square, 1.0)), zero_division)
 
     def gradient(
         self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0
@@ -202,7 +214,7 @@ class MCC(Metric):
         """Return the partial derivatives by tp and by pp, elementwise; 0 where the metric is 0/0."""
         tp, pp, p, n = floats(tp, pp, p, n)
         xp = namespace(tp)
-        root = xp.sqrt(p * pp * xp.clip(n - p, 0, None) * xp.clip(n - pp, 0, None))
+        root = xp.sqrt(p * pp * at_least(n - p, 0) * at_least(n - pp, 0))
         value = self(tp, pp, p, n, 0.0)
         by_tp = ratio(n, root, 0.0)
         by_pp = ratio(-p, root, 0.0) - value * ratio(n - 2 * pp, 2 * pp * (n - pp), 0.0)
@@ -221,7 +233,7 @@ class FowlkesMallows(Metric):
         """Return the metric, elementwise, as float64."""
         tp, pp, p, n = floats(tp, pp, p, n)
         xp = namespace(tp)
-        return fill(xp.sqrt(xp.clip(ratio(tp * tp, p * pp, np.nan), None, 1.0)), zero_division)
+        return fill(xp.sqrt(at_most(ratio(tp * tp, p * pp, np.nan), 1.0)), zero_division)
 
     def gradient(
         self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0
@@ -243,9 +255,9 @@ class GMean(Metric):
         """Return the metric, elementwise, as float64."""
         tp, pp, p, n = floats(tp, pp, p, n)
         xp = namespace(tp)
-        sensitivity = ratio(xp.clip(tp, 0, None), p, zero_division)
-        specificity = ratio(xp.clip(n - p - (pp - tp), 0, None), n - p, zero_division)
-        return xp.sqrt(xp.clip(sensitivity * specificity, None, 1.0))
+        sensitivity = ratio(at_least(tp, 0), p, zero_division)
+        specificity = ratio(at_least(n - p - (pp - tp), 0), n - p, zero_division)
+        return xp.sqrt(at_most(sensitivity * specificity, 1.0))
 
     def gradient(
         self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0
@@ -254,7 +266,7 @@ class GMean(Metric):
         tp, pp, p, n = floats(tp, pp, p, n)
         sensitivity, specificity = ratio(tp, p, zero_division), ratio(n - p - (pp - tp), n - p, zero_division)
         xp = namespace(tp)
-        value = xp.sqrt(xp.clip(sensitivity * specificity, 0, None))
+        value = xp.sqrt(at_least(sensitivity * specificity, 0))
         by_negative = ratio(sensitivity * ratio(1.0, n - p, 0.0), 2 * value, 0.0)
         return ratio(specificity * ratio(1.0, p, 0.0), 2 * value, 0.0) + by_negative, -by_negative
 

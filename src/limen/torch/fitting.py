@@ -14,7 +14,7 @@ from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.surrogate import SurrogateGradient
 from limen.torch.exact import count_dtype
-from limen.torch.loss import averaged, known_labels
+from limen.torch.loss import LABELS, averaged, known_labels, refuse
 from limen.torch.step import SHAPES
 
 BLOCK_ELEMENTS = {"cpu": 1 << 17}
@@ -140,11 +140,10 @@ class _Data(NamedTuple):
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         known = known_labels(truth, None if mask is None else torch.as_tensor(mask, device=scores.device))
         positive = truth if truth.dtype == torch.bool else truth == 1
-        _refuse(~scores.isfinite(), scores, "y_score", "Scores must be finite.")
+        refuse(~scores.isfinite(), scores, "y_score", "Scores must be finite.")
         if truth.dtype != torch.bool:
             wrong = ~positive & (truth != 0)
-            wrong = wrong if known is None else wrong & known
-            _refuse(wrong, truth, "y_true", "Labels must be 0, 1, or NaN for unknown.")
+            refuse(wrong if known is None else wrong & known, truth, "y_true", LABELS)
         weight = torch.ones(len(scores), dtype=count_dtype(scores), device=scores.device)
         if sample_weight is not None:
             weight = torch.as_tensor(sample_weight, device=scores.device).to(weight.dtype)
@@ -192,12 +191,6 @@ class _Data(NamedTuple):
         for first in range(0, len(self.scores), step):
             rows = slice(first, first + step)
             yield self.scores[rows], None if self.weight is None else self.weight[rows]
-
-
-def _refuse(bad: Tensor, values: Tensor, name: str, rule: str) -> None:
-    if bool(bad.any()):
-        row, label = bad.nonzero()[0].tolist()
-        raise InputError(f"{name} has {values[row, label].item()} in label '{label}', row {row}. {rule}")
 
 
 def _start(start: float | Tensor, data: _Data) -> Tensor:

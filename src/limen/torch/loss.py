@@ -122,6 +122,9 @@ class MetricLoss(ExactModule):
     the model has changed much. In eval mode, the memory is neither used nor changed. Every process of
     distributed training has a memory of its own.
 
+    A metric of one's own that is written in operators is computed on the tensors' device; of one that knows
+    only numpy, values and derivatives come from the processor's side.
+
     Hard decisions have no gradient far from their thresholds. So a head trained from scratch with this
     loss alone stops early: on held-out handwritten digits (13 tags, a linear head) it reached a macro
     F1 of 0.85 to 0.87, binary cross-entropy 0.91 to 0.93, and both together the same. Use it beside
@@ -200,6 +203,17 @@ class MetricLoss(ExactModule):
         return self.past + self.batches * (counts - now)
 
 
+LABELS = "Labels must be 0, 1, or NaN for unknown."
+
+
+def refuse(bad: Tensor, values: Tensor, name: str, rule: str) -> None:
+    """Raise `InputError` with the first of the values (..., n_labels) that are bad, if any is."""
+    if bool(bad.any()):
+        *row, label = first = bad.nonzero()[0].tolist()
+        where = f"label '{label}', row {', '.join(map(str, row))}"
+        raise InputError(f"{name} has {values[tuple(first)].item():g} in {where}. {rule}")
+
+
 def known_labels(y_true: Tensor, mask: Tensor | None) -> Tensor | None:
     """Return where a label is known, bool (..., n_labels), or None if that is everywhere by the dtype.
 
@@ -235,11 +249,8 @@ def _counts(y_pred: Tensor, y_true: Tensor, sample_weight: Tensor | None, mask: 
     else:
         # Multiplying would let the NaN of an unknown label through.
         pred, truth, known = torch.where(known, pred, 0.0), torch.where(known, truth, 0.0), known.to(wide)
-    if not torch.compiler.is_compiling() and bool((wrong := (truth != 0) & (truth != 1)).any()):
-        raise InputError(
-            f"y_true has {truth[wrong][0].item():g} among its labels. Labels must be 0, 1, or NaN for unknown: "
-            "give a mask for others that mean unknown."
-        )
+    if not torch.compiler.is_compiling():
+        refuse((truth != 0) & (truth != 1), y_true, "y_true", LABELS)
     parts = [pred * truth, pred, truth, known]
     if sample_weight is not None:
         if sample_weight.shape != y_pred.shape[:-1]:
