@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +35,11 @@ def chromium() -> str:
             "name it in LIMEN_CHROMIUM."
         )
     return found
+
+
+def content(path: Path) -> dict[str, Any]:
+    """Return the data that a report embeds."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text(), re.DOTALL)[1])
 
 
 @contextmanager

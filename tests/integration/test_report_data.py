@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import time
 
 import numpy as np
@@ -13,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import limen
+from integration.report_page import content
 from limen.datasets import spoken_tags
 from limen.decisions import count_decisions
 from limen.errors import FileError, InputError, UnsupportedError
@@ -21,10 +21,6 @@ from limen.reporting import report
 from limen.reporting.encoding import embedded, packed, rising
 from limen.reporting.items import Axis, looked_at
 from limen.reporting.positions import Positions
-
-
-def content(path):
-    return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text(), re.DOTALL)[1])
 
 
 def unpacked(value):

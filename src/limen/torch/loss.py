@@ -70,6 +70,8 @@ def _looked_up(metric: Any, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor, zero: 
 def takes_tensors(metric: Metric) -> bool:
     """Return whether a metric is written for tensors: all of limen's are, and those of operators alone."""
     kind = type(metric)
+    if kind.__module__ == "limen.metrics.formulas":
+        return True
     if kind not in _TAKES_TENSORS:
         # Tensors that ask for gradients go through no function of numpy.
         tp, pp, p, n = (torch.tensor([x], dtype=torch.float64, requires_grad=True) for x in (1.0, 2.0, 3.0, 6.0))
@@ -81,9 +83,7 @@ def takes_tensors(metric: Metric) -> bool:
     return _TAKES_TENSORS[kind]
 
 
-_TAKES_TENSORS: dict[type[Metric], bool] = {
-    kind: True for kind in metrics.METRICS.values() if isinstance(kind, type)
-}
+_TAKES_TENSORS: dict[type[Metric], bool] = {}
 
 
 class MetricLoss(ExactModule):
@@ -151,6 +151,7 @@ class MetricLoss(ExactModule):
     ) -> None:
         super().__init__()
         self.objective = objectives.objective(metric, average, zero_division)
+        takes_tensors(self.objective.metric)  # Found out now, not while a graph is compiled.
         if not 0 <= memory <= 1:
             raise InputError(f"memory={memory} is not usable. It must be a share from 0 to 1.")
         self.memory = memory
