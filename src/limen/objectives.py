@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics
-from limen.errors import InputError
+from limen.errors import InputError, UnsupportedError
+from limen.metrics.declarations import check
 
 Average = Literal["micro", "macro", "weighted"]
 Structure = Literal["separable", "linear-ratio", "quasi-convex", "counts"]
@@ -42,6 +43,12 @@ class Objective:
             )
         if not (math.isfinite(self.zero_division) and 0 <= self.zero_division <= 1):
             raise InputError(f"zero_division={self.zero_division} is not usable. It must be a number from 0 to 1.")
+        check(self.metric)
+        if self.average == "micro" and self.metric.by_label and not isinstance(self.metric, metrics.Cost):
+            raise UnsupportedError(
+                f"a micro average of {self.metric} is not known: it has parameters by label, and then only costs "
+                "add up. Use average='macro' or 'weighted'."
+            )
 
     @property
     def pooled(self) -> bool:
@@ -63,8 +70,7 @@ class Objective:
         metric = self.metric
         if label_of is not None:
             p, n = p[label_of], n[label_of]
-            if isinstance(metric, metrics.Cost):
-                metric = metric.for_labels(label_of)
+            metric = metric.with_labels(lambda parameter: parameter[label_of])
         return np.asarray(metric(tp, pp, p, n, self.zero_division))
 
     def __call__(self, tp: Any, pp: Any, p: Any, n: Any) -> float:
@@ -104,15 +110,14 @@ class Objective:
         return np.full(len(p), 1 / len(p))
 
     def check_labels(self, n_labels: int) -> None:
-        """Raise `InputError` if costs by label are not one for each label."""
-        if isinstance(self.metric, metrics.Cost):
-            for name in ("fp", "fn"):
-                size = np.size(getattr(self.metric, name))
-                if np.ndim(getattr(self.metric, name)) and size != n_labels:
-                    raise InputError(
-                        f"the cost {name} has {size} values for {n_labels} labels. Give one number, or one for "
-                        "each label."
-                    )
+        """Raise `InputError` if parameters by label, such as costs, are not one for each label."""
+        for field in fields(self.metric):
+            value = getattr(self.metric, field.name)
+            if np.ndim(value) and np.shape(value) != (n_labels,):
+                raise InputError(
+                    f"the {self.metric.name} {field.name} has {np.size(value)} values for {n_labels} labels. Give "
+                    "one number, or one for each label."
+                )
 
     def __str__(self) -> str:
         return f"{self.average} {self.metric}"

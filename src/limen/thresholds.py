@@ -144,7 +144,10 @@ class Thresholds(Displayed):
         ------
         FileError
             If the file cannot be written; one that stood there before is kept.
+        UnsupportedError
+            If the metric is the user's own and not registered (`limen.metrics.register`).
         """
+        metrics.spec_to_save(self.metric)
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         with write_atomically(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

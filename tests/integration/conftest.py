@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from integration.own_metrics import OWN
 from integration.report_page import browser
+from limen import metrics
 from limen.datasets import spoken_tags
 from shell import write_csv
 
@@ -12,6 +14,14 @@ from shell import write_csv
 def chrome():
     with browser() as launched:
         yield launched
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """Make the metrics of one's own known by their names."""
+    monkeypatch.setattr(metrics, "METRICS", dict(metrics.METRICS))
+    for metric in OWN:
+        metrics.register(type(metric))
 
 
 @pytest.fixture(scope="module")

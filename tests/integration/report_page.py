@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +35,11 @@ def chromium() -> str:
             "name it in LIMEN_CHROMIUM."
         )
     return found
+
+
+def content(path: Path) -> dict[str, Any]:
+    """Return the data that a report embeds."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text(), re.DOTALL)[1])
 
 
 @contextmanager
@@ -98,6 +106,11 @@ class Report:
         self.page.mouse.move(box["x"] + box["width"] * (0.5 + share) / 2, y)
         self.page.mouse.move(box["x"] + box["width"] * share, y)
         self.page.mouse.up()
+
+    def type_in(self, threshold: float) -> None:
+        """Type the shown label's threshold."""
+        self.page.fill("#cut-number", str(threshold))
+        self.page.keyboard.press("Enter")
 
     def download(self, selector: str, folder: Path) -> Path:
         """Press a button and return the file that it saves."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
-
 import pytest
 from click.testing import CliRunner
 
 import limen
+from integration.report_page import content
 from limen.cli.report import report_
 from limen.errors import InputError
 
@@ -17,10 +15,6 @@ def run(folder, *arguments):
     result = CliRunner().invoke(report_, list(map(str, arguments)), catch_exceptions=False)
     assert result.exit_code == 0
     return result.output
-
-
-def content(path):
-    return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text(), re.DOTALL)[1])
 
 
 def test_scores_and_labels_alone(folder):

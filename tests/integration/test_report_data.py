@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import time
 
 import numpy as np
@@ -13,18 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import limen
+from integration.report_page import content
 from limen.datasets import spoken_tags
 from limen.decisions import count_decisions
 from limen.errors import FileError, InputError, UnsupportedError
 from limen.objectives import objective
 from limen.reporting import report
 from limen.reporting.encoding import embedded, packed, rising
-from limen.reporting.items import Axis, Items
+from limen.reporting.items import Axis, looked_at
 from limen.reporting.positions import Positions
-
-
-def content(path):
-    return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text(), re.DOTALL)[1])
 
 
 def unpacked(value):
@@ -108,8 +104,8 @@ def test_thinning_keeps_the_frontier_and_the_best_cuts():
     curves = limen.Curves.from_arrays(y_true, draw.normal(0, 1, y_true.shape) + y_true)
     whole = Positions.of(curves, objective(), {})
     thin = Positions.of(curves, objective(), {}, 60)
-    assert not whole.thinned
-    assert thin.thinned
+    assert whole.content()["all_cuts"] is None
+    assert thin.content()["all_cuts"] is not None
     assert len(thin.values) < 0.1 * len(whole.values)
     f1 = limen.metrics.get("f1")
     for positions in (whole, thin):
@@ -145,31 +141,36 @@ def test_histograms_calibration_nearest_items_and_pairs():
     y_score[swapped, 2], y_score[swapped, 3] = 0.05, 0.9
     curves = limen.Curves.from_arrays(y_true, y_score)
     source, values = curves.sources[0], np.array([0.5, 0.5, 0.5, 0.5, 0.5, np.inf])
-    axis = Axis.of(source, curves)
-    assert axis.probabilities
-    items = Items.of(source, axis, values, np.ones(6))
-    assert items.positive.sum(axis=1).tolist() == y_true.sum(axis=0).tolist()
-    assert items.negative.sum(axis=1).tolist() == (~y_true).sum(axis=0).tolist()
-    positive, total, mean = items.groups
+    items = looked_at(source, Axis.of(source, curves, True), values, np.ones(6))
+    histogram = items["histogram"]
+    positive, negative = (
+        unpacked(histogram[name]).reshape(6, histogram["bins"]) for name in ("positive", "negative")
+    )
+    assert positive.sum(axis=1).tolist() == y_true.sum(axis=0).tolist()
+    assert negative.sum(axis=1).tolist() == (~y_true).sum(axis=0).tolist()
+    positive, total, mean = (unpacked(part).reshape(6, -1) for part in items["calibration"].values())
     assert positive.sum(axis=1).tolist() == y_true.sum(axis=0).tolist()
     assert total.sum(axis=1).tolist() == [3000] * 6
     assert (total * mean).sum(axis=1) == pytest.approx(y_score.sum(axis=0), rel=1e-5)
-    item, label, score, truth, distance = items.nearest
-    assert (np.diff(distance) >= 0).all()
+    nearest = items["nearest"]
+    number, label, score, truth = (unpacked(nearest[name]) for name in ("item", "label", "score", "truth"))
+    item = np.array([int(name.removeprefix("row ")) for name in nearest["ids"]])[number]
     assert 5 not in label
     for k in range(5):
         own = item[label == k]
         assert len(own) == 12
         logit = np.abs(np.log(y_score[:, k] / (1 - y_score[:, k])))
-        assert np.sort(logit[own]) == pytest.approx(np.sort(logit)[:12])
+        assert (np.diff(logit[own]) >= 0).all()
+        assert logit[own] == pytest.approx(np.sort(logit)[:12])
         assert np.array_equal(score[label == k], y_score[own, k])
-        assert np.array_equal(truth[label == k], y_true[own, k])
+        assert np.array_equal(truth[label == k] - 1, y_true[own, k])
     confused, together = naive_pairs(y_true, y_score >= values)
-    for (a, b, count, chance), exact in ((items.confused, confused), (items.missed, together)):
+    pairs = {name: list(map(unpacked, items["errors"][name].values())) for name in ("confused", "missed")}
+    for (a, b, count, chance), exact in ((pairs["confused"], confused), (pairs["missed"], together)):
         assert count.tolist() == exact[a, b].tolist()
         assert (count > chance).all()
-    assert (items.confused[0][0], items.confused[1][0]) == (2, 3)
-    assert (0, 1) in set(zip(*items.missed[:2], strict=True))
+    assert (pairs["confused"][0][0], pairs["confused"][1][0]) == (2, 3)
+    assert (0, 1) in set(zip(*pairs["missed"][:2], strict=True))
 
 
 def test_pairs_by_chance_alone_are_not_shown():
@@ -177,8 +178,9 @@ def test_pairs_by_chance_alone_are_not_shown():
     y_true = draw.random((2000, 30)) < 0.1
     y_score = draw.random(y_true.shape)
     curves = limen.Curves.from_arrays(y_true, y_score)
-    items = Items.of(curves.sources[0], Axis.of(curves.sources[0], curves), np.full(30, 0.5), np.ones(30))
-    assert len(items.confused[0]) + len(items.missed[0]) <= 1
+    axis = Axis.of(curves.sources[0], curves, True)
+    found = looked_at(curves.sources[0], axis, np.full(30, 0.5), np.ones(30))["errors"]
+    assert len(unpacked(found["confused"]["a"])) + len(unpacked(found["missed"]["a"])) <= 1
 
 
 def test_unknown_labels_and_scores_that_are_not_stored(tmp_path):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
-
 import numpy as np
 import pytest
 
 import limen
-from integration.report_page import opened
+from integration.report_page import content, opened
 from limen.datasets import spoken_tags
 from limen.reporting import report
 
@@ -29,10 +26,6 @@ def tuned(data):
 @pytest.fixture(scope="module")
 def path(data, tuned, tmp_path_factory):
     return report(*data[:2], tuned, tmp_path_factory.mktemp("editing") / "r.html", methods=())
-
-
-def content(path):
-    return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text(), re.DOTALL)[1])
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

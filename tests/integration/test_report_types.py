@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from importlib.resources import files
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from limen.reporting.assembly import SCRIPTS
+from limen.reporting.assembly import assembled, modules
 
 TYPESCRIPT = "typescript@5.9.3"
 
@@ -45,6 +46,8 @@ def checked(folder: Path, scripts: list[Path]) -> subprocess.CompletedProcess:
         "noUnusedParameters": True,
         "noImplicitReturns": True,
         "target": "es2022",
+        "module": "preserve",
+        "allowImportingTsExtensions": True,
         "lib": ["es2022", "dom", "dom.iterable"],
         "types": [],
         "skipLibCheck": True,
@@ -66,7 +69,7 @@ def checked(folder: Path, scripts: list[Path]) -> subprocess.CompletedProcess:
 
 def test_types_of_the_script(tmp_path):
     page = Path(str(files("limen.reporting"))) / "page"
-    done = checked(tmp_path, [page / name for name in SCRIPTS])
+    done = checked(tmp_path, [page / name for name in modules()])
     assert done.stdout == ""
 
 
@@ -75,9 +78,24 @@ def test_a_wrong_type_is_found(tmp_path):
     assert "error TS2345" in checked(tmp_path, [tmp_path / "wrong.js"]).stdout
 
 
-def test_every_script_is_assembled():
-    page = Path(str(files("limen.reporting"))) / "page"
-    assert sorted(SCRIPTS) == sorted(path.name for path in page.glob("*.js"))
-    for name in SCRIPTS:
-        assert "</script" not in (page / name).read_text().lower()
-    assert "</script" not in (page.parent / "vendor" / "uPlot.iife.min.js").read_text().lower()
+def test_modules_stand_in_one_scope():
+    """Each after those that it imports, no name twice, and nothing left that only a module may say."""
+    seen: dict[str, str] = {}
+    for name, text in modules().items():
+        assert re.findall(r"^import (?!\{[^}]*\} from \"\./\w+\.js\";$)", text, re.MULTILINE) == []
+        assert set(re.findall(r'from "\./(\w+\.js)";', text)) <= set(seen.values())
+        declared = re.findall(
+            r"^(?:export )?(?:const|let|function|class) (?:(\w+)|\{([^}]*)\})", text, re.MULTILINE
+        )
+        for one in [part.strip() for names in declared for part in ",".join(names).split(",") if part.strip()]:
+            assert one not in seen, f"{name} and {seen[one]} both have {one}"
+            seen[one] = name
+    assert list(modules())[-1] == "main.js"
+    script = re.findall(r"<script>(.*?)</script>", assembled({"title": "t"}), re.DOTALL)[-1]
+    assert not re.search(r"^(import|export)\b", script, re.MULTILINE)
+
+
+def test_no_script_ends_its_element():
+    vendor = Path(str(files("limen.reporting"))) / "vendor" / "uPlot.iife.min.js"
+    for text in (*modules().values(), vendor.read_text()):
+        assert "</script" not in text.lower()

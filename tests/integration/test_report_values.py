@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 import limen
-from integration.report_page import opened
+from integration.own_metrics import OWN
+from integration.report_page import Report, opened
 from limen import metrics
 from limen.datasets import spoken_tags
+from limen.errors import UnsupportedError
+from limen.metrics import LinearRatio
 from limen.objectives import Objective
 from limen.reporting import report
 
@@ -39,13 +42,13 @@ def agree(shown, computed):
     assert shown == pytest.approx(computed, rel=1e-12, abs=1e-12)
 
 
-def drag_and_compare(page, names, y_true, y_score, values, **how):
-    """Drag labels to several places; after each, every average must be Python's."""
+def move_and_compare(page, names, y_true, y_score, values, move=Report.type_in, **how):
+    """Move labels to several places; after each, every average must be Python's."""
     values = np.array(values, np.float64)
     agree(page.averages(), in_python(y_true, y_score, values, **how))
     for place, share in zip(np.linspace(0, len(names) - 1, 4).astype(int), (0.2, 0.5, 0.8, 0.999), strict=True):
         page.show(names[place])
-        page.drag_to(share)
+        move(page, share)
         values[place] = page.threshold()
         agree(page.averages(), in_python(y_true, y_score, values, **how))
     return values
@@ -56,7 +59,7 @@ def test_sixteen_labels_dragged(chrome, tmp_path):
     thresholds = limen.tune(y_true, y_score, labels=names)
     path = report(y_true, y_score, thresholds, tmp_path / "r.html", methods=())
     with opened(chrome, path) as page:
-        values = drag_and_compare(page, names, y_true, y_score, thresholds.values)
+        values = move_and_compare(page, names, y_true, y_score, thresholds.values, Report.drag_to)
         assert len(set(values) - set(thresholds.values.astype(float))) == 4
         given = y_score >= values
         for name in ("george", "digit 3"):
@@ -80,7 +83,7 @@ def test_many_labels_dragged(chrome, tmp_path):
     thresholds = limen.tune(y_true, y_score, labels=names, method="exact")
     path = report(y_true, y_score, thresholds, tmp_path / "r.html", methods=())
     with opened(chrome, path) as page:
-        values = drag_and_compare(page, names, y_true, y_score, thresholds.values)
+        values = move_and_compare(page, names, y_true, y_score, thresholds.values, Report.drag_to)
         assert page.page.locator("#table-body .row").count() < 60
         page.page.locator("#target-recall").check()
         page.page.locator("#target").fill("0.8")
@@ -124,9 +127,47 @@ def test_every_metric(chrome, tmp_path, metric):
         y_true, y_score, 0.3, tmp_path / "r.html", labels=names, metric=metric, zero_division=0.25, methods=()
     )
     with opened(chrome, path) as page:
-        drag_and_compare(
+        move_and_compare(
             page, names, y_true, y_score, np.full(5, 0.3, np.float32), metric=metric, zero_division=0.25
         )
+
+
+@pytest.mark.parametrize("metric", OWN, ids=str)
+@pytest.mark.parametrize("average", ["micro", "macro"])
+def test_a_metric_of_ones_own(chrome, tmp_path, metric, average, registered):
+    """Terms are computed in the page; of other formulas it knows the values of labels, but no micro average."""
+    y_true, y_score = drawn(200, 3, seed=8)
+    names, values = ["a", "b", "c"], np.full(3, 0.3, np.float32)
+    path = report(
+        y_true, y_score, 0.3, tmp_path / "r.html", labels=names, metric=metric, average=average, methods=()
+    )
+    with opened(chrome, path) as page:
+        shown = page.averages()
+        expected = in_python(y_true, y_score, values, metric)
+        if isinstance(metric, LinearRatio):
+            move_and_compare(page, names, y_true, y_score, values, metric=metric)
+            return
+        assert np.isnan(shown.pop("micro"))
+        assert page.page.inner_text("#now-micro") == "not known here"
+        agree(shown, {name: expected[name] for name in shown})
+        page.show("b")
+        page.drag_to(0.8)
+        values[1] = page.threshold()
+        expected = in_python(y_true, y_score, values, metric)
+        agree({name: page.averages()[name] for name in shown}, {name: expected[name] for name in shown})
+        if average == "micro":
+            page.page.click("#save")
+            assert "Not saved: the page has no formula for the micro" in page.page.inner_text("#saved")
+        else:
+            again = limen.Thresholds.load(page.download("#save", tmp_path))
+            assert again.metric.name == metric.name
+            assert again.value == pytest.approx(expected["macro"], rel=1e-12)
+
+
+def test_a_metric_that_is_not_registered(tmp_path):
+    with pytest.raises(UnsupportedError, match="the metric gain is not registered"):
+        report([[1], [0]], [[0.9], [0.1]], 0.5, tmp_path / "r.html", metric=OWN[0])
+    assert not list(tmp_path.iterdir())
 
 
 def test_weights_and_unknown_labels(chrome, tmp_path):
@@ -137,7 +178,7 @@ def test_weights_and_unknown_labels(chrome, tmp_path):
     names = [f"l{k}" for k in range(6)]
     path = report(y_true, y_score, 0.5, tmp_path / "r.html", labels=names, sample_weight=weight, methods=())
     with opened(chrome, path) as page:
-        values = drag_and_compare(page, names, y_true, y_score, np.full(6, 0.5, np.float32), weight=weight)
+        values = move_and_compare(page, names, y_true, y_score, np.full(6, 0.5, np.float32), weight=weight)
         known = ~np.isnan(y_true)
         rates = (weight @ (known & (y_score >= values))) / (weight @ known)
         assert page.value("#now-tags") == pytest.approx(rates.sum(), rel=1e-12)
@@ -150,7 +191,7 @@ def test_other_dtypes_and_scores_that_are_no_probabilities(chrome, tmp_path, dty
     names = ["a", "b", "c", "d"]
     path = report(y_true, y_score, 0.0, tmp_path / "r.html", labels=names, methods=())
     with opened(chrome, path) as page:
-        drag_and_compare(page, names, y_true, y_score, np.zeros(4))
+        move_and_compare(page, names, y_true, y_score, np.zeros(4))
         assert "not probabilities" in page.page.inner_text("#facts")
 
 
@@ -175,6 +216,6 @@ def test_thinned_cuts_keep_exact_counts(chrome, tmp_path, monkeypatch):
     names = [f"l{k}" for k in range(5)]
     path = report(y_true, np.clip(y_score, 0, 1), 0.4, tmp_path / "r.html", labels=names, methods=())
     with opened(chrome, path) as page:
-        drag_and_compare(page, names, y_true, np.clip(y_score, 0, 1), np.full(5, 0.4, np.float32))
+        move_and_compare(page, names, y_true, np.clip(y_score, 0, 1), np.full(5, 0.4, np.float32))
         page.show(names[int(y_true.sum(axis=0).argmax())])
         assert "Thinned" in page.page.inner_text("#label-notes")

@@ -7,7 +7,7 @@ import pytest
 
 import limen
 from limen.datasets import spoken_tags
-from limen.errors import InputError, UnsupportedError
+from limen.errors import InputError
 from limen.solvers import SurrogateGradient
 from strategies import data, random_data, smooth_data, tuned
 
@@ -200,13 +200,6 @@ class TestFit:
         with pytest.raises(InputError) as caught:
             fit_thresholds(arguments.pop("y_true"), arguments.pop("y_score"), **arguments)
         assert words in str(caught.value)
-
-    def test_a_metric_of_ones_own(self):
-        class Home(limen.metrics.Precision):
-            pass
-
-        with pytest.raises(UnsupportedError, match="is not one of limen's own"):
-            fit_thresholds(torch.ones(4, 2), torch.rand(4, 2), metric=Home())
 
 
 class TestLayerAndLoss:

@@ -229,7 +229,7 @@ def test_the_largest_of_values_with_nan_in_them(monkeypatch):
     """0/0 left as NaN: numpy's argmax then takes "never" for the best precision."""
     monkeypatch.setattr(exact, "first_best", argmax_of_each)
     check([("precision", "macro")])
-    monkeypatch.setattr(metrics, "ratio", lambda a, b, zero: nan_ratio(a, b))
+    monkeypatch.setattr(metrics.base, "ratio", lambda a, b, zero: nan_ratio(a, b))
     with pytest.raises(AssertionError):
         check([("precision", "macro")])
 
@@ -240,14 +240,16 @@ def nan_ratio(numerator, denominator):
 
 
 def test_a_walk_with_nan_in_it(monkeypatch):
-    monkeypatch.setattr(metrics, "_fill", lambda value, zero_division: value)
+    monkeypatch.setattr(metrics.formulas, "fill", lambda value, zero_division: value)
     with pytest.raises(AssertionError):
         check([("mcc", "micro")])
 
 
 def test_an_epsilon_in_a_ratio(monkeypatch):
     """It makes 0/0 a 0, whatever zero_division says; and moves every value a little."""
-    monkeypatch.setattr(metrics, "ratio", lambda a, b, zero: np.asarray(a, float) / (np.asarray(b, float) + 1e-7))
+    monkeypatch.setattr(
+        metrics.base, "ratio", lambda a, b, zero: np.asarray(a, float) / (np.asarray(b, float) + 1e-7)
+    )
     with pytest.raises(AssertionError):
         check()
 

@@ -21,7 +21,7 @@ from limen.draws import as_seed
 from limen.errors import InputError, LimenError, UnsupportedError, count
 from limen.evaluation import labels_of, measured_by
 from limen.files.writing import write_atomically
-from limen.metrics import Metric
+from limen.metrics import Metric, spec_to_save
 from limen.reporting.assembly import assembled
 from limen.reporting.summary import Summary
 from limen.solvers.base import Problem, Solver
@@ -81,7 +81,8 @@ def report(
     InputError
         If the data do not fit together, or not the thresholds.
     UnsupportedError
-        If the thresholds decide by a rule that has no cut by label (top-k, mcut).
+        If the thresholds decide by a rule that has no cut by label (top-k, mcut), or the metric is the user's
+        own and not registered.
     FileError
         If the file cannot be written.
 
@@ -107,6 +108,7 @@ def report(
     labels = labels_of(thresholds, y_true, y_score, labels)
     given = thresholds if isinstance(thresholds, Thresholds) else None
     objective = objectives.objective(*measured_by(given, metric, average, zero_division))
+    spec_to_save(objective.metric)  # The page saves thresholds files.
     data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups, ids=ids)
     if given is not None:
         data = data.in_order(given.labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.decisions import decide_rows
+from limen.reporting.encoding import packed
 from limen.scales import logit
 from limen.sources.blocks import Rows, Source
 
@@ -35,7 +36,7 @@ class Axis:
     Attributes
     ----------
     probabilities : bool
-        Whether all scores lie from 0 to 1.
+        Whether the scores are taken for probabilities.
     low, high : float32 (n_labels,)
         Ends of the part drawn; scores outside belong to the first and the last bin.
     spread : float32 (n_labels,)
@@ -48,9 +49,8 @@ class Axis:
     spread: NDArray[np.float32]
 
     @classmethod
-    def of(cls, source: Source, curves: Curves) -> Axis:
-        """Return the axis: one pass for the range of the scores, and a look at a few thousand items."""
-        probabilities = _all_probabilities(source)
+    def of(cls, source: Source, curves: Curves, probabilities: bool) -> Axis:
+        """Return the axis, after a look at a few thousand items."""
         step = max(1, source.n_items // SAMPLED)
         sample = [block.scores for block in source.take(np.arange(0, source.n_items, step)).dense_blocks()]
         x = _place(np.concatenate(sample), probabilities).astype(np.float64)
@@ -74,71 +74,57 @@ class Axis:
         return _place(scores, self.probabilities)
 
 
-@dataclass(frozen=True, eq=False)
-class Items:
-    """What one pass over the items gives, at the thresholds it was made with.
+def looked_at(
+    source: Source,
+    axis: Axis,
+    values: NDArray[Any],
+    errors: NDArray[Any],
+    ids: Sequence[str] | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> dict[str, Any]:
+    """Return what the page shows of the items, packed: one pass over the data.
 
-    Attributes
+    Parameters
     ----------
-    positive, negative : int64 (n_labels, bins)
-        Items in each bin of the axis.
-    groups : (positive, total, mean score) of `GROUPS` groups of bins, (n_labels, GROUPS) each
-        For calibration: groups hold about equal shares of the positives and negatives together.
-    nearest : tuple of arrays: item, label, score, truth (1, 0 or -1), distance
-        The items whose scores lie nearest to the cut, at most a few for each label, by rising distance.
-    confused : tuple of arrays: missed label, label given wrongly instead, items, items expected by chance
-    missed : tuple of arrays: two labels missed in the same items, items, items expected by chance
-    n_paired : int
-        Number of labels among which pairs were counted.
+    values : ndarray (n_labels,)
+        The thresholds that decide.
+    errors : ndarray (n_labels,)
+        Number of errors of each label: of more than `MOST_PAIRED` labels those with most are paired.
+    ids : sequence of n_items str, optional
+        Names of the items; row numbers if left out.
+
+    Returns
+    -------
+    dict
+        ``histogram``: items in each bin of the axis. ``calibration``: positives, items and mean score of
+        `GROUPS` groups of bins, which hold about equal shares of positives and negatives together.
+        ``errors``: pairs of labels missed in the same items, or one missed and another given wrongly, with what
+        chance would give. ``nearest``: items nearest to the cut, a few for each label, by rising distance.
     """
-
-    positive: NDArray[np.int64]
-    negative: NDArray[np.int64]
-    groups: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
-    nearest: tuple[NDArray[Any], ...]
-    confused: tuple[NDArray[Any], ...]
-    missed: tuple[NDArray[Any], ...]
-    n_paired: int
-
-    @classmethod
-    def of(
-        cls,
-        source: Source,
-        axis: Axis,
-        values: NDArray[Any],
-        errors: NDArray[Any],
-        progress: Callable[[float], None] = lambda share: None,
-    ) -> Items:
-        """Return what the page shows of the items: one pass over the data.
-
-        Parameters
-        ----------
-        values : ndarray (n_labels,)
-            The thresholds that decide.
-        errors : ndarray (n_labels,)
-            Number of errors of each label: of more than `MOST_PAIRED` labels those with most are paired.
-        """
-        n_labels = len(values)
-        tally = _Tally.of(n_labels)
-        pairs = _Pairs.of(errors)
-        nearest = _Nearest.of(n_labels)
-        row = 0
-        for block in source.dense_blocks():
-            x = axis.place(block.scores)
-            tally.add(block, x, axis)
-            pairs.add(block, decide_rows(block.scores, values))
-            nearest.add(block, np.abs(x - axis.place(values)) / axis.spread, row, values)
-            row += len(block.scores)
-            progress(row / source.n_items)
-        return cls(
-            tally.positive,
-            tally.negative,
-            tally.groups(),
-            nearest.result(),
-            pairs.result(pairs.confused, symmetric=False),
-            pairs.result(pairs.missed_together, symmetric=True),
-            len(pairs.labels),
-        )
+    n_labels = len(values)
+    tally, pairs, nearest = _Tally.of(n_labels), _Pairs.of(errors), _Nearest.of(n_labels)
+    row = 0
+    for block in source.dense_blocks():
+        x = axis.place(block.scores)
+        tally.add(block, x, axis)
+        pairs.add(block, decide_rows(block.scores, values))
+        nearest.add(block, np.abs(x - axis.place(values)) / axis.spread, row, values)
+        row += len(block.scores)
+        progress(row / source.n_items)
+    return {
+        "histogram": {
+            "bins": tally.positive.shape[1],
+            "positive": packed(tally.positive.ravel()),
+            "negative": packed(tally.negative.ravel()),
+        },
+        "calibration": tally.calibration(),
+        "errors": {
+            "confused": pairs.unlikely(pairs.confused, symmetric=False),
+            "missed": pairs.unlikely(pairs.missed_together, symmetric=True),
+            "n_paired": len(pairs.labels),
+        },
+        "nearest": nearest.content(ids),
+    }
 
 
 @dataclass(eq=False)
@@ -164,7 +150,7 @@ class _Tally:
             sums = np.bincount(code[chosen], block.scores[chosen].astype(np.float64), minlength=size)
             self.total_score += sums.reshape(counts.shape)
 
-    def groups(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    def calibration(self) -> dict[str, Any]:
         n_labels = len(self.positive)
         mass = sum(
             counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) for counts in (self.positive, self.negative)
@@ -176,8 +162,13 @@ class _Tally:
             np.bincount(code.ravel(), part.ravel(), minlength=n_labels * GROUPS).reshape(n_labels, GROUPS)
             for part in (self.positive, self.positive + self.negative, self.total_score)
         )
-        mean = score / np.maximum(total, 1)
-        return positive.astype(np.int64), total.astype(np.int64), mean.astype(np.float32)
+        mean = (score / np.maximum(total, 1)).astype(np.float32)
+        parts: dict[str, NDArray[Any]] = {
+            "positive": positive.astype(np.int64),
+            "total": total.astype(np.int64),
+            "score": mean,
+        }
+        return {name: packed(part.ravel()) for name, part in parts.items()}
 
 
 @dataclass(eq=False)
@@ -206,9 +197,17 @@ class _Nearest:
         keep = (np.arange(len(order)) - first < self.most) & np.isfinite(flat[4])
         self.kept = tuple(part[keep] for part in flat)
 
-    def result(self) -> tuple[NDArray[Any], ...]:
+    def content(self, ids: Sequence[str] | None) -> dict[str, Any]:
         order = np.argsort(self.kept[4], kind="stable")
-        return tuple(part[order] for part in self.kept)
+        item, label, score, truth, _ = (part[order] for part in self.kept)
+        distinct, number = np.unique(item, return_inverse=True)
+        return {
+            "ids": [f"row {k}" if ids is None else str(ids[k]) for k in distinct],
+            "item": packed(number),
+            "label": packed(label),
+            "score": packed(score),
+            "truth": packed(truth.astype(np.int64) + 1),
+        }
 
 
 @dataclass(eq=False)
@@ -236,7 +235,7 @@ class _Pairs:
         self.false += false.sum(axis=0)
         self.n_items += len(truth)
 
-    def result(self, together: NDArray[np.float64], *, symmetric: bool) -> tuple[NDArray[Any], ...]:
+    def unlikely(self, together: NDArray[np.float64], *, symmetric: bool) -> dict[str, Any]:
         """Return the pairs that chance would hardly bring together, least likely first.
 
         A Poisson count reaches k, if c are expected, with a probability of at most
@@ -255,12 +254,8 @@ class _Pairs:
         order = np.argsort(log_probability, kind="stable")[:PAIRS_SHOWN]
         order = order[log_probability[order] < np.log(CHANCE / max(n_pairs, 1))]
         a, b = a[order], b[order]
-        return self.labels[a], self.labels[b], together[a, b].astype(np.int64), chance[a, b]
-
-
-def _all_probabilities(source: Source) -> bool:
-    scores = (block.scores for block in source.blocks(check=False) if block.scores.size)
-    return all(part.min() >= 0 and part.max() <= 1 for part in scores)
+        columns = self.labels[a], self.labels[b], together[a, b].astype(np.int64), chance[a, b]
+        return dict(zip(("a", "b", "items", "chance"), map(packed, columns), strict=True))
 
 
 def _place(scores: NDArray[Any], probabilities: bool) -> NDArray[Any]:

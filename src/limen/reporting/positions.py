@@ -12,6 +12,7 @@ from limen import metrics
 from limen.curves import Curves
 from limen.decisions import Counts
 from limen.objectives import Objective
+from limen.reporting.encoding import packed, rising
 from limen.solvers.frontier import Walk
 
 MOST_IN_ALL = 200_000
@@ -104,10 +105,17 @@ class Positions:
             size,
         )
 
-    @property
-    def thinned(self) -> bool:
-        """Whether some cut is left out."""
-        return bool((np.diff(self.offsets) < self.all_cuts).any())
+    def content(self) -> dict[str, Any]:
+        """Return what the page takes, packed; ``all_cuts`` only if some cut is left out."""
+        thinned = bool((np.diff(self.offsets) < self.all_cuts).any())
+        return {
+            "size": packed(np.diff(self.offsets)),
+            "values": packed(self.values),
+            "tp": rising(self.tp, self.offsets),
+            "fp": rising(self.fp, self.offsets),
+            **{name: packed(at) for name, at in self.known.items()},
+            "all_cuts": packed(self.all_cuts) if thinned else None,
+        }
 
 
 def _cap(size: NDArray[np.int64], most: int) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from limen.comparison import Comparison
 from limen.curves import Curves
 from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions
 from limen.intervals import Interval, Part, measure
-from limen.metrics import Cost, FBeta, Metric
-from limen.reporting.encoding import packed, rising
-from limen.reporting.items import Axis, Items
+from limen.reporting.encoding import packed
+from limen.reporting.formulas import shown
+from limen.reporting.items import Axis, looked_at
 from limen.reporting.positions import Positions
 from limen.solvers.base import Problem
 from limen.solvers.rules import Shared
@@ -131,8 +130,8 @@ class Summary:
     @property
     def of_tuned_objective(self) -> bool:
         """Whether the report shows the objective that the thresholds were tuned for."""
-        tuned, shown = self.thresholds.objective, self.problem.objective
-        return str(tuned) == str(shown) and _metric(tuned.metric) == _metric(shown.metric)
+        tuned, here = self.thresholds.objective, self.problem.objective
+        return tuned.average == here.average and tuned.metric.spec == here.metric.spec
 
     def as_dict(self, title: str, note: Note = lambda what, share: None) -> dict[str, Any]:
         """Return all that the page shows: plain numbers, text, lists, and packed arrays."""
@@ -140,23 +139,30 @@ class Summary:
         note("the cuts that the page shows", 0.0)
         vectors, counts = self._vectors, self._counts
         positions = Positions.of(curves, objective, {name: (vectors[name], counts[name]) for name in vectors})
+        of_metric = partial(shown, zero_division=objective.zero_division, curves=curves, positions=positions)
         note("intervals", 0.0)
         first = self._first()
-        axis = Axis.of(self.source, curves)
+        axis = Axis.of(self.source, curves, self.problem.kind == "probability")
         at_given = counts["given"]
         errors = at_given.p + at_given.pp - 2 * at_given.tp
-        items = Items.of(
-            self.source, axis, vectors["given"], errors, lambda share: note("histograms and errors", share)
+        items = looked_at(
+            self.source,
+            axis,
+            vectors["given"],
+            errors,
+            self.ids,
+            lambda share: note("histograms and errors", share),
         )
         return {
             "title": title,
             "created": given.created,
             "few": FEW_POSITIVES,
             "objective": {
-                "metric": _metric(objective.metric),
+                "metric": of_metric(objective.metric),
                 "average": objective.average,
                 "zero_division": objective.zero_division,
             },
+            "ratios": {name: of_metric(metrics.get(name)) for name in ("f1", "precision", "recall")},
             "data": {
                 "n_items": curves.n_items,
                 "weighted": curves.n_positive.dtype.kind == "f",
@@ -171,36 +177,16 @@ class Summary:
             "labels": list(curves.labels),
             "positives": packed(curves.n_positive),
             "known": packed(curves.n_known),
-            "positions": {
-                "size": packed(np.diff(positions.offsets)),
-                "values": packed(positions.values),
-                "tp": rising(positions.tp, positions.offsets),
-                "fp": rising(positions.fp, positions.offsets),
-                **{name: packed(at) for name, at in positions.known.items()},
-                "all_cuts": packed(positions.all_cuts) if positions.thinned else None,
-            },
+            "positions": positions.content(),
             "ranges": None if given.ranges is None else packed(given.ranges.ravel()),
             "axis": {"low": packed(axis.low), "high": packed(axis.high)},
-            "histogram": {
-                "bins": items.positive.shape[1],
-                "positive": packed(items.positive.ravel()),
-                "negative": packed(items.negative.ravel()),
-            },
-            "calibration": dict(
-                zip(("positive", "total", "score"), (packed(part.ravel()) for part in items.groups), strict=True)
-            ),
             "frontier": {
                 "label": packed(positions.step_label),
                 "position": packed(positions.step_position),
                 "shared": _shared_curve(self.source, curves),
             },
             "comparison": self._compared(),
-            "errors": {
-                "confused": _columns(items.confused),
-                "missed": _columns(items.missed),
-                "n_paired": items.n_paired,
-            },
-            "nearest": self._nearest(items.nearest),
+            **items,
         }
 
     def _first(self) -> list[dict[str, Any]]:
@@ -242,7 +228,7 @@ class Summary:
         objective, proven = self.problem.objective, self.on_tuning_data and self.of_tuned_objective
         edited = {
             **original,
-            "metric": objective.metric.spec,
+            "metric": metrics.spec_to_save(objective.metric),
             "average": objective.average,
             "zero_division": objective.zero_division,
             "status": "local",
@@ -271,35 +257,11 @@ class Summary:
         ]
         return {"why_not": "", "design": self.comparison.design, "rows": rows}
 
-    def _nearest(self, nearest: tuple[NDArray[Any], ...]) -> dict[str, Any]:
-        item, label, score, truth, _ = nearest
-        distinct, number = np.unique(item, return_inverse=True)
-        names = [f"row {k}" for k in distinct] if self.ids is None else [str(self.ids[k]) for k in distinct]
-        return {
-            "ids": names,
-            "item": packed(number),
-            "label": packed(label),
-            "score": packed(score),
-            "truth": packed(truth.astype(np.int64) + 1),
-        }
-
 
 def _rates(counts: Counts) -> NDArray[np.float64]:
     """Return the share given of the positives and of the negatives of each label, (2, n_labels)."""
     tp, pp, p, n = counts
     return np.array([metrics.ratio(tp, p, 0.0), metrics.ratio(pp - tp, n - p, 0.0)])
-
-
-def _metric(metric: Metric) -> dict[str, Any]:
-    """Return the metric as the page's own formulas take it."""
-    content: dict[str, Any] = {"name": metric.name, "title": str(metric)}
-    if isinstance(metric, FBeta):
-        square = Fraction(metric.beta) ** 2
-        simple = square.denominator <= 1 << 20
-        content["a"], content["b"] = (square.numerator, square.denominator) if simple else (metric.beta**2, 1.0)
-    if isinstance(metric, Cost):
-        content["fp"], content["fn"] = (np.asarray(cost).tolist() for cost in (metric.fp, metric.fn))
-    return content
 
 
 def _shared_curve(source: Source, curves: Curves) -> dict[str, Any]:
@@ -314,11 +276,6 @@ def _shared_curve(source: Source, curves: Curves) -> dict[str, Any]:
     counted = Curves.from_source(source, Candidates.shared(curves.labels, curves.dtype, np.unique(some)))
     by_cut = [part.reshape(curves.n_labels, -1).sum(axis=0) for part in (counted.tp, counted.fp)]
     return {"tp": packed(by_cut[0]), "pp": packed(by_cut[0] + by_cut[1])}
-
-
-def _columns(pairs: tuple[NDArray[Any], ...]) -> dict[str, Any]:
-    a, b, together, chance = pairs
-    return {"a": packed(a), "b": packed(b), "items": packed(together), "chance": packed(chance)}
 
 
 def _interval(interval: Interval | None) -> list[float] | None:

@@ -79,7 +79,8 @@ class FrontierWalk:
     -----
     A quasi-convex function of (tp, pp) is largest at a vertex of the convex hull of what can be
     reached, and every vertex is reached. Micro G-mean is not quasi-convex: the largest value on
-    the edges is an upper bound, and coordinate ascent from the best vertex gives the thresholds.
+    the edges is an upper bound, and coordinate ascent from the best vertex gives the thresholds. Of
+    a user's own metric with another structure nothing is known: the same ascent, and no bound.
     """
 
     name: ClassVar[str] = "frontier"
@@ -99,12 +100,11 @@ class FrontierWalk:
 
         if objective.structure != "counts":
             return proven(curves, index, value(index))
-        assert isinstance(objective.metric, GMean)
-        bound = max(
-            value(index),
-            objective.metric.on_edges(walk.tp, walk.pp, p, n, objective.zero_division),
-        )
+        best = value(index)
         index = improve(curves, objective, index)
+        if not isinstance(objective.metric, GMean):
+            return Solution(index=index)
+        bound = max(best, objective.metric.on_edges(walk.tp, walk.pp, p, n, objective.zero_division))
         if value(index) >= bound or not curves.complete:
             return proven(curves, index, value(index))
         return Solution(index=index, status="bounded", upper_bound=bound)

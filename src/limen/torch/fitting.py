@@ -8,12 +8,13 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from limen import objectives
 from limen.errors import InputError
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.surrogate import SurrogateGradient
 from limen.torch.exact import count_dtype
-from limen.torch.loss import averaged, known_labels, supported
+from limen.torch.loss import LABELS, averaged, known_labels, refuse
 from limen.torch.step import SHAPES
 
 BLOCK_ELEMENTS = {"cpu": 1 << 17}
@@ -88,20 +89,18 @@ def fit_thresholds(
     (0.8, 1.0)
     """
     SurrogateGradient(surrogate, slope, learning_rate=learning_rate, epochs=epochs, keep=keep)
-    objective = supported(metric, average, zero_division)
+    objective = objectives.objective(metric, average, zero_division)
     # Plain tensors even within inference mode, whose own could not be differentiated by.
     with torch.inference_mode(False), torch.no_grad():
         data = _Data.of(y_true, y_score, sample_weight, mask)
         objective.check_labels(data.n_labels)
         t = _start(start, data)
-        mean, square = torch.zeros_like(t), torch.zeros_like(t)
-        value, by_t = data.look(objective, t, surrogate, slope)
-        history, best, kept = [value], value, t
-        for step in range(1, epochs + 1):
-            mean, square = 0.9 * mean + 0.1 * by_t, 0.999 * square + 0.001 * by_t.square()
-            root = (square / (1 - 0.999**step)).sqrt()
-            t = t + learning_rate * (mean / (1 - 0.9**step)) / (root + 1e-8)
-            value, by_t = data.look(objective, t, surrogate, slope)
+        adam = torch.optim.Adam([t], lr=learning_rate, maximize=True)
+        value, t.grad = data.look(objective, t, surrogate, slope)
+        history, best, kept = [value], value, t.clone()
+        for _ in range(epochs):
+            adam.step()
+            value, t.grad = data.look(objective, t, surrogate, slope)
             history.append(value)
             better = value > best
             best, kept = torch.where(better, value, best), torch.where(better, t, kept)
@@ -141,11 +140,10 @@ class _Data(NamedTuple):
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         known = known_labels(truth, None if mask is None else torch.as_tensor(mask, device=scores.device))
         positive = truth if truth.dtype == torch.bool else truth == 1
-        _refuse(~scores.isfinite(), scores, "y_score", "Scores must be finite.")
+        refuse(~scores.isfinite(), scores, "y_score", "Scores must be finite.")
         if truth.dtype != torch.bool:
             wrong = ~positive & (truth != 0)
-            wrong = wrong if known is None else wrong & known
-            _refuse(wrong, truth, "y_true", "Labels must be 0, 1, or NaN for unknown.")
+            refuse(wrong if known is None else wrong & known, truth, "y_true", LABELS)
         weight = torch.ones(len(scores), dtype=count_dtype(scores), device=scores.device)
         if sample_weight is not None:
             weight = torch.as_tensor(sample_weight, device=scores.device).to(weight.dtype)
@@ -193,12 +191,6 @@ class _Data(NamedTuple):
         for first in range(0, len(self.scores), step):
             rows = slice(first, first + step)
             yield self.scores[rows], None if self.weight is None else self.weight[rows]
-
-
-def _refuse(bad: Tensor, values: Tensor, name: str, rule: str) -> None:
-    if bool(bad.any()):
-        row, label = bad.nonzero()[0].tolist()
-        raise InputError(f"{name} has {values[row, label].item()} in label '{label}', row {row}. {rule}")
 
 
 def _start(start: float | Tensor, data: _Data) -> Tensor:

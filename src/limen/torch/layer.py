@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from limen.decisions import THRESHOLD_RULE, rounded_up
 from limen.errors import InputError, UnsupportedError, count, examples
 from limen.metrics import Metric
+from limen.names import repeated
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.solution import Solution
 from limen.thresholds import Thresholds
@@ -288,9 +289,8 @@ def _names(labels: Sequence[str] | None) -> tuple[str, ...] | None:
     if isinstance(labels, str):
         raise InputError(f"labels is the text {labels!r}. Give a sequence of label names.")
     names = tuple(map(str, labels))
-    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    if repeated:
-        raise InputError(f"labels repeats {examples(repeated)}. Every label needs a name of its own.")
+    if twice := repeated(names):
+        raise InputError(f"labels repeats {examples(twice)}. Every label needs a name of its own.")
     return names
 
 

@@ -2,108 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from limen import metrics, objectives
-from limen.errors import InputError, UnsupportedError
+from limen.errors import InputError
 from limen.metrics import Metric
 from limen.objectives import Objective
-from limen.torch.exact import ExactModule, count_dtype
-
-Formula = Callable[[Any, Tensor, Tensor, Tensor, Tensor, float], Tensor]
+from limen.torch.exact import ExactModule, count_dtype, on_processor
 
 
-def ratio(numerator: Tensor, denominator: Tensor, zero_division: float) -> Tensor:
-    """Return the quotient, elementwise, with ``zero_division`` (and no gradient) where the denominator is 0."""
-    empty = denominator == 0
-    return torch.where(empty, zero_division, numerator / torch.where(empty, 1.0, denominator))
+class _Known(torch.autograd.Function):
+    """A metric whose value and partial derivatives are known: the formulas stand in `limen.metrics`."""
 
+    @staticmethod
+    def forward(tp: Tensor, pp: Tensor, value: Tensor, by_tp: Tensor, by_pp: Tensor) -> Tensor:
+        return value.clone()
 
-def _root(square: Tensor) -> Tensor:
-    """Return the square root, with no gradient where it is 0."""
-    empty = square <= 0
-    return torch.where(empty, 0.0, torch.where(empty, 1.0, square).sqrt())
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[3:])
 
-
-def _rates(tp: Tensor, pp: Tensor, p: Tensor, n: Tensor, zero: float) -> tuple[Tensor, Tensor]:
-    return ratio(tp, p, zero), ratio(n - p - (pp - tp), n - p, zero)
-
-
-def _balanced_accuracy(_: Metric, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor, zero: float) -> Tensor:
-    sensitivity, specificity = _rates(tp, pp, p, n, zero)
-    return (sensitivity + specificity) / 2
-
-
-def _youden_j(_: Metric, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor, zero: float) -> Tensor:
-    sensitivity, specificity = _rates(tp, pp, p, n, zero)
-    return sensitivity + specificity - 1
-
-
-def _cost(metric: metrics.Cost, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor, zero: float) -> Tensor:
-    of_fp, of_fn = (torch.as_tensor(cost, dtype=tp.dtype, device=tp.device) for cost in (metric.fp, metric.fn))
-    return ratio(-(of_fp * (pp - tp) + of_fn * (p - tp)), n, zero)
-
-
-def _mcc(_: Metric, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor, zero: float) -> Tensor:
-    return ratio(n * tp - p * pp, _root(p * pp) * _root((n - p) * (n - pp)), zero)
-
-
-def _fowlkes_mallows(_: Metric, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor, zero: float) -> Tensor:
-    return ratio(tp, _root(p * pp), zero)
-
-
-def _g_mean(_: Metric, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor, zero: float) -> Tensor:
-    sensitivity, specificity = _rates(tp, pp, p, n, zero)
-    return _root(sensitivity * specificity)
-
-
-def _linear_ratio(
-    metric: metrics.LinearRatio, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor, zero: float
-) -> Tensor:
-    above, below = metric.terms(p, n, zero)
-    return ratio(above(tp, pp), torch.as_tensor(below(tp, pp)), zero)
-
-
-FORMULAS: dict[type[Metric], Formula] = {
-    **dict.fromkeys(
-        (metrics.FBeta, metrics.Precision, metrics.Recall, metrics.Jaccard, metrics.Accuracy, metrics.Kappa),
-        _linear_ratio,
-    ),
-    metrics.BalancedAccuracy: _balanced_accuracy,
-    metrics.YoudenJ: _youden_j,
-    metrics.Cost: _cost,
-    metrics.MCC: _mcc,
-    metrics.FowlkesMallows: _fowlkes_mallows,
-    metrics.GMean: _g_mean,
-}
-"""Each of `limen.metrics`, on tensors; where it is 0/0 (a root: where it is 0) its gradient is 0."""
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        by_tp, by_pp = ctx.saved_tensors
+        return upstream[0] * by_tp, upstream[0] * by_pp, None, None, None
 
 
 def averaged(objective: Objective, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor) -> Tensor:
     """Return an objective of counts by label (n_labels,), as a scalar tensor with its gradient."""
-    formula, metric, zero = FORMULAS[type(objective.metric)], objective.metric, objective.zero_division
-    if objective.average == "micro":
-        if not metric.by_label:
-            return formula(metric, tp.sum(), pp.sum(), p.sum(), n.sum(), zero)
-        # Costs by label: the mean over all decisions is that of the labels, by their known items.
-        return ratio((formula(metric, tp, pp, p, n, 0.0) * n).sum(), n.sum(), zero)
-    by_label = formula(metric, tp, pp, p, n, zero)
-    return by_label.mean() if objective.average == "macro" else ratio((by_label * p).sum(), p.sum(), zero)
+    metric, zero = objective.metric, objective.zero_division
+    if metric.by_label:
+        metric = metric.with_labels(lambda parameter: torch.as_tensor(parameter, dtype=tp.dtype, device=tp.device))
+    if objective.pooled:
+        return _differentiable(metric, tp.sum(), pp.sum(), p.sum(), n.sum(), zero)
+    micro = objective.average == "micro"
+    by_label = _differentiable(metric, tp, pp, p, n, 0.0 if micro else zero)
+    if objective.average == "macro":
+        return by_label.mean()
+    # Costs by label: the mean over all decisions is that of the labels, by their known items.
+    weight = n if micro else p
+    mean: Tensor = metrics.ratio((by_label * weight).sum(), weight.sum(), zero)
+    return mean
 
 
-def supported(metric: str | dict[str, Any] | Metric, average: str, zero_division: float) -> Objective:
-    """Return the objective, if its metric has a formula on tensors."""
-    objective = objectives.objective(metric, average, zero_division)
-    if type(objective.metric) not in FORMULAS:
-        raise UnsupportedError(
-            f"the metric {objective.metric} is not one of limen's own, so its gradient on tensors is not known. "
-            f"Use {', '.join(kind.name for kind in FORMULAS)}."
-        )
-    return objective
+def _differentiable(metric: Metric, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor, zero: float) -> Tensor:
+    value, *parts = _looked_up(metric, tp, pp, p, n, zero)
+    by_tp, by_pp = (
+        torch.as_tensor(part, dtype=value.dtype, device=value.device).expand_as(value) for part in parts
+    )
+    known: Tensor = _Known.apply(tp, pp, value.detach(), by_tp, by_pp)  # type: ignore[no-untyped-call]
+    return known
+
+
+def _looked_up(metric: Any, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor, zero: float) -> tuple[Tensor, ...]:
+    """Return value and partial derivatives; those of a metric that knows only numpy come from there."""
+    if takes_tensors(metric):
+        return metric(tp, pp, p, n, zero), *metric.gradient(tp, pp, p, n, zero)
+    counts: list[Any] = [on_processor(part.double()) for part in (tp, pp, p, n)]
+    found = metric(*counts, zero), *metric.gradient(*counts, zero)
+    return tuple(torch.as_tensor(np.asarray(part), dtype=tp.dtype, device=tp.device) for part in found)
+
+
+def takes_tensors(metric: Metric) -> bool:
+    """Return whether a metric is written for tensors: all of limen's are, and those of operators alone."""
+    kind = type(metric)
+    if kind.__module__ == "limen.metrics.formulas":
+        return True
+    if kind not in _TAKES_TENSORS:
+        # Tensors that ask for gradients go through no function of numpy.
+        tp, pp, p, n = (torch.tensor([x], dtype=torch.float64, requires_grad=True) for x in (1.0, 2.0, 3.0, 6.0))
+        try:
+            found = metric(tp, pp, p, n), *metric.gradient(tp, pp, p, n)
+            _TAKES_TENSORS[kind] = all(isinstance(part, Tensor) for part in found)
+        except (TypeError, RuntimeError):
+            _TAKES_TENSORS[kind] = False
+    return _TAKES_TENSORS[kind]
+
+
+_TAKES_TENSORS: dict[type[Metric], bool] = {}
 
 
 class MetricLoss(ExactModule):
@@ -124,7 +104,7 @@ class MetricLoss(ExactModule):
     InputError
         If an argument is unknown or out of range.
     UnsupportedError
-        If the metric is the user's own.
+        If the metric is the user's own, and not what it declares.
 
     Notes
     -----
@@ -141,6 +121,9 @@ class MetricLoss(ExactModule):
     batches count: let them hold tens of positives of the rarest label, yet not reach so far back that
     the model has changed much. In eval mode, the memory is neither used nor changed. Every process of
     distributed training has a memory of its own.
+
+    A metric of one's own that is written in operators is computed on the tensors' device; of one that knows
+    only numpy, values and derivatives come from the processor's side.
 
     Hard decisions have no gradient far from their thresholds. So a head trained from scratch with this
     loss alone stops early: on held-out handwritten digits (13 tags, a linear head) it reached a macro
@@ -167,7 +150,8 @@ class MetricLoss(ExactModule):
         memory: float = 0.0,
     ) -> None:
         super().__init__()
-        self.objective = supported(metric, average, zero_division)
+        self.objective = objectives.objective(metric, average, zero_division)
+        takes_tensors(self.objective.metric)  # Found out now, not while a graph is compiled.
         if not 0 <= memory <= 1:
             raise InputError(f"memory={memory} is not usable. It must be a share from 0 to 1.")
         self.memory = memory
@@ -187,7 +171,8 @@ class MetricLoss(ExactModule):
         Raises
         ------
         InputError
-            If shapes differ, or gradients are asked of ``y_true``: the arguments may be swapped.
+            If shapes differ, a known label is not 0 or 1 (not looked for in compiled graphs), or gradients
+            are asked of ``y_true``: the arguments may be swapped.
         """
         counts = _counts(y_pred, y_true, sample_weight, mask)
         self.objective.check_labels(counts.shape[1])
@@ -217,6 +202,17 @@ class MetricLoss(ExactModule):
             self.past = self.memory * self.past + now
             self.batches = self.memory * self.batches + 1
         return self.past + self.batches * (counts - now)
+
+
+LABELS = "Labels must be 0, 1, or NaN for unknown."
+
+
+def refuse(bad: Tensor, values: Tensor, name: str, rule: str) -> None:
+    """Raise `InputError` with the first of the values (..., n_labels) that are bad, if any is."""
+    if bool(bad.any()):
+        *row, label = first = bad.nonzero()[0].tolist()
+        where = f"label '{label}', row {', '.join(map(str, row))}"
+        raise InputError(f"{name} has {values[tuple(first)].item():g} in {where}. {rule}")
 
 
 def known_labels(y_true: Tensor, mask: Tensor | None) -> Tensor | None:
@@ -254,6 +250,8 @@ def _counts(y_pred: Tensor, y_true: Tensor, sample_weight: Tensor | None, mask: 
     else:
         # Multiplying would let the NaN of an unknown label through.
         pred, truth, known = torch.where(known, pred, 0.0), torch.where(known, truth, 0.0), known.to(wide)
+    if not torch.compiler.is_compiling():
+        refuse((truth != 0) & (truth != 1), y_true, "y_true", LABELS)
     parts = [pred * truth, pred, truth, known]
     if sample_weight is not None:
         if sample_weight.shape != y_pred.shape[:-1]:

@@ -1,16 +1,20 @@
 // Charts on uPlot: what all of them share, and the four of a label.
 
+import { commit } from "./edits.js";
+import { MINUS } from "./elements.js";
+import { content, placeOf, scoreAt } from "./model.js";
+
 /** Colours of the present theme, from the style sheet. @type {Record<string, string>} */
-const colour = {};
+export const colour = {};
 const COLOURS = ["text", "muted", "line", "positive", "negative", "third", "cut", "card"];
 
-function readColours() {
+export function readColours() {
   const style = getComputedStyle(document.documentElement);
   for (const name of COLOURS) colour[name] = style.getPropertyValue(`--${name}`).trim();
 }
 
 const FONT = "12px system-ui, sans-serif";
-const GUTTER = 46;
+export const GUTTER = 46;
 const SIDE = 18;
 
 /** @type {Set<{plot: uPlot, host: HTMLElement}>} */
@@ -27,7 +31,7 @@ const resized = new ResizeObserver((entries) => {
 });
 
 /** Read the colours again and draw every chart with them. */
-function repaint() {
+export function repaint() {
   readColours();
   for (const { plot } of charts) plot.redraw(false, true);
 }
@@ -39,7 +43,7 @@ function repaint() {
  * @param {uPlot.AlignedData} data
  * @returns {uPlot}
  */
-function chart(host, options, data) {
+export function chart(host, options, data) {
   const plot = new uPlot({
     legend: { show: false },
     cursor: { show: false },
@@ -53,7 +57,7 @@ function chart(host, options, data) {
 }
 
 /** An axis in the colours of the theme. @param {Partial<uPlot.Axis>} options @returns {uPlot.Axis} */
-function axis(options) {
+export function axis(options) {
   return {
     stroke: () => colour.muted,
     font: FONT,
@@ -67,14 +71,14 @@ function axis(options) {
 }
 
 /** @param {number[]} values */
-const inWholePercent = (values) => values.map((value) => `${Math.round(100 * value)}%`);
+export const inWholePercent = (values) => values.map((value) => `${Math.round(100 * value)}%`);
 
 /** The axis of shares from 0 to 100 %, to the left. */
-const shareAxis = () => axis({ size: GUTTER, values: (_, values) => inWholePercent(values) });
+export const shareAxis = () => axis({ size: GUTTER, values: (_, values) => inWholePercent(values) });
 
 /** A ready brush over the plotting area, in CSS pixels. @param {uPlot} plot @param {(context: CanvasRenderingContext2D,
  *   x: (value: number) => number, y: (value: number) => number, box: uPlot.BBox) => void} paint */
-function onCanvas(plot, paint) {
+export function onCanvas(plot, paint) {
   const context = plot.ctx, box = plot.bbox;
   context.save();
   context.setLineDash([]);
@@ -86,7 +90,7 @@ function onCanvas(plot, paint) {
 }
 
 /** The line of the cut, with its handle. @param {uPlot} plot @param {number} place */
-function paintCut(plot, place) {
+export function paintCut(plot, place) {
   onCanvas(plot, (context, x, _, box) => {
     const at = x(place), ratio = devicePixelRatio;
     context.strokeStyle = colour.cut;
@@ -107,7 +111,7 @@ function paintCut(plot, place) {
  * @param {CanvasRenderingContext2D} context @param {number} x @param {number} y
  * @param {{fill: string, size?: number, shape?: "square" | "circle" | "triangle"}} look
  */
-function paintDot(context, x, y, { fill, size = 6, shape = "circle" }) {
+export function paintDot(context, x, y, { fill, size = 6, shape = "circle" }) {
   const r = size * devicePixelRatio;
   context.beginPath();
   if (shape === "circle") context.arc(x, y, r, 0, 2 * Math.PI);
@@ -130,7 +134,7 @@ const PROBABILITIES = [0.5, 0.1, 0.9, 0.01, 0.99, 0.001, 0.999, 1e-4, 0.9999, 1e
   0.98, 0.3, 0.7, 0.2, 0.8, 0.4, 0.6, 0.45, 0.55, 0.15, 0.85];
 
 /** @param {uPlot} plot @param {number} low @param {number} high @param {number} never */
-function scoreTicks(plot, low, high, never) {
+export function scoreTicks(plot, low, high, never) {
   const wide = plot.bbox.width / devicePixelRatio / (high - low), room = 50 / wide;
   const found = [never];
   const power = 10 ** Math.floor(Math.log10(room)), nice = [];
@@ -143,7 +147,7 @@ function scoreTicks(plot, low, high, never) {
 }
 
 /** @param {number} place @param {number} never */
-function tickText(place, never) {
+export function tickText(place, never) {
   if (place === never) return "never";
   const score = scoreAt(place);
   if (!content.data.probabilities) return String(Number(score.toPrecision(6))).replace("-", MINUS);
@@ -156,7 +160,7 @@ function tickText(place, never) {
  * @param {uPlot} plot
  * @param {(x: number, y: number) => void} moved  Gets the place within the plotting area, in CSS pixels.
  */
-function draggable(plot, moved) {
+export function draggable(plot, moved) {
   const over = plot.over;
   let held = false;
   /** @param {PointerEvent} event */
@@ -180,3 +184,10 @@ function draggable(plot, moved) {
     });
   }
 }
+
+/** @param {string} name @param {number[]} [dash] @param {number} [width] @returns {uPlot.Series} */
+export const line = (name, dash, width = 2) => ({
+  stroke: () => colour[name], width, dash, points: { show: false },
+});
+
+export const unitScale = () => ({ time: false, range: () => /** @type {[number, number]} */ ([0, 1]) });

@@ -1,9 +1,12 @@
 // The thresholds as edited: one position for each label, with undo.
 
+import { metric, totalsAt, valueAt } from "./averages.js";
+import { atHalf, content, cutAt, given, nLabels, positives, sizeOf } from "./model.js";
+
 /** @typedef {{label: number, from: number, to: number}[]} Step  What one action of a person changed. */
 /** @typedef {{labels: number[], done: boolean}} Change  Labels that moved; done when the hand is off. */
 
-const edits = {
+export const edits = {
   /** Position of each label now. */
   at: Int32Array.from(given),
   totals: totalsAt(given),
@@ -19,7 +22,7 @@ const edits = {
   saved: true,
 };
 
-const startTotals = totalsAt(given);
+export const startTotals = totalsAt(given);
 
 /** @param {number[]} moved @param {boolean} done */
 function tellMoved(moved, done) {
@@ -28,7 +31,7 @@ function tellMoved(moved, done) {
 }
 
 /** Move one label, as part of a gesture that `commit` ends. @param {number} k @param {number} position */
-function move(k, position) {
+export function move(k, position) {
   const i = Math.min(Math.max(position, 0), sizeOf(k) - 1);
   if (i === edits.at[k]) return;
   if (!edits.before.has(k)) edits.before.set(k, edits.at[k]);
@@ -37,7 +40,7 @@ function move(k, position) {
 }
 
 /** Move all labels, as part of a gesture that `commit` ends. @param {Int32Array} next */
-function moveAll(next) {
+export function moveAll(next) {
   const moved = [];
   for (let k = 0; k < nLabels; k++) {
     if (next[k] === edits.at[k]) continue;
@@ -49,7 +52,7 @@ function moveAll(next) {
 }
 
 /** End a gesture: what it changed becomes one step that can be undone. */
-function commit() {
+export function commit() {
   const step = [...edits.before].map(([label, from]) => ({ label, from, to: edits.at[label] }))
     .filter(({ from, to }) => from !== to);
   edits.before.clear();
@@ -72,31 +75,31 @@ function retrace(back) {
   tellMoved(step.map(({ label }) => label), true);
 }
 
-const undo = () => retrace(true);
-const redo = () => retrace(false);
+export const undo = () => retrace(true);
+export const redo = () => retrace(false);
 
 /** Back to the thresholds given. */
-function reset() {
+export function reset() {
   moveAll(given);
   commit();
 }
 
 /** Labels whose threshold is not the one given. */
-function changedLabels() {
+export function changedLabels() {
   const changed = [];
   for (let k = 0; k < nLabels; k++) if (cutAt(k, edits.at[k]) !== cutAt(k, given[k])) changed.push(k);
   return changed;
 }
 
 /** A number to six digits, as it is shown. @param {number} value */
-const shortened = (value) => Number(value.toPrecision(6));
+export const shortened = (value) => Number(value.toPrecision(6));
 
 /**
  * The position whose threshold is nearest to a number: by their ratio if all are positive, else by their
  * difference. Above every cut it is "never".
  * @param {number} k @param {number} wanted
  */
-function nearestPosition(k, wanted) {
+export function nearestPosition(k, wanted) {
   let low = 0, high = sizeOf(k) - 1;
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -113,7 +116,7 @@ function nearestPosition(k, wanted) {
 }
 
 /** What is to be said about a label now. @param {number} k */
-function warningsOf(k) {
+export function warningsOf(k) {
   return {
     few: positives[k] < content.few,
     never: cutAt(k, edits.at[k]) === Infinity,

@@ -1,5 +1,20 @@
 // One label: its cut as a handle, and what the cut means.
 
+import { bestOf, countsAt, f1, metric, metricIsF1, precision, ratio, recall, spec, valueAt } from "./averages.js";
+import { choose, chosen } from "./chosen.js";
+import { commit, edits, move, nearestPosition, shortened, warningsOf } from "./edits.js";
+import {
+  MINUS, THIN, byId, counted, cutText, el, exact, inputById, metricText, nameOf, objectiveName, percent, say,
+  signed, unit, whole,
+} from "./elements.js";
+import {
+  GROUPS, aim, axisEnd, calibration, cutPlace, drawLabelCharts, drawnTitle, positionAt, shown,
+} from "./labelcharts.js";
+import {
+  atHalf, content, cutAt, given, known, labels, lowest, nLabels, positives, ranges, sizeOf, unpack,
+} from "./model.js";
+import { table } from "./table.js";
+
 /** A label at a position, in words. @param {number} k @param {number} i */
 function inWords(k, i) {
   const value = metricIsF1 ? "" : `, ${spec.title} ${metricText(valueAt(metric, k, i))}${unit}`;
@@ -12,13 +27,13 @@ const typedText = (cut) => (cut === Infinity ? "never" : cut <= lowest ? "any" :
 
 /** Show the cut in the box for its number, whatever was being typed there. @param {string} [note] */
 function showNumber(note = "") {
-  inputById("cut-number").value = typedText(cutAt(shown.label, edits.at[shown.label]));
+  inputById("cut-number").value = typedText(cutAt(chosen.label, edits.at[chosen.label]));
   byId("cut-note").textContent = note;
 }
 
 /** Take what was typed as a threshold. */
 function takeNumber() {
-  const k = shown.label, text = inputById("cut-number").value.trim().toLowerCase();
+  const k = chosen.label, text = inputById("cut-number").value.trim().toLowerCase();
   if (text === typedText(cutAt(k, edits.at[k]))) return;
   const number = text === "never" ? Infinity : text === "any" ? -Infinity
     : Number(text.replace(MINUS, "-").replace(",", "."));
@@ -35,7 +50,7 @@ function takeNumber() {
 
 /** Everything about the shown label that follows its cut. */
 function refreshLabel() {
-  const k = shown.label, i = edits.at[k];
+  const k = chosen.label, i = edits.at[k];
   const { tp, pp } = countsAt(k, i), p = positives[k], n = known[k];
   const cut = cutAt(k, i);
   const slider = inputById("cut");
@@ -111,35 +126,33 @@ function showLabel(k) {
   byId("curves-metric").textContent = drawnTitle;
   drawLabelCharts();
   refreshLabel();
-  showNearestOf(k);
-  markShownRow();
 }
 
 /** Move the shown label's cut by positions; up is a higher threshold. @param {number} steps */
 function step(steps) {
-  move(shown.label, edits.at[shown.label] - steps);
+  move(chosen.label, edits.at[chosen.label] - steps);
 }
 
 /** @type {Record<string, () => number>} */
 const KEYS = {
   ArrowRight: () => 1, ArrowUp: () => 1, ArrowLeft: () => -1, ArrowDown: () => -1,
-  PageUp: () => Math.max(1, Math.round(sizeOf(shown.label) / 20)),
-  PageDown: () => -Math.max(1, Math.round(sizeOf(shown.label) / 20)),
-  Home: () => -sizeOf(shown.label), End: () => sizeOf(shown.label),
+  PageUp: () => Math.max(1, Math.round(sizeOf(chosen.label) / 20)),
+  PageDown: () => -Math.max(1, Math.round(sizeOf(chosen.label) / 20)),
+  Home: () => -sizeOf(chosen.label), End: () => sizeOf(chosen.label),
 };
 
 /** Show a neighbour of the shown label, in the order of the table. @param {number} way */
 function turn(way) {
-  const place = table.order.indexOf(shown.label) + way;
+  const place = table.order.indexOf(chosen.label) + way;
   const k = table.order[Math.min(Math.max(place, 0), table.order.length - 1)];
   if (k !== undefined) choose(k);
 }
 
-function startLabel() {
+export function startLabel() {
   byId("previous").addEventListener("click", () => turn(-1));
   byId("next").addEventListener("click", () => turn(1));
   const slider = inputById("cut");
-  slider.addEventListener("input", () => move(shown.label, positionAt(Number(slider.value))));
+  slider.addEventListener("input", () => move(chosen.label, positionAt(Number(slider.value))));
   slider.addEventListener("change", commit);
   slider.addEventListener("keydown", (event) => {
     const steps = KEYS[event.key];
@@ -154,25 +167,26 @@ function startLabel() {
   typed.addEventListener("keydown", (event) => { if (event.key === "Escape") showNumber(); });
   /** @type {[string, () => number][]} */
   const buttons = [
-    ["to-given", () => given[shown.label]],
-    ["to-half", () => atHalf[shown.label]],
-    ["to-best", () => bestOf(metric, shown.label)],
+    ["to-given", () => given[chosen.label]],
+    ["to-half", () => atHalf[chosen.label]],
+    ["to-best", () => bestOf(metric, chosen.label)],
     ["to-never", () => 0],
-    ["raise", () => edits.at[shown.label] - 1],
-    ["lower", () => edits.at[shown.label] + 1],
+    ["raise", () => edits.at[chosen.label] - 1],
+    ["lower", () => edits.at[chosen.label] + 1],
   ];
   for (const [id, position] of buttons) {
     byId(id).addEventListener("click", () => {
-      move(shown.label, position());
+      move(chosen.label, position());
       commit();
     });
   }
   byId("to-best").textContent = `best ${spec.title}`;
+  chosen.listeners.push(showLabel);
   edits.listeners.push(({ labels: moved, done }) => {
-    if (!moved.includes(shown.label) && !done) return;
+    if (!moved.includes(chosen.label) && !done) return;
     refreshLabel();
-    if (moved.includes(shown.label)) {
-      const k = shown.label;
+    if (moved.includes(chosen.label)) {
+      const k = chosen.label;
       say(`${labels[k]} at ${inWords(k, edits.at[k])}. ${objectiveName(content.objective.average)} ` +
         `${metricText(edits.totals[content.objective.average])}${unit}.`);
     }

@@ -1,20 +1,28 @@
 // The charts of one label: histograms, curves over the cut, precision over recall, calibration.
 
+import { countsAt, f1, metric, precision, recall, spec, valueAt } from "./averages.js";
+import {
+  GUTTER, axis, chart, colour, draggable, inWholePercent, line, onCanvas, paintCut, paintDot, scoreTicks,
+  shareAxis, tickText, unitScale,
+} from "./charts.js";
+import { chosen } from "./chosen.js";
+import { edits, move } from "./edits.js";
+import { byId, inPercent } from "./elements.js";
+import { atHalf, content, cutAt, given, nLabels, placeOf, ranges, sizeOf, unpack } from "./model.js";
 
 const bins = content.histogram.bins;
 const binsPositive = unpack(content.histogram.positive);
 const binsNegative = unpack(content.histogram.negative);
 const axisLow = unpack(content.axis.low);
 const axisHigh = unpack(content.axis.high);
-const calibration = {
+export const calibration = {
   positive: unpack(content.calibration.positive),
   total: unpack(content.calibration.total),
   score: unpack(content.calibration.score),
 };
-const GROUPS = calibration.total.length / nLabels;
+export const GROUPS = calibration.total.length / nLabels;
 
-const shown = {
-  label: 0,
+export const shown = {
   /** Where each position is drawn, by falling threshold. */
   places: new Float64Array(0),
   low: 0, high: 1, never: 1.1,
@@ -25,11 +33,10 @@ const shown = {
 };
 
 /** The end of a chart's axis, beyond "never". */
-const axisEnd = () => shown.never + (shown.high - shown.low) * 0.03;
+export const axisEnd = () => shown.never + (shown.high - shown.low) * 0.03;
 
 /** @param {number} k */
-function aim(k) {
-  shown.label = k;
+export function aim(k) {
   const half = (axisHigh[k] - axisLow[k]) * 0.02;
   shown.low = axisLow[k] - half;
   shown.high = axisHigh[k] + half;
@@ -41,7 +48,7 @@ function aim(k) {
 }
 
 /** The position drawn nearest to a place. @param {number} place */
-function positionAt(place) {
+export function positionAt(place) {
   const { places } = shown;
   let low = 0, high = places.length - 1;
   while (low < high) {
@@ -52,11 +59,11 @@ function positionAt(place) {
   return low > 0 && places[low - 1] - place < place - places[low] ? low - 1 : low;
 }
 
-const cutPlace = () => shown.places[edits.at[shown.label]];
+export const cutPlace = () => shown.places[edits.at[chosen.label]];
 
 /** Positives above the middle, negatives below; full colour where the label is given. @param {uPlot} plot */
 function paintHistogram(plot) {
-  const k = shown.label, cut = cutPlace();
+  const k = chosen.label, cut = cutPlace();
   const width = (axisHigh[k] - axisLow[k]) / bins;
   onCanvas(plot, (context, x, y) => {
     for (const [counts, sign, fill] of /** @type {[Float64Array, number, string][]} */ (
@@ -101,7 +108,7 @@ function paintRange(plot, k) {
 
 /** @param {uPlot} plot */
 function paintOperatingPoint(plot) {
-  const k = shown.label;
+  const k = chosen.label;
   onCanvas(plot, (context, x, y) => {
     /** @param {number} i @param {Parameters<typeof paintDot>[3]} look */
     const at = (i, look) => {
@@ -115,7 +122,7 @@ function paintOperatingPoint(plot) {
 
 /** Shares of positives by score, with their 95 % intervals (Wilson's). @param {uPlot} plot */
 function paintCalibration(plot) {
-  const k = shown.label;
+  const k = chosen.label;
   onCanvas(plot, (context, x, y) => {
     const pixel = devicePixelRatio;
     context.strokeStyle = colour.muted;
@@ -159,11 +166,11 @@ const scoreAxis = (more = {}) => axis({
 
 /** The third curve: the metric, or F1 where the metric is a cost and has another unit. */
 const drawn = inPercent ? metric : f1;
-const drawnTitle = inPercent ? spec.title : "F1";
+export const drawnTitle = inPercent ? spec.title : "F1";
 
 /** Data of the three curves over the score, and of precision over recall. */
 function curvesOf() {
-  const k = shown.label, size = sizeOf(k);
+  const k = chosen.label, size = sizeOf(k);
   /** @type {number[][]} */
   const [x, r, f, across, up] = [[], [], [], [], []];
   /** @type {(number | null)[]} */
@@ -183,14 +190,7 @@ function curvesOf() {
     overRecall: /** @type {uPlot.AlignedData} */ ([across, up]) };
 }
 
-/** @param {string} name @param {number[]} [dash] @param {number} [width] @returns {uPlot.Series} */
-const line = (name, dash, width = 2) => ({
-  stroke: () => colour[name], width, dash, points: { show: false },
-});
-
-const unitScale = () => ({ time: false, range: () => /** @type {[number, number]} */ ([0, 1]) });
-
-function drawLabelCharts() {
+export function drawLabelCharts() {
   const { plots } = shown, { overScore, overRecall } = curvesOf();
   shown.floor = [Math.min(0, ...overScore[3].map(Number)), 1];
   if (plots.histogram) {
@@ -232,14 +232,14 @@ function drawLabelCharts() {
     hooks: { draw: [paintCalibration] },
   }, [[0, 1], [0, 0]]);
   for (const plot of [plots.histogram, plots.curves]) {
-    draggable(plot, (x) => move(shown.label, positionAt(plot.posToVal(x, "x"))));
+    draggable(plot, (x) => move(chosen.label, positionAt(plot.posToVal(x, "x"))));
   }
-  draggable(plots.recall, (x, y) => move(shown.label, pointNearest(x, y)));
+  draggable(plots.recall, (x, y) => move(chosen.label, pointNearest(x, y)));
 }
 
 /** @returns {[number, number]} */
 function histogramRange() {
-  const k = shown.label;
+  const k = chosen.label;
   const [up, down] = [binsPositive, binsNegative].map((counts) => {
     const own = counts.subarray(k * bins, (k + 1) * bins);
     return Math.max(...own) / (own.reduce((sum, count) => sum + count, 0) || 1);
@@ -250,7 +250,7 @@ function histogramRange() {
 
 /** The position drawn nearest to a point of the precision-recall chart. @param {number} x @param {number} y */
 function pointNearest(x, y) {
-  const k = shown.label, plot = shown.plots.recall;
+  const k = chosen.label, plot = shown.plots.recall;
   let best = edits.at[k], least = Infinity;
   for (let i = 0; i < sizeOf(k); i++) {
     if (countsAt(k, i).pp === 0) continue;

@@ -1,5 +1,15 @@
 // Lists: methods side by side, errors in common, items nearest to the cuts, and what changed.
 
+import { countsAt, metric, precision, recall, spec, valueAt } from "./averages.js";
+import { choose, chosen } from "./chosen.js";
+import { changedLabels, commit, edits, move } from "./edits.js";
+import {
+  MINUS, byId, cutText, el, exact, inPercent, metricText, nameOf, objectiveName, percent, signed, whole,
+} from "./elements.js";
+import { content, cutAt, given, labels, nLabels, unpack } from "./model.js";
+import { dots, rangeOf, spreadCell } from "./overview.js";
+/** @import { Pairs } from "./model.js" */
+
 /** A button that shows a label. @param {number} k */
 const toLabel = (k) => el("button", { type: "button", class: "link", onclick: () => choose(k, true) }, nameOf(labels[k]));
 
@@ -13,7 +23,7 @@ function fillTable(body, rows, numbers = Infinity) {
     ? el("th", { scope: "row" }, cell) : el("td", { class: column >= numbers ? "number" : null }, cell))))));
 }
 
-function showMethods() {
+export function showMethods() {
   const { rows, design, why_not: whyNot } = content.comparison;
   byId("methods-none").hidden = rows.length > 0;
   byId("methods-none").textContent = whyNot;
@@ -43,7 +53,7 @@ function showPairs(id, pairs) {
     chance[j] < 0.05 ? "< 0.1" : chance[j].toFixed(1)]), 2);
 }
 
-function showErrors() {
+export function showErrors() {
   showPairs("confused", content.errors.confused);
   showPairs("missed", content.errors.missed);
   if (content.errors.n_paired < nLabels) {
@@ -51,7 +61,7 @@ function showErrors() {
   }
 }
 
-const nearest = {
+export const nearest = {
   ids: content.nearest.ids,
   item: unpack(content.nearest.item),
   label: unpack(content.nearest.label),
@@ -71,11 +81,12 @@ function nearestCells(j, named) {
     finely(cut), score >= cut ? "given" : "not given", TRUTHS[nearest.truth[j]]];
 }
 
-function showNearest() {
+export function showNearest() {
   const some = [...nearest.item.keys()].slice(0, MOST_NEAREST);
   byId("nearest-none").hidden = some.length > 0;
   byId("nearest-some").hidden = some.length === 0;
   fillTable(byId("nearest-rows"), some.map((j) => nearestCells(j, true)));
+  chosen.listeners.push(showNearestOf);
 }
 
 /** Items nearest to the cut of one label. @param {number} k */
@@ -112,7 +123,7 @@ function refreshChanges() {
   }));
 }
 
-function startChanges() {
+export function startChanges() {
   byId("changes-metric").textContent = spec.title;
   edits.listeners.push(({ done }) => { if (done) refreshChanges(); });
   refreshChanges();

@@ -1,5 +1,17 @@
 // What happens when the page opens.
 
+import { readColours, repaint } from "./charts.js";
+import { show } from "./chosen.js";
+import { redo, undo } from "./edits.js";
+import { byId } from "./elements.js";
+import { startLabel } from "./label.js";
+import { showErrors, showMethods, showNearest, startChanges } from "./lists.js";
+import { content } from "./model.js";
+import { showBar, showFirstRows, showLead, showTiles } from "./overview.js";
+import { startSaving } from "./saving.js";
+import { drawRows, startTable, table } from "./table.js";
+import { startTradeoff } from "./tradeoff.js";
+
 /** @param {string} theme  "light", "dark", or "" for that of the system. */
 function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
@@ -54,12 +66,12 @@ showFirstRows();
 showTiles();
 showBar();
 startTable();
+showNearest();
 startLabel();
-showLabel(table.order[0] ?? 0);
+show(table.order[0] ?? 0);
 startTradeoff();
 showMethods();
 showErrors();
-showNearest();
 startChanges();
 startSaving();
 startThemes();

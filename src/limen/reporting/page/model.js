@@ -3,8 +3,12 @@
 /**
  * @typedef {{whole?: string, f32?: string, f64?: string}} Packed
  * @typedef {[number, number | null, number | null]} Spread  Value, and the ends of its 95 % interval.
- * @typedef {{name: string, title: string, a?: number, b?: number, fp?: number | number[], fn?: number | number[]}}
- *   MetricSpec
+ * @typedef {"micro" | "macro" | "weighted"} Average
+ * @typedef {[number | Packed, number | Packed, number | Packed]} Linear  What tp and pp count, and a constant; one
+ *   number for all labels, or one for each.
+ * @typedef {[Linear, Linear]} Terms  Numerator and denominator.
+ * @typedef {{name: string, title: string, is_f1: boolean, terms?: Terms, pooled?: Terms | null, formula?: string,
+ *   values?: Packed}} MetricSpec  A ratio of linear terms, one of the page's formulas, or values at all positions.
  * @typedef {{name: string, cut: number | null, here: Spread, expected: Spread | null, how: string,
  *   of_tuned_objective?: boolean, tuned?: {value: number, n_items: number, expected: Spread | null}}} FirstRow
  * @typedef {{method: string, held_out: Spread, difference: Spread, rank: number, fitted: number,
@@ -15,6 +19,7 @@
  * @property {string} created
  * @property {number} few
  * @property {{metric: MetricSpec, average: Average, zero_division: number}} objective
+ * @property {{f1: MetricSpec, precision: MetricSpec, recall: MetricSpec}} ratios
  * @property {{n_items: number, weighted: boolean, on_tuning_data: boolean, on_same_items: boolean,
  *   other_frequencies: boolean, probabilities: boolean, unknown: boolean}} data
  * @property {{original: Record<string, any>, edited: Record<string, any>}} file
@@ -43,7 +48,7 @@ function bytesOf(text) {
 }
 
 /** Numbers of a packed array, as exact as they were. @param {Packed} packed @returns {Float64Array} */
-function unpack(packed) {
+export function unpack(packed) {
   if (packed.f32 !== undefined) return Float64Array.from(new Float32Array(bytesOf(packed.f32).buffer));
   if (packed.f64 !== undefined) return new Float64Array(bytesOf(packed.f64).buffer);
   const bytes = bytesOf(packed.whole ?? "");
@@ -60,14 +65,14 @@ function unpack(packed) {
 }
 
 /** @type {Content} */
-const content = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("data")).textContent ?? "");
-const labels = content.labels;
-const nLabels = labels.length;
-const positives = unpack(content.positives);
-const known = unpack(content.known);
+export const content = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("data")).textContent ?? "");
+export const labels = content.labels;
+export const nLabels = labels.length;
+export const positives = unpack(content.positives);
+export const known = unpack(content.known);
 
 /** Positions of label k lie at starts[k] to starts[k + 1], by falling threshold, "never" first. */
-const starts = (() => {
+export const starts = (() => {
   const size = unpack(content.positions.size);
   const found = new Int32Array(nLabels + 1);
   for (let k = 0; k < nLabels; k++) found[k + 1] = found[k] + size[k];
@@ -87,27 +92,27 @@ function countsOf(packed) {
   return numbers;
 }
 
-const truePositives = countsOf(content.positions.tp);
-const falsePositives = countsOf(content.positions.fp);
+export const truePositives = countsOf(content.positions.tp);
+export const falsePositives = countsOf(content.positions.fp);
 
 /** Position, within its label, of thresholds that are known from the start. @param {Packed} packed */
 const placesOf = (packed) => Int32Array.from(unpack(packed));
-const given = placesOf(content.positions.given);
-const atHalf = placesOf(content.positions.half);
-const atShared = placesOf(content.positions.shared);
-const ranges = content.ranges === null ? null : unpack(content.ranges);
+export const given = placesOf(content.positions.given);
+export const atHalf = placesOf(content.positions.half);
+export const atShared = placesOf(content.positions.shared);
+export const ranges = content.ranges === null ? null : unpack(content.ranges);
 /** The lowest number of the dtype: a threshold that gives the label always. */
-const lowest = { float16: -65504, float32: -3.4028234663852886e38 }[
+export const lowest = { float16: -65504, float32: -3.4028234663852886e38 }[
   String(content.file.original.score_dtype)] ?? -Number.MAX_VALUE;
 
 /** Number of positions of a label. @param {number} k */
-const sizeOf = (k) => starts[k + 1] - starts[k];
+export const sizeOf = (k) => starts[k + 1] - starts[k];
 
 /** Threshold of a label's position. @param {number} k @param {number} i */
-const cutAt = (k, i) => cuts[starts[k] + i];
+export const cutAt = (k, i) => cuts[starts[k] + i];
 
 /** Where a score is drawn. @param {number} score */
-function placeOf(score) {
+export function placeOf(score) {
   if (!Number.isFinite(score)) return score;
   if (!content.data.probabilities) return Math.min(Math.max(score, -1e30), 1e30);
   const inside = Math.min(Math.max(score, 0), 1);
@@ -115,4 +120,4 @@ function placeOf(score) {
 }
 
 /** Score drawn at a place. @param {number} place */
-const scoreAt = (place) => (content.data.probabilities ? 1 / (1 + Math.exp(-place)) : place);
+export const scoreAt = (place) => (content.data.probabilities ? 1 / (1 + Math.exp(-place)) : place);

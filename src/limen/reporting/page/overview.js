@@ -1,5 +1,14 @@
 // The first screen: the metric at 0.5, at the shared cut and tuned, and how many labels need a look.
 
+import { AVERAGES, spec } from "./averages.js";
+import { changedLabels, edits, redo, reset, startTotals, undo, warningsOf } from "./edits.js";
+import {
+  byId, counted, cutText, el, exact, metricText, objectiveName, signed, svg, unit, wayOf, whole,
+} from "./elements.js";
+import { content, nLabels } from "./model.js";
+import { filterBy } from "./table.js";
+/** @import { Spread, FirstRow } from "./model.js" */
+
 /** @param {FirstRow} row */
 function rowName(row) {
   if (row.name === "half") return "0.5 for all labels";
@@ -8,7 +17,7 @@ function rowName(row) {
 }
 
 /** @param {Spread | null} spread @param {string} title @param {string} [how]  Where it comes from. */
-function spreadCell(spread, title, how) {
+export function spreadCell(spread, title, how) {
   const cell = { class: "number", role: "cell", "data-title": title };
   if (spread === null) return el("td", cell, el("span", { class: "muted" }, "not measured"));
   const [value, low, high] = spread;
@@ -22,7 +31,7 @@ function spreadCell(spread, title, how) {
  * @param {{here: number | null, expected: Spread | null}} values
  * @param {[number, number]} range
  */
-function dots({ here, expected }, [low, high]) {
+export function dots({ here, expected }, [low, high]) {
   /** @param {number} value */
   const x = (value) => 4 + 92 * (value - low) / (high - low || 1);
   const picture = svg("svg", { viewBox: "0 0 100 20", preserveAspectRatio: "none", class: "dots",
@@ -35,7 +44,7 @@ function dots({ here, expected }, [low, high]) {
   const marks = [[here, "dots-here"], [expected?.[0], "dots-expected"]];
   for (const [value, look] of marks) {
     // A line of no length with round ends stays a circle, however the picture is stretched.
-    if (value !== null && value !== undefined) {
+    if (value !== null && value !== undefined && !Number.isNaN(value)) {
       picture.append(svg("line", { x1: x(value), x2: x(value), y1: 10, y2: 10, class: look }));
       if (look === "dots-here") {
         picture.append(svg("line", { x1: x(value), x2: x(value), y1: 10, y2: 10, class: "dots-hole" }));
@@ -46,12 +55,12 @@ function dots({ here, expected }, [low, high]) {
 }
 
 /** @param {(number | null | undefined)[]} values @returns {[number, number]} */
-function rangeOf(values) {
-  const numbers = values.filter((value) => typeof value === "number");
+export function rangeOf(values) {
+  const numbers = values.filter((value) => typeof value === "number").filter((value) => !Number.isNaN(value));
   return numbers.length ? [Math.min(...numbers), Math.max(...numbers)] : [0, 1];
 }
 
-function showFirstRows() {
+export function showFirstRows() {
   const rows = content.first, here = "on these data", onNew = "expected on new data";
   byId("first-rows").replaceChildren(...rows.map((row) => el("tr", { class: `first-${row.name}`, role: "row" },
     el("th", { scope: "row", role: "rowheader" }, rowName(row)),
@@ -77,7 +86,7 @@ function showFirstRows() {
   edits.listeners.push(refresh);
 }
 
-function showLead() {
+export function showLead() {
   const row = content.first[2], tuned = row.tuned;
   const name = objectiveName(content.objective.average);
   const items = counted(content.data.n_items, "item");
@@ -111,7 +120,7 @@ const TILES = [
   ["worse", "worse than at 0.5", `${spec.title} of the label, on these data`],
 ];
 
-function showTiles() {
+export function showTiles() {
   byId("tiles").replaceChildren(...TILES.map(([kind, name, what]) => el("button", {
     type: "button", class: `tile tile-${kind}`, onclick: () => {
       filterBy(kind);
@@ -135,7 +144,7 @@ function showTiles() {
 }
 
 /** The bar that stays in view: the averages now, and what can be done. */
-function showBar() {
+export function showBar() {
   byId("averages").replaceChildren(...AVERAGES.map((average) => el("div", {
     class: average === content.objective.average ? "average main" : "average" },
   el("dt", {}, objectiveName(average)), el("dd", { id: `now-${average}` }))),
@@ -144,7 +153,7 @@ function showBar() {
     for (const average of AVERAGES) {
       const value = edits.totals[average], change = value - startTotals[average];
       byId(`now-${average}`).replaceChildren(exact(value, metricText(value)),
-        el("small", { class: wayOf(change) }, change === 0 ? "" : ` ${signed(change, metricText)}`));
+        el("small", { class: wayOf(change) }, change === 0 || Number.isNaN(change) ? "" : ` ${signed(change, metricText)}`));
     }
     byId("now-tags").replaceChildren(exact(edits.totals.tagsPerItem, edits.totals.tagsPerItem.toFixed(2)));
     const number = changedLabels().length;

@@ -1,5 +1,12 @@
 // Files that leave the page: the edited thresholds, and the table.
 
+import { countsAt, f1, metric, metricIsF1, precision, recall, spec, valueAt } from "./averages.js";
+import { changedLabels, edits, warningsOf } from "./edits.js";
+import { byId, el, objectiveName } from "./elements.js";
+import { nearest } from "./lists.js";
+import { content, cutAt, given, known, labels, nLabels, positives, ranges } from "./model.js";
+import { changeOf, table, tagsOf } from "./table.js";
+
 /** @param {string} name @param {string} text @param {string} type */
 function download(name, text, type) {
   const address = URL.createObjectURL(new Blob([text], { type }));
@@ -49,6 +56,11 @@ function saveThresholds() {
     byId("saved").textContent = "Nothing changed: the thresholds file that you gave still holds.";
     return;
   }
+  if (changedLabels().length && Number.isNaN(edits.totals[content.objective.average])) {
+    byId("saved").textContent = `Not saved: the page has no formula for the ${objectiveName(content.objective.average)} ` +
+      "of edited thresholds. Save the table as CSV, and measure its thresholds with limen.evaluate.";
+    return;
+  }
   download("thresholds.json", JSON.stringify(thresholdsFile(), null, 2) + "\n", "application/json");
   edits.saved = true;
   byId("saved").textContent = changedLabels().length ? "Saved thresholds.json, marked as edited by hand."
@@ -91,7 +103,7 @@ function itemsAsCsv() {
   return asCsv([["item", "label", "score", "threshold", "given", "has_label"], ...rows]);
 }
 
-function startSaving() {
+export function startSaving() {
   byId("save").addEventListener("click", saveThresholds);
   byId("save-table").addEventListener("click", () => download("thresholds-table.csv", tableAsCsv(), "text/csv"));
   byId("save-items").addEventListener("click", () => download("nearest-items.csv", itemsAsCsv(), "text/csv"));

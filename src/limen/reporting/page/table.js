@@ -1,5 +1,14 @@
 // The table of labels: sorted, searched, filtered, and only the rows in view are drawn.
 
+import { countsAt, f1, metric, metricIsF1, precision, ratio, recall, spec, valueAt } from "./averages.js";
+import { choose, chosen } from "./chosen.js";
+import { edits, warningsOf } from "./edits.js";
+import {
+  THIN, byId, counted, cutText, el, exact, inPercent, inputById, metricText, nameOf, percent, signed, wayOf, whole,
+} from "./elements.js";
+import { atHalf, content, cutAt, given, known, labels, nLabels, positives, ranges } from "./model.js";
+/** @import { Metric } from "./averages.js" */
+
 /** @typedef {{key: string, title: string, value: (k: number) => number | string, cell: (k: number) => Node[],
  *   explain?: string, short?: string, first?: 1 | -1}} Column */
 
@@ -10,10 +19,10 @@ const shareCell = (k, of) => {
 };
 
 /** @param {number} k */
-const changeOf = (k) => valueAt(metric, k, edits.at[k]) - valueAt(metric, k, atHalf[k]);
+export const changeOf = (k) => valueAt(metric, k, edits.at[k]) - valueAt(metric, k, atHalf[k]);
 
 /** @param {number} k */
-const tagsOf = (k) => ratio(1000 * countsAt(k, edits.at[k]).pp, known[k], 0);
+export const tagsOf = (k) => ratio(1000 * countsAt(k, edits.at[k]).pp, known[k], 0);
 
 /** @param {number} k */
 function rangeText(k) {
@@ -59,7 +68,7 @@ const COLUMNS = [
     cell: (k) => [exact(tagsOf(k), whole(Number(tagsOf(k).toFixed(1))))] },
 ];
 
-const table = {
+export const table = {
   /** Labels shown, in order. @type {number[]} */
   order: [],
   sort: { key: "support", way: -1 },
@@ -120,7 +129,7 @@ function arrange() {
 }
 
 /** Draw the rows in view, and a few around them. */
-function drawRows() {
+export function drawRows() {
   const scroller = byId("table"), body = byId("table-body"), height = rowHeight();
   body.style.height = `${table.order.length * height}px`;
   const from = table.whole ? 0 : Math.max(0, Math.floor(scroller.scrollTop / height) - 6);
@@ -154,7 +163,7 @@ function fillRow(row, k) {
   const focused = row.contains(document.activeElement);
   row.replaceChildren(...COLUMNS.map(({ key, title, short, cell }) => el("div",
     { role: key === "label" ? "rowheader" : "cell", class: `cell cell-${key}`, "data-title": short ?? title }, ...cell(k))));
-  row.classList.toggle("shown", k === shown.label);
+  row.classList.toggle("shown", k === chosen.label);
   row.classList.toggle("edited", edits.at[k] !== given[k]);
   if (focused) /** @type {HTMLElement} */ (row.querySelector(".name")).focus({ preventScroll: true });
 }
@@ -169,15 +178,19 @@ function refreshRow(row, k) {
   row.classList.toggle("edited", edits.at[k] !== given[k]);
 }
 
-function markShownRow() {
-  for (const [k, row] of table.rows) {
-    row.classList.toggle("shown", k === shown.label);
-    row.querySelector(".name")?.setAttribute("aria-current", String(k === shown.label));
+/** Mark the row of the label shown; its name takes the focus. @param {number} k */
+function markShownRow(k) {
+  table.rows.get(table.roving)?.querySelector(".name")?.setAttribute("tabindex", "-1");
+  table.roving = k;
+  table.rows.get(k)?.querySelector(".name")?.setAttribute("tabindex", "0");
+  for (const [label, row] of table.rows) {
+    row.classList.toggle("shown", label === k);
+    row.querySelector(".name")?.setAttribute("aria-current", String(label === k));
   }
 }
 
 /** @param {string} kind */
-function filterBy(kind) {
+export function filterBy(kind) {
   table.kind = kind;
   inputById("search").value = "";
   inputById("support-from").value = "";
@@ -204,20 +217,6 @@ function focusRow(place) {
   name?.focus({ preventScroll: true });
 }
 
-/** Show a label, from the table or from elsewhere in the page. @param {number} k @param {boolean} [jump] */
-function choose(k, jump = false) {
-  const last = table.rows.get(table.roving)?.querySelector(".name");
-  last?.setAttribute("tabindex", "-1");
-  table.roving = k;
-  table.rows.get(k)?.querySelector(".name")?.setAttribute("tabindex", "0");
-  showLabel(k);
-  const beside = matchMedia("(min-width: 1100px)").matches;
-  if (jump || !beside) {
-    byId("label").scrollIntoView();
-    byId("label-name").focus({ preventScroll: true });
-  }
-}
-
 /** @param {KeyboardEvent} event */
 function keyInTable(event) {
   if (!(event.target instanceof Element) || !event.target.classList.contains("name")) return;
@@ -229,7 +228,7 @@ function keyInTable(event) {
   focusRow(table.order.indexOf(table.roving) + steps[event.key]);
 }
 
-function startTable() {
+export function startTable() {
   byId("table").style.setProperty("--columns", String(COLUMNS.length - 2));
   byId("table").classList.toggle("with-metric", !metricIsF1);
   byId("table").style.setProperty("--wide", inPercent ? "72px" : "76px");
@@ -264,6 +263,7 @@ function startTable() {
   });
   narrow.addEventListener("change", drawRows);
   new ResizeObserver(drawRows).observe(byId("table"));
+  chosen.listeners.push(markShownRow);
   edits.listeners.push(({ labels: moved, done }) => {
     if (done && table.kind === "changed" && moved.some((k) => isKind(k, "changed") !== table.order.includes(k))) arrange();
     for (const k of moved) {

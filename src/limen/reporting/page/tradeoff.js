@@ -1,5 +1,13 @@
 // The micro precision-recall frontier: all thresholds follow one target.
 
+import { allPositives, countsAt, ratio, totalsAt } from "./averages.js";
+import {
+  GUTTER, axis, chart, colour, draggable, inWholePercent, line, onCanvas, paintDot, unitScale,
+} from "./charts.js";
+import { commit, edits, moveAll, startTotals } from "./edits.js";
+import { THIN, byId, counted, exact, inputById, metricText, objectiveName, percent, say } from "./elements.js";
+import { atHalf, atShared, content, known, nLabels, unpack } from "./model.js";
+
 const stepLabel = Int32Array.from(unpack(content.frontier.label));
 const stepPosition = Int32Array.from(unpack(content.frontier.position));
 
@@ -153,7 +161,7 @@ function paintTradeoff(plot) {
   });
 }
 
-function startTradeoff() {
+export function startTradeoff() {
   byId("frontier-metric-name").textContent = objectiveName(content.objective.average);
   // One x for both lines: the points of the frontier and those of the shared cut, in order of recall.
   const points = frontier.map((sums) => ({ x: RATES.recall(sums), up: RATES.precision(sums),
