@@ -18,9 +18,9 @@ from numba.core import event
 from numpy.typing import NDArray
 
 _WORTH_THREADS = 1 << 15
-_TILE_ROWS, _TILE_LABELS = 512, 16
-_MOST_ROWS, _FEW_CUTS = 1 << 17, 1 << 12
-_BUCKETS_A_CUT, _FEWEST_BUCKETS = 8, 64
+_TILE_ROWS, _TILE_LABELS = 128, 32
+_MOST_ROWS, _FEW_CUTS = 1 << 19, 1 << 12
+_BUCKETS_A_CUT, _FEWEST_BUCKETS, _COARSE = 8, 64, 512
 _DIGIT, _FEW_KEYS = 11, 48
 
 
@@ -57,20 +57,19 @@ def _count_rows(block, grid, tallies, span):
     """Count a span of rows and labels: of a tile of labels, some rows at a time stay in the nearest cache."""
     scores, truth, weight = block
     offsets, cuts, keys = grid
-    counts, beneath = tallies
+    tp, fp, beneath = tallies
     top, bottom, left, last = span
     longest = 0
     for k in range(left, last):
         longest = max(longest, offsets[k + 1] - offsets[k] - 1)
-    # Labels with many cuts are gone through one by one, and with many rows at once.
     size = min(max(_TILE_ROWS, longest), _MOST_ROWS, bottom - top)
-    values = np.empty(size + 1, cuts.dtype)
-    amounts = np.empty(size + 1 if len(weight) else 0, weight.dtype)
-    found = values, values.view(keys.dtype), np.empty(size + 1, np.int8), amounts
+    values = np.empty((3, size + 1), cuts.dtype)
+    amounts = np.empty((2, size + 1 if len(weight) else 0), weight.dtype)
     table = np.empty(0, np.int32)
-    maps = np.empty((_TILE_LABELS, 2), np.int64)
+    maps = np.full((_TILE_LABELS, 3), bottom - top)
     scales = np.empty(_TILE_LABELS, cuts.dtype)
     while left < last:
+        # Labels with many cuts are gone through one by one, and with many rows at once.
         right, longest = left, 0
         while right < min(left + _TILE_LABELS, last):
             own_longest = max(longest, offsets[right + 1] - offsets[right] - 1)
@@ -92,33 +91,63 @@ def _count_rows(block, grid, tallies, span):
             stop = min(start + rows, bottom)
             for k in range(left, right):
                 never, end, c = offsets[k], offsets[k + 1], k - left
-                column = scores[start:stop, k], truth[start:stop, k]
-                n_found, beneath[end - 1] = _sift(column, weight[start:stop], cuts[end - 1], beneath[end - 1], found)
+                column = scores[start:stop, k], truth[start:stop, k], weight[start:stop]
+                bounds = cuts[end - 1], beneath[end - 1]
+                negative, positive, beneath[end - 1] = _sift(column, bounds, values, amounts)
                 if end - never > 1:
                     room = table[c * buckets : (c + 1) * buckets]
                     own = cuts[never + 1 : end], keys[end - 1], room, maps[c], scales[c]
-                    _tally(found, n_found, own, (counts[never + 1 : end], beneath[never : end - 1]))
+                    below = beneath[never : end - 1]
+                    for n, which, counts in ((negative, 0, fp), (positive, 1, tp)):
+                        some = values[which, : np.int64(n)]
+                        if end - never > _FEW_CUTS and len(weight) == 0:
+                            some = _gathered(some, keys, own, values[2])
+                        _tally(some, some.view(keys.dtype), amounts[which], own, (counts[never + 1 : end], below))
         left = right
 
 
 @njit(cache=True, nogil=True)
-def _sift(column, weight, lowest, below, found):
-    """Write the known scores at or above ``lowest`` to ``found``; return how many, and the highest below.
+def _sift(column, bounds, values, amounts):
+    """Write the scores at or above the lowest cut to ``values``; return how many, and the highest score below.
 
-    All are written, and stay if they are to: a branch would be mispredicted.
+    Negatives are written to ``values[0]``, positives to ``values[1]``, their weights alike to ``amounts``. All are
+    written to both, and stay where they are to: a branch would be mispredicted.
     """
-    scores, truth = column
-    values, _, codes, amounts = found
-    n_found = np.uint64(0)
+    scores, truth, weight = column
+    lowest, below = bounds
+    negatives, positives, nothing = values[0], values[1], values.dtype.type(-np.inf)
+    negative, positive = np.uint64(0), np.uint64(0)
     for i in range(len(scores)):
         score, code = scores[i], truth[i]
-        values[n_found], codes[n_found] = score, code
+        negatives[negative] = positives[positive] = score
         if len(weight):
-            amounts[n_found] = weight[i]
-        lower = score if (score < lowest) & (code >= 0) else -np.inf
-        below = max(below, lower)
-        n_found += np.uint64((score >= lowest) & (code >= 0))
-    return n_found, below
+            amounts[0, negative] = amounts[1, positive] = weight[i]
+        lower = score if (score < lowest) & (code >= 0) else nothing
+        below = lower if lower > below else below
+        negative += np.uint64((score >= lowest) & (code == 0))
+        positive += np.uint64((score >= lowest) & (code == 1))
+    return negative, positive, below
+
+
+@njit(cache=True, nogil=True)
+def _gathered(values, keys, own, spare):
+    """Return the values with those near together that are alike, so that many cuts need not be at hand at once."""
+    cuts, lowest_key, _, map_, scale = own
+    value_keys = values.view(keys.dtype)
+    lowest, shift, last = cuts[len(cuts) - 1], map_[0], map_[1]
+    coarse = np.uint64(0)
+    while np.uint64(last) >> coarse >= _COARSE:
+        coarse += np.uint64(1)
+    place = np.zeros(_COARSE + 1, np.int64)
+    for i in range(len(values)):
+        b = _bucket(values[i], value_keys[i], lowest, lowest_key, shift, scale, last)
+        place[np.uint64(1) + (b >> coarse)] += 1
+    place = np.cumsum(place)
+    for i in range(len(values)):
+        b = _bucket(values[i], value_keys[i], lowest, lowest_key, shift, scale, last) >> coarse
+        spare[place[b]] = values[i]
+        place[b] += 1
+    return spare[: len(values)]
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -157,17 +186,18 @@ def _fill_table(cuts, keys, table, map_):
 
 
 @njit(cache=True, nogil=True)
-def _tally(found, n_found, own, tallies):
-    """Add what was found of one label, all at or above its lowest cut, to its tallies.
+def _tally(values, value_keys, amounts, own, tallies):
+    """Add scores of one label, all at or above its lowest cut, to its counts.
 
     ``own`` and ``counts`` begin after "never", but ``beneath`` begins with it: a score in the interval of a cut lies
     beneath the next higher cut. Few cuts share a bucket: two are compared without a branch.
     """
-    values, value_keys, codes, amounts = found
     cuts, lowest_key, table, map_, scale = own
     counts, beneath = tallies
     lowest, shift, last = cuts[len(cuts) - 1], map_[0], map_[1]
-    for i in range(n_found):
+    # Where an interval gets many scores, few of them are its highest: a branch is foreseen, and spares a store.
+    rare = map_[2] > 16 * len(cuts)
+    for i in range(len(values)):
         score = values[i]
         b = _bucket(score, value_keys[i], lowest, lowest_key, shift, scale, last)
         j = np.uint64(table[b + np.uint64(1)])
@@ -176,18 +206,21 @@ def _tally(found, n_found, own, tallies):
         if cuts[j] > score:
             j = np.uint64(_place(score, cuts, np.int64(j), np.int64(table[b]) + 1))
         if len(amounts) == 0:
-            counts[j, np.uint64(codes[i] == 1)] += 1
+            counts[j] += 1
         else:
-            counts[j, np.uint64(codes[i] == 1)] += amounts[i]
-        if score > beneath[j]:
-            beneath[j] = score
+            counts[j] += amounts[i]
+        if rare:
+            if score > beneath[j]:
+                beneath[j] = score
+        else:
+            beneath[j] = max(beneath[j], score)
 
 
 @njit(cache=True, nogil=True)
 def _count_entries(block, grid, tallies, span):
     scores, label, truth, weight = block
     offsets, cuts, _ = grid
-    counts, beneath = tallies
+    tp, fp, beneath = tallies
     top, bottom, first, last = span
     for e in range(top, bottom):
         k = label[e]
@@ -197,7 +230,10 @@ def _count_entries(block, grid, tallies, span):
         j = offsets[k + 1] - 1
         if score >= cuts[j]:
             j = _place(score, cuts, offsets[k], offsets[k + 1])
-            counts[j, np.uint64(truth[e] == 1)] += weight[e]
+            if truth[e] == 1:
+                tp[j] += weight[e]
+            else:
+                fp[j] += weight[e]
             j -= 1
         beneath[j] = max(beneath[j], score)
 
@@ -416,31 +452,38 @@ def counts_at(points, ascending, thresholds, out):
         out[1, k] = pp[low] if inside else 0
 
 
-def count_block(block: tuple[Any, ...], grid: Grid, counts: NDArray[Any], beneath: NDArray[Any]) -> None:
-    """Add one block's known pairs to the counts at each candidate, and raise the highest score beneath it.
+def count_block(block: tuple[Any, ...], grid: Grid, tallies: tuple[NDArray[Any], ...]) -> None:
+    """Add one block's known pairs to the tallies: tp, fp and the highest score beneath, by candidate.
 
-    Counts, (n_candidates, 2), are of the negative and the positive items in the interval at or above a cut and below
-    the next higher one; ``beneath[j]`` is the highest known score strictly below cut ``j``.
+    Each is of the interval at or above a cut and below the next higher one; ``beneath[j]`` is the highest known
+    score strictly below cut ``j``.
 
     Within a label, items are added in their order where they have weights, so the sums do not depend on the
     number of processors.
     """
-    dense, n_labels = len(block) == 3, len(grid.offsets) - 1
-    weighted = counts.dtype == np.float64
+    dense, weighted, n_labels = len(block) == 3, tallies[0].dtype == np.float64, len(grid.offsets) - 1
     part = tuple(block[:4]) if not dense or weighted else (*block[:2], np.empty(0, np.int64))
     whole = (*grid, grid.cuts.view(np.int32 if grid.cuts.itemsize == 4 else np.int64))
     kernel, size, n_rows = _count_rows if dense else _count_entries, block[0].size, len(block[0])
     if not dense or weighted or n_labels >= 4 * _processors(size):
-        tasks = [(counts, beneath, (0, n_rows, *span)) for span in _spans(n_labels, size)]
-    else:
-        most = max(1, 2 * size // len(beneath))
-        tasks = [(counts, beneath, (*span, 0, n_labels)) for span in _spans(n_rows, size, most)]
-        tasks[1:] = [(np.zeros_like(counts), np.full_like(beneath, -np.inf), span) for *_, span in tasks[1:]]
-    _share(kernel, [(part, whole, (own, below), span) for own, below, span in tasks])
-    for own, below, _ in tasks[1:]:
-        if own is not counts:
-            counts += own
-            np.maximum(beneath, below, out=beneath)
+        spans = _spans(n_labels, size)
+        _share(kernel, [(part, whole, tuple(tallies), (0, n_rows, *span)) for span in spans])
+        return
+    spans = _spans(n_rows, size, max(1, size // len(grid.cuts)))
+    more = [(np.zeros_like(tallies[0]), np.zeros_like(tallies[1]), np.full_like(tallies[2], -np.inf)) for _ in spans[1:]]
+    owns = [tuple(tallies), *more]
+    _share(kernel, [(part, whole, own, (*span, 0, n_labels)) for own, span in zip(owns, spans, strict=True)])
+    for own in more:
+        for into, add, extra in zip(tallies, (np.add, np.add, np.maximum), own, strict=True):
+            add(into, extra, out=into)
+
+
+def complete(offsets: NDArray[np.int64], tallies: tuple[NDArray[Any], ...]) -> None:
+    """Replace the tallies of each interval by tp and fp at or above each cut, and the highest score of all below."""
+    tp, fp, beneath = tallies
+    parts = [offsets[first : last + 1] for first, last in _spans(len(offsets) - 1, len(tp))]
+    _share(cumulate, [(part, counts) for part in parts for counts in (tp, fp)])
+    _share(highest_below, [(part, beneath) for part in parts])
 
 
 def known_and_positive(truth: NDArray[np.int8]) -> NDArray[np.int64]:

@@ -68,11 +68,11 @@ def counter(
     ``place`` is the number of cuts, falling, that do not keep the score.
     """
 
-    def count_block(block, grid, counts, beneath):
+    def count_block(block, grid, tallies):
         scores, truth, weight = block[:3]
         for k in range(scores.shape[1]):
             own = slice(grid.offsets[k], grid.offsets[k + 1])
-            cuts, fp, tp, below_cuts = grid.cuts[own], *counts[own].T, beneath[own]
+            cuts, tp, fp, beneath = grid.cuts[own], tallies.tp[own], tallies.fp[own], tallies.beneath[own]
             for i in range(scores.shape[0]):
                 score, known = scores[i, k], code(truth[i, k], scores[i, k], cuts)
                 if known < 0:
@@ -81,7 +81,7 @@ def counter(
                 if j < len(cuts):
                     (tp if known == 1 else fp)[j] += weight[i]
                 if j and below(known):
-                    below_cuts[j - 1] = max(below_cuts[j - 1], score)
+                    beneath[j - 1] = max(beneath[j - 1], score)
             ends(tp, fp)
 
     return count_block

@@ -7,6 +7,7 @@ import pytest
 
 from limen import _kernels
 from limen._kernels import Points
+from limen.sources.blocks import Tallies
 
 
 def points(*labels):
@@ -88,16 +89,16 @@ def test_any_number_of_processors_counts_alike(monkeypatch, stored, weighted):
     def counted(processors):
         name = "process_cpu_count" if hasattr(_kernels.os, "process_cpu_count") else "cpu_count"
         monkeypatch.setattr(_kernels.os, name, lambda: processors)
-        tallies = np.zeros((15, 2), weight.dtype), np.full(15, -np.inf)
+        tallies = Tallies(*np.zeros((2, 15), weight.dtype), np.full(15, -np.inf))
         block = entries if stored else (scores, truth, weight)
-        _kernels.count_block(block, grid._replace(offsets=grid.offsets[:6]), *tallies)
+        _kernels.count_block(block, grid._replace(offsets=grid.offsets[:6]), tallies)
         return tallies
 
     alone = counted(1)
     for processors in (2, 3, 64):
         for first, second in zip(alone, counted(processors), strict=True):
             np.testing.assert_array_equal(first, second)
-    assert alone[0][:, 1].sum() == pytest.approx((weight[:, np.newaxis] * ((truth == 1) & (scores >= 0.25))).sum())
+    assert alone.tp.sum() == pytest.approx((weight[:, np.newaxis] * ((truth == 1) & (scores >= 0.25))).sum())
 
 
 def random_block(seed, n_items, n_labels, dtype, *, weighted):
@@ -122,20 +123,22 @@ RUNS_AND_TILES = [(1, 17), (255, 33), (511, 16), (512, 15), (513, 1), (513, 32),
 
 
 def empty(grid, weight):
-    return np.zeros((len(grid.cuts), 2), weight.dtype), np.full(len(grid.cuts), -np.inf, grid.cuts.dtype)
+    counts = np.zeros((2, len(grid.cuts)), weight.dtype)
+    return Tallies(*counts, np.full(len(grid.cuts), -np.inf, grid.cuts.dtype))
 
 
 def compared_with_every_cut(block, grid):
     scores, truth, weight = block
-    counts, beneath = empty(grid, weight)
+    tallies = empty(grid, weight)
     for k in range(scores.shape[1]):
         known = truth[:, k] >= 0
         own, first = grid.cuts[grid.offsets[k] : grid.offsets[k + 1]], grid.offsets[k]
         place = (own[:, np.newaxis] > scores[known, k]).sum(axis=0)
-        some = place < len(own)
-        np.add.at(counts, (first + place[some], truth[known, k][some]), weight[known][some])
-        np.maximum.at(beneath, first + place - 1, scores[known, k])
-    return counts, beneath
+        for counts, code in ((tallies.tp, 1), (tallies.fp, 0)):
+            some = (truth[known, k] == code) & (place < len(own))
+            np.add.at(counts, first + place[some], weight[known][some])
+        np.maximum.at(tallies.beneath, first + place - 1, scores[known, k])
+    return tallies
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -152,7 +155,7 @@ def test_counts_at_the_edges_of_runs_and_tiles(n_items, n_labels, dtype, weighte
         for parts in ([block], [tuple(p[:half] for p in block), tuple(p[half:] for p in block)], [entries]):
             tallies = empty(grid, block[2])
             for part in parts:
-                _kernels.count_block(part, grid, *tallies)
+                _kernels.count_block(part, grid, tallies)
             for found, wanted in zip(tallies, expected, strict=True):
                 np.testing.assert_array_equal(found, wanted)
 
@@ -161,11 +164,11 @@ def test_an_infinite_score_stays_within_its_label():
     """Scores are checked in the first pass only: a file that changes after it must not reach other memory."""
     grid = _kernels.Grid(np.array([0, 1, 4, 5]), np.array([np.inf, np.inf, 0.5, 0.25, np.inf]))
     block = np.full((300, 3), np.inf), np.ones((300, 3), np.int8), np.ones(300, np.int64)
-    counts, beneath = empty(grid, block[2])
-    _kernels.count_block(block, grid, counts, beneath)
-    assert counts[:, 1].tolist() == [0, 0, 300, 0, 0]
-    assert not counts[:, 0].any()
-    assert beneath.tolist() == [-np.inf, np.inf, -np.inf, -np.inf, -np.inf]
+    tallies = empty(grid, block[2])
+    _kernels.count_block(block, grid, tallies)
+    assert tallies.tp.tolist() == [0, 0, 300, 0, 0]
+    assert tallies.fp.tolist() == [0] * 5
+    assert tallies.beneath.tolist() == [-np.inf, np.inf, -np.inf, -np.inf, -np.inf]
 
 
 @pytest.mark.parametrize("stored", [False, True])

@@ -156,17 +156,14 @@ class Blocks:
         """Return the counts at each candidate: one pass."""
         from limen import _kernels
 
-        size = len(candidates.cuts)
-        counts = np.zeros((size, 2), np.float64 if self.weighted else np.int64)
-        beneath = np.full(size, -np.inf, candidates.cuts.dtype)
+        size, exact = len(candidates.cuts), np.float64 if self.weighted else np.int64
+        below = np.full(size, -np.inf, candidates.cuts.dtype)
+        tallies = Tallies(np.zeros(size, exact), np.zeros(size, exact), below)
         grid = _kernels.Grid(candidates.offsets, candidates.cuts)
         for block in self.to_count():
-            _kernels.count_block(block, grid, counts, beneath)
-        fp, tp = (np.ascontiguousarray(part) for part in counts.T)
-        _kernels.cumulate(candidates.offsets, tp)
-        _kernels.cumulate(candidates.offsets, fp)
-        _kernels.highest_below(candidates.offsets, beneath)
-        return Tallies(tp, fp, beneath)
+            _kernels.count_block(block, grid, tallies)
+        _kernels.complete(candidates.offsets, tallies)
+        return tallies
 
 
 def _positive_scores(block: Rows | Entries, n_labels: int) -> tuple[NDArray[np.int64], NDArray[Any]] | None:
