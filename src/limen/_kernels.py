@@ -189,8 +189,8 @@ def _fill_table(cuts, keys, table, map_):
 def _tally(values, value_keys, amounts, own, tallies):
     """Add scores of one label, all at or above its lowest cut, to its counts.
 
-    ``own`` and ``counts`` begin after "never", but ``beneath`` begins with it: a score in the interval of a cut lies
-    beneath the next higher cut. Few cuts share a bucket: two are compared without a branch.
+    ``own`` and ``counts`` begin after "never", but ``beneath`` begins with it: a score in the interval of a cut
+    lies beneath the next higher cut. Few cuts share a bucket: two are compared without a branch.
     """
     cuts, lowest_key, table, map_, scale = own
     counts, beneath = tallies
@@ -470,7 +470,10 @@ def count_block(block: tuple[Any, ...], grid: Grid, tallies: tuple[NDArray[Any],
         _share(kernel, [(part, whole, tuple(tallies), (0, n_rows, *span)) for span in spans])
         return
     spans = _spans(n_rows, size, max(1, size // len(grid.cuts)))
-    more = [(np.zeros_like(tallies[0]), np.zeros_like(tallies[1]), np.full_like(tallies[2], -np.inf)) for _ in spans[1:]]
+    more = [
+        (np.zeros_like(tallies[0]), np.zeros_like(tallies[1]), np.full_like(tallies[2], -np.inf))
+        for _ in spans[1:]
+    ]
     owns = [tuple(tallies), *more]
     _share(kernel, [(part, whole, own, (*span, 0, n_labels)) for own, span in zip(owns, spans, strict=True)])
     for own in more:
@@ -479,11 +482,11 @@ def count_block(block: tuple[Any, ...], grid: Grid, tallies: tuple[NDArray[Any],
 
 
 def complete(offsets: NDArray[np.int64], tallies: tuple[NDArray[Any], ...]) -> None:
-    """Replace the tallies of each interval by tp and fp at or above each cut, and the highest score of all below."""
+    """Replace the tallies of each interval by those at or above each cut, and the highest score of all below."""
     tp, fp, beneath = tallies
     parts = [offsets[first : last + 1] for first, last in _spans(len(offsets) - 1, len(tp))]
-    _share(cumulate, [(part, counts) for part in parts for counts in (tp, fp)])
-    _share(highest_below, [(part, beneath) for part in parts])
+    for kernel, of_intervals in ((cumulate, tp), (cumulate, fp), (highest_below, beneath)):
+        _share(kernel, [(part, of_intervals) for part in parts])
 
 
 def known_and_positive(truth: NDArray[np.int8]) -> NDArray[np.int64]:
@@ -520,7 +523,10 @@ def distinct_falling(size: NDArray[np.int64], scores: NDArray[Any]) -> tuple[NDA
     edges = np.unique([0, *edges.tolist(), len(size)])
     found = np.zeros(len(size), np.int64)
     bits = scores.view(np.uint32 if scores.itemsize == 4 else np.uint64)
-    _share(_distinct, [(bits, starts, found, span) for span in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)])
+    _share(
+        _distinct,
+        [(bits, starts, found, span) for span in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)],
+    )
     offsets = np.concatenate([[0], np.cumsum(found + 1)])
     cuts = np.empty(offsets[-1], scores.dtype)
     _pack(scores, starts, cuts, offsets)
@@ -545,8 +551,8 @@ def _processors(work: int) -> int:
 
 def _spans(n: int, work: int, most: int = 1 << 30) -> list[tuple[int, int]]:
     """Divide ``n`` rows or labels among the processors."""
-    edges = np.linspace(0, n, min(n, _processors(work), most) + 1).astype(np.int64).tolist()
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    parts = min(n, _processors(work), most)
+    return [(n * part // parts, n * (part + 1) // parts) for part in range(parts)]
 
 
 def _share(kernel: Any, tasks: list[tuple[Any, ...]]) -> list[Any]:

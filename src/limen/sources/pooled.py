@@ -48,7 +48,9 @@ class Pooled(Blocks):
         if not isinstance(block, Rows):
             return block._replace(label=np.zeros_like(block.label))
         n_labels = block.scores.shape[1]
-        weight = np.repeat(block.weight, n_labels) if self.weighted else weights_of(None, slice(0, block.scores.size))
+        weight = (
+            np.repeat(block.weight, n_labels) if self.weighted else weights_of(None, slice(0, block.scores.size))
+        )
         return Rows(block.scores.reshape(-1, 1), block.truth.reshape(-1, 1), weight)
 
     def totals(self, before: Totals | None = None) -> Totals:
