@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -210,7 +211,7 @@ class Curves:
         """Label number of each candidate."""
         return np.repeat(np.arange(self.n_labels), np.diff(self.offsets))
 
-    @property
+    @cached_property
     def pp(self) -> NDArray[Any]:
         """Items at or above each cut: predicted positives."""
         return np.asarray(self.tp + self.fp)
@@ -308,7 +309,9 @@ class Curves:
     __hash__ = None  # type: ignore[assignment]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "sources": ()}
+        state = {**self.__dict__, "sources": ()}
+        state.pop("pp", None)
+        return state
 
     def __repr__(self) -> str:
         unlabelled = self.without_positives

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -174,7 +174,8 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         history=solution.history,
     )
     without = curves.without_positives
-    silent = [name for name in thresholds.never if name in set(without)]
+    unlearned = set(without)
+    silent = [name for name in thresholds.never if name in unlearned]
     if without and solution.cross_fit:
         warnings.warn(
             f"{count(len(without), 'label')} without a positive item: {examples(without)}. What the other labels "
@@ -345,7 +346,8 @@ def _prevalence(target: Any, problem: Problem) -> NDArray[np.float64] | None:
         positive, known = problem.counted.n_positive, problem.counted.n_known
     here = positive / np.maximum(known, 1e-300)
     if isinstance(target, Mapping):
-        unknown = [name for name in target if name not in set(problem.labels)]
+        names = set(problem.labels)
+        unknown = [name for name in target if name not in names]
         if unknown:
             raise InputError(f"target_prevalence names {examples(unknown)}, which are no labels of these data.")
         target = [target.get(name, np.nan) for name in problem.labels]
@@ -366,4 +368,11 @@ def _prevalence(target: Any, problem: Problem) -> NDArray[np.float64] | None:
 
 def versions() -> dict[str, str]:
     """Return the versions that made a result."""
-    return {"limen": importlib.metadata.version("limen"), "numpy": np.__version__}
+    return {"limen": _own_version(), "numpy": np.__version__}
+
+
+@cache
+def _own_version() -> str:
+    from importlib.metadata import version  # reads files, once
+
+    return version("limen")

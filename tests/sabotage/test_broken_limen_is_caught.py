@@ -15,8 +15,6 @@ import limen
 from limen import _kernels, curves, decisions, metrics
 from limen.curves import Curves
 from limen.solvers import SurrogateGradient, exact
-from limen.sources.blocks import Blocks
-from limen.sources.candidates import Candidates
 from oracle import naive
 from strategies import data, exactly, random_data, recounted, smooth_data, tuned
 
@@ -137,29 +135,26 @@ def test_cumulated_one_short(monkeypatch):
 def test_a_split_tie_group(monkeypatch):
     """Every positive is a cut of its own: ties are cut apart in the order of the items."""
 
-    def distinct(cls, labels, dtype, label, scores):
-        label = np.concatenate([np.arange(len(labels)), label])
-        scores = np.concatenate([np.full(len(labels), np.inf), scores])
-        order = np.lexsort((-scores, label))
-        offsets = np.append(0, np.cumsum(np.bincount(label, minlength=len(labels))))
-        return cls(labels, dtype, offsets, scores[order])
+    def distinct_falling(size, scores):
+        label = np.repeat(np.arange(2 * len(size)) // 2, np.stack([np.ones_like(size), size], axis=1).ravel())
+        cuts = np.insert(scores, np.cumsum(size) - size, np.inf)
+        return np.append(0, np.cumsum(size + 1)), cuts[np.lexsort((-cuts, label))]
 
-    monkeypatch.setattr(Candidates, "distinct", classmethod(distinct))
+    monkeypatch.setattr(_kernels, "distinct_falling", distinct_falling)
     with pytest.raises(AssertionError):
         check()
 
 
 def test_the_lowest_positive_is_no_candidate(monkeypatch):
-    whole = Blocks.candidates
+    whole = _kernels.distinct_falling
 
-    def without_last(source):
-        found = whole(source)
-        size = np.diff(found.offsets)
-        last = found.offsets[1:][size > 1] - 1
-        offsets = np.append(0, np.cumsum(np.where(size > 1, size - 1, size)))
-        return Candidates(found.labels, found.dtype, offsets, np.delete(found.cuts, last))
+    def without_last(size, scores):
+        offsets, cuts = whole(size, scores)
+        size = np.diff(offsets)
+        last = offsets[1:][size > 1] - 1
+        return np.append(0, np.cumsum(np.where(size > 1, size - 1, size))), np.delete(cuts, last)
 
-    monkeypatch.setattr(Blocks, "candidates", without_last)
+    monkeypatch.setattr(_kernels, "distinct_falling", without_last)
     with pytest.raises(AssertionError):
         check()
 

@@ -73,12 +73,15 @@ def test_counts_at_thresholds():
         assert out.T.tolist() == [list(expected), [1, 1], [0, 0]]
 
 
-@pytest.mark.parametrize("n_items", [_kernels._WORTH_THREADS - 1, _kernels._WORTH_THREADS])
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("stored", [False, True])
-def test_any_number_of_processors_counts_alike(monkeypatch, n_items, stored):
+def test_any_number_of_processors_counts_alike(monkeypatch, stored, weighted):
+    """By rows where there are no weights, and by labels."""
     rng = np.random.default_rng(0)
+    n_items = 300
+    monkeypatch.setattr(_kernels, "_WORTH_THREADS", 100)
     scores, truth = rng.integers(0, 9, (n_items, 5)) / 8, rng.integers(-1, 2, (n_items, 5)).astype(np.int8)
-    weight = rng.random(n_items)
+    weight = rng.random(n_items) if weighted else np.ones(n_items, np.int64)
     grid = _kernels.Grid(np.arange(0, 20, 3), np.tile([np.inf, 0.75, 0.25], 5))
     row, label = np.divmod(np.arange(n_items * 5), 5)
     entries = scores.ravel(), label, truth.ravel(), weight[row], row
@@ -86,10 +89,9 @@ def test_any_number_of_processors_counts_alike(monkeypatch, n_items, stored):
     def counted(processors):
         name = "process_cpu_count" if hasattr(_kernels.os, "process_cpu_count") else "cpu_count"
         monkeypatch.setattr(_kernels.os, name, lambda: processors)
-        tallies = Tallies(np.zeros(15), np.zeros(15), np.full(15, -np.inf))
-        _kernels.count_block(
-            entries if stored else (scores, truth, weight), grid._replace(offsets=grid.offsets[:6]), tallies
-        )
+        tallies = Tallies(*np.zeros((2, 15), weight.dtype), np.full(15, -np.inf))
+        block = entries if stored else (scores, truth, weight)
+        _kernels.count_block(block, grid._replace(offsets=grid.offsets[:6]), tallies)
         return tallies
 
     alone = counted(1)
@@ -156,6 +158,59 @@ def test_counts_at_the_edges_of_runs_and_tiles(n_items, n_labels, dtype, weighte
                 _kernels.count_block(part, grid, tallies)
             for found, wanted in zip(tallies, expected, strict=True):
                 np.testing.assert_array_equal(found, wanted)
+
+
+SHAPES = {
+    "even": lambda x: x,
+    "all below 0": lambda x: x - 9,
+    "near 0": lambda x: np.exp(8 * x - 30),
+    "near 1": lambda x: 1 / (1 + np.exp(-4 * x - 9)),
+    "on both sides of a wide gap": lambda x: np.where(x > 0, x + 1e30, -x * 1e-30),
+    "as far apart as can be": lambda x: np.where(
+        x > 1, np.finfo(np.float32).max, np.finfo(np.float32).min * (x < 0)
+    ),
+    "next to each other": lambda x: 1 + np.floor(50 * x) * 2.0**-52,
+    "few": lambda x: np.round(2 * x),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_many_cuts_however_they_lie(monkeypatch, shape, dtype):
+    """Labels with many cuts among labels with few, by rows and by labels."""
+    monkeypatch.setattr(_kernels, "_WORTH_THREADS", 1000)
+    name = "process_cpu_count" if hasattr(_kernels.os, "process_cpu_count") else "cpu_count"
+    rng = np.random.default_rng(0)
+    n_items, n_labels = 20000, 9
+    scores = SHAPES[shape](rng.normal(0, 1, (n_items, n_labels))).astype(dtype)
+    truth = (rng.random((n_items, n_labels)) < np.array([0.5, 0, 0.9, 0.001, 0.3, 0.5, 1, 0, 0.4])).astype(np.int8)
+    truth[rng.random(truth.shape) < 0.05] = -1
+    wanted = [np.unique(scores[truth[:, k] == 1, k])[::-1] for k in range(n_labels)]
+    for processors in (1, 2, 4):
+        monkeypatch.setattr(_kernels.os, name, lambda n=processors: n)
+        offsets, cuts = _kernels.distinct_falling(*_kernels.positive_scores(scores, truth))
+        grid = _kernels.Grid(offsets, cuts)
+        for k, own in enumerate(wanted):
+            np.testing.assert_array_equal(cuts[offsets[k] : offsets[k + 1]], [np.inf, *own])
+        for weight in (np.ones(n_items, np.int64), np.arange(n_items) / 4):
+            tallies = empty(grid, weight)
+            _kernels.count_block((scores, truth, weight), grid, tallies)
+            for found, expected in zip(tallies, by_sorting(scores, truth, weight, grid), strict=True):
+                np.testing.assert_array_equal(found, expected)
+
+
+def by_sorting(scores, truth, weight, grid):
+    tallies = empty(grid, weight)
+    for k in range(scores.shape[1]):
+        first, end = grid.offsets[k], grid.offsets[k + 1]
+        known = truth[:, k] >= 0
+        own, x, code = grid.cuts[first:end], scores[known, k], truth[known, k]
+        place = end - first - np.searchsorted(own[::-1], x, side="right")
+        for counts, wanted in ((tallies.tp, 1), (tallies.fp, 0)):
+            some = (code == wanted) & (place < end - first)
+            np.add.at(counts, first + place[some], weight[known][some])
+        np.maximum.at(tallies.beneath, first + place - 1, x)
+    return tallies
 
 
 def test_an_infinite_score_stays_within_its_label():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import limen
 from limen.errors import InputError
-from limen.solvers import Shared, TopK
+from limen.solvers import Shared, TopK, rules
 from oracle import naive
 from strategies import AVERAGES, data, exactly, random_data, recounted, smooth_data, tuned
 
@@ -133,3 +134,24 @@ class TestFixed:
         assert t.values.tolist() == [threshold] * 3
         assert exactly(t.counts) == recounted(problem, [threshold] * 3)
         assert (t.status, t.upper_bound) == ("local", None)
+
+
+@pytest.mark.parametrize("metric", ["f1", "precision", "mcc", "g_mean", "balanced_accuracy"])
+@pytest.mark.parametrize("zero_division", [0.0, 1.0])
+def test_a_shared_cut_is_the_best_of_all_positive_scores(monkeypatch, metric, zero_division):
+    """Though most are ruled out by a bound, and the highest of equals stays."""
+    monkeypatch.setattr(rules, "_STRIDE", 5)
+    rng = np.random.default_rng(0)
+    for share in (0.1, 0.6, 1):
+        y_true = (rng.random((150, 3)) < share).astype(int)
+        y_score = np.round(rng.normal(0, 1, (150, 3)) + y_true, 1 + int(10 * share))
+        t = limen.tune(y_true, y_score, metric=metric, method="shared", zero_division=zero_division)
+        one = limen.tune(
+            y_true.reshape(-1, 1),
+            y_score.reshape(-1, 1),
+            metric=metric,
+            average="macro",
+            method="exact",
+            zero_division=zero_division,
+        )
+        assert t.values.tolist() == one.values.tolist() * 3

@@ -109,7 +109,7 @@ def maximise_gain(curves: Curves, reward: Any, price: Any) -> NDArray[np.int64]:
     if isinstance(reward, int) and isinstance(price, int):
         divisor = math.gcd(reward, price) or 1
         reward, price = reward // divisor, price // divisor
-        largest = max(abs(reward), abs(price)) * max(int(curves.pp.max()), 1)
+        largest = max(abs(reward), abs(price)) * max(int(curves.pp[curves.offsets[1:] - 1].max()), 1)
         if curves.tp.dtype != np.int64 or largest >= 1 << 61:
             scale = max(abs(reward), abs(price)) or 1
             reward, price = reward / scale, price / scale

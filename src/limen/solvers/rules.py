@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from limen.curves import Curves, halfway
 from limen.decisions import check_rule
 from limen.errors import InputError
+from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.exact import Enumeration, first_best
 from limen.solvers.solution import Solution
-from limen.sources.blocks import flatten
+from limen.sources.blocks import Countable, Totals, flatten
 from limen.sources.candidates import Candidates
 from limen.sources.pooled import Pooled
+
+_STRIDE = 256
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Shared:
 
     Notes
     -----
-    For micro averages all distinct positive scores are tried. For macro and weighted ones at most
+    For micro averages all distinct positive scores are tried, by counting where a bound does not rule
+    them out. For macro and weighted ones at most
     ``most`` of them, evenly by rank, since each needs the counts of every label.
     """
 
@@ -57,7 +61,7 @@ class Shared:
         """Return the threshold, once for each label."""
         objective, n_labels = problem.objective, len(problem.labels)
         if objective.pooled:
-            pooled = Curves.from_source(Pooled(problem.sources))
+            pooled = _promising(Pooled(problem.sources), replace(objective, average="macro"))
             index = Enumeration().solve(Problem(replace(objective, average="macro"), (), pooled)).index
             assert index is not None
             return Solution(values=np.repeat(pooled.thresholds(index).astype(np.float64), n_labels))
@@ -154,6 +158,33 @@ class MCut:
         if len(problem.labels) < 2:
             raise InputError("mcut looks for gaps between the labels of an item; there is one label.")
         return Solution(values=_everything(problem), rule="mcut")
+
+
+def _promising(source: Countable, objective: Objective) -> Curves:
+    """Return the curves at those positive scores that can be the best cut, and at some more.
+
+    With weights at all of them: sums in another order would differ in their last bits.
+
+    Between two cuts a cut has at most the tp of the lower one and at least the fp of the higher one, and
+    metrics rise with tp and fall with fp; so most scores need no counting where few do better than that.
+    """
+    if source.weighted:
+        return Curves.from_source(source)
+    every, totals = source.candidates(), source.totals()
+    some = np.unique(np.append(np.arange(0, len(every.cuts), _STRIDE), len(every.cuts) - 1))
+    coarse = _at(source, every, totals, some)
+    values = objective.of_labels(coarse.tp, coarse.pp, coarse.n_positive, coarse.n_known, coarse.label_of)
+    tp, fp, label = coarse.tp[1:], coarse.fp[:-1], coarse.label_of[1:]
+    bounds = objective.of_labels(tp, tp + fp, coarse.n_positive, coarse.n_known, label)
+    # Rounding must not hide the best.
+    open_ = np.flatnonzero(bounds >= values.max() - 1e-9 * max(1.0, abs(values.max())))
+    within = (some[open_, np.newaxis] + np.arange(1, _STRIDE)).ravel()
+    return _at(source, every, totals, np.unique(np.append(some, within[within < len(every.cuts)])))
+
+
+def _at(source: Countable, every: Candidates, totals: Totals, some: NDArray[np.int64]) -> Curves:
+    candidates = replace(every, offsets=np.array([0, len(some)]), cuts=every.cuts[some])
+    return Curves(candidates, *source.counts(candidates), totals.positive, totals.known, source.n_items)
 
 
 def _everything(problem: Problem) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.sources.arrays import UNKNOWN
-from limen.sources.candidates import Candidates
+from limen.sources.candidates import Candidates, by_label, joined
 
 BLOCK_ELEMENTS = 1 << 20
 
@@ -115,6 +115,10 @@ class Source(Countable, Protocol):
         """Return the blocks, in item order; a repeated pass may leave out the check for NaN."""
         ...
 
+    def to_count(self) -> Iterator[Rows | Entries]:
+        """Return the blocks for counting, as large as they are without a copy; scores are not checked."""
+        ...
+
     def dense_blocks(self) -> Iterator[Rows]:
         """Return the blocks as rows, in item order; a score that is not stored is -inf."""
         ...
@@ -131,11 +135,22 @@ class Source(Countable, Protocol):
 class Blocks:
     """Counting by blocks: the base of every source that yields them."""
 
+    def to_count(self: Source) -> Iterator[Rows | Entries]:
+        """Return the blocks for counting, as large as they are without a copy; scores are not checked."""
+        return self.blocks(check=False)
+
     def candidates(self: Source) -> Candidates:
         """Return the distinct scores of the positive items of each label: one pass, which checks every score."""
-        parts = [_positive_scores(block) for block in self.blocks()]
-        label, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Candidates.distinct(self.labels, self.dtype, label, scores)
+        n_labels = len(self.labels)
+        parts = []
+        for block in self.to_count():
+            found = _positive_scores(block, n_labels)
+            if found is None:
+                for _ in self.blocks(check=True):
+                    pass  # says which score is not finite
+                raise AssertionError("the scores change while they are read")
+            parts.append(found)
+        return Candidates.end_to_end(self.labels, self.dtype, *joined(parts))
 
     def counts(self: Source, candidates: Candidates) -> Tallies:
         """Return the counts at each candidate: one pass."""
@@ -145,18 +160,19 @@ class Blocks:
         below = np.full(size, -np.inf, candidates.cuts.dtype)
         tallies = Tallies(np.zeros(size, exact), np.zeros(size, exact), below)
         grid = _kernels.Grid(candidates.offsets, candidates.cuts)
-        for block in self.blocks(check=False):
+        for block in self.to_count():
             _kernels.count_block(block, grid, tallies)
-        _kernels.cumulate(candidates.offsets, tallies.tp)
-        _kernels.cumulate(candidates.offsets, tallies.fp)
-        _kernels.highest_below(candidates.offsets, tallies.beneath)
+        _kernels.complete(candidates.offsets, tallies)
         return tallies
 
 
-def _positive_scores(block: Rows | Entries) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return label numbers and scores of the positive pairs of a block."""
+def _positive_scores(block: Rows | Entries, n_labels: int) -> tuple[NDArray[np.int64], NDArray[Any]] | None:
+    """Return each label's number of positive pairs, and their scores end to end; None if a score is not finite."""
+    from limen import _kernels
+
     if isinstance(block, Rows):
-        pair = np.flatnonzero(block.truth == 1)
-        return pair % block.truth.shape[1], block.scores.ravel()[pair]
-    positive = block.truth == 1
-    return block.label[positive], block.scores[positive]
+        return _kernels.positive_scores(block.scores, block.truth)
+    if not np.isfinite(block.scores).all():
+        return None
+    positive = np.flatnonzero(block.truth == 1)
+    return by_label(block.label[positive], block.scores[positive], n_labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,20 +46,21 @@ class Candidates:
         scores: NDArray[Any],
     ) -> Candidates:
         """Return the distinct ones of ``scores``, each a cut of the label with that number, and "never"."""
-        n_labels = len(labels)
-        label = np.concatenate([np.arange(n_labels), label])
-        # Adding 0 makes -0.0 the same number to the last bit.
-        scores = np.concatenate([np.full(n_labels, np.inf), scores]).astype(working_dtype(dtype)) + 0
-        # Two sorts cost less than one lexsort, above all the second: numpy's radix sort, of short integers.
-        order = np.argsort(-scores)
-        short = np.uint16 if n_labels <= 1 << 16 else np.int64
-        order = order[np.argsort(label[order].astype(short), kind="stable")]
-        label, scores = label[order], scores[order]
-        new = np.ones(len(label), bool)
-        new[1:] = (label[1:] != label[:-1]) | (scores[1:] != scores[:-1])
-        offsets = np.zeros(n_labels + 1, np.int64)
-        np.cumsum(np.bincount(label[new], minlength=n_labels), out=offsets[1:])
-        return cls(labels, dtype, offsets, scores[new])
+        scores = scores.astype(working_dtype(dtype))
+        below = scores < np.inf
+        return cls.end_to_end(labels, dtype, *by_label(label[below], scores[below], len(labels)))
+
+    @classmethod
+    def end_to_end(
+        cls, labels: tuple[str, ...], dtype: np.dtype[Any], size: NDArray[np.int64], scores: NDArray[Any]
+    ) -> Candidates:
+        """Return the distinct ones of finite scores, and "never"; those of a label follow those of the one before.
+
+        ``size`` holds each label's number of scores, in the dtype to compare in, which are overwritten.
+        """
+        from limen import _kernels
+
+        return cls(labels, dtype, *_kernels.distinct_falling(size, scores))
 
     def __or__(self, other: Candidates) -> Candidates:
         """Return the union, label by label."""
@@ -84,3 +86,21 @@ class Candidates:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def by_label(
+    label: NDArray[np.int64], scores: NDArray[Any], n_labels: int
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return each label's number of scores, and the scores label by label."""
+    # numpy's stable sort of short integers is a radix sort.
+    short = np.uint16 if n_labels <= 1 << 16 else np.int64
+    return np.bincount(label, minlength=n_labels), scores[np.argsort(label.astype(short), kind="stable")]
+
+
+def joined(parts: Sequence[tuple[NDArray[np.int64], NDArray[Any]]]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return several parts of what `by_label` returns as one."""
+    if len(parts) == 1:
+        return parts[0]
+    n_labels = len(parts[0][0])
+    label = np.concatenate([np.repeat(np.arange(n_labels), size) for size, _ in parts])
+    return by_label(label, np.concatenate([scores for _, scores in parts]), n_labels)

@@ -34,6 +34,11 @@ class ChunkSource(Blocks):
         for source in self.sources():
             yield from source.blocks(check=check)
 
+    def to_count(self) -> Iterator[Rows | Entries]:
+        """Return the blocks for counting, as large as they are without a copy; scores are not checked."""
+        for source in self.sources():
+            yield from source.to_count()
+
     def totals(self, before: Totals | None = None) -> Totals:
         """Return the weight of the positive and of the negative items of each label, added to ``before``."""
         totals = before or Totals.none(len(self.labels), self.weighted)

@@ -53,8 +53,20 @@ class DenseSource(Blocks):
                 check_finite(scores, self.labels, self.first_row + rows.start)
             yield Rows(scores, self._codes(rows), weights_of(self.weight, rows))
 
+    def to_count(self) -> Iterator[Rows]:
+        """Return all as one block where nothing need be copied for that."""
+        truth, scores = self.truth, self.scores
+        as_it_is = scores.flags.c_contiguous and scores.dtype == working_dtype(self.dtype) and self.mask is None
+        if as_it_is and isinstance(truth, np.ndarray) and truth.flags.c_contiguous and truth.dtype.itemsize == 1:
+            whole = slice(0, self.n_items)
+            yield Rows(scores, self._codes(whole), weights_of(self.weight, whole))
+        else:
+            yield from self.blocks(check=False)
+
     def totals(self, before: Totals | None = None) -> Totals:
         """Return the weight of the positive and of the negative items of each label, added to ``before``."""
+        from limen import _kernels
+
         positive, negative = map(np.copy, before or Totals.none(len(self.labels), self.weighted))
         for rows in self._spans():
             truth, weight = self._codes(rows), weights_of(self.weight, rows)
@@ -62,12 +74,9 @@ class DenseSource(Blocks):
                 _add_by_label(truth == 1, weight, positive)
                 _add_by_label(truth == 0, weight, negative)
                 continue
-            ones, unknown = (
-                np.bincount(np.flatnonzero(chosen) % truth.shape[1], minlength=truth.shape[1])
-                for chosen in (truth == 1, truth < 0)
-            )
+            known, ones = _kernels.known_and_positive(truth)
             positive += ones
-            negative += len(truth) - ones - unknown
+            negative += known - ones
         return Totals(positive, negative)
 
     def dense_blocks(self) -> Iterator[Rows]:
@@ -122,5 +131,5 @@ def _add_by_label(chosen: NDArray[np.bool_], weight: NDArray[Any], total: NDArra
 def weights_of(weight: NDArray[Any] | None, rows: slice) -> NDArray[Any]:
     """Return the weight of each row of a span; whole ones where there are no weights."""
     if weight is None:
-        return np.ones(rows.stop - rows.start, np.int64)
+        return np.broadcast_to(np.int64(1), rows.stop - rows.start)
     return weight[rows]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from limen.sources.blocks import Blocks, Entries, Rows, Source, Totals
+from limen.sources.dense import weights_of
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,21 @@ class Pooled(Blocks):
     def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
         """Return the blocks, in item order."""
         for part in self.parts:
-            for block in part.blocks(check=check):
-                if isinstance(block, Rows):
-                    weight = np.repeat(block.weight, block.scores.shape[1])
-                    yield Rows(block.scores.reshape(-1, 1), block.truth.reshape(-1, 1), weight)
-                else:
-                    yield block._replace(label=np.zeros_like(block.label))
+            yield from map(self._as_one_label, part.blocks(check=check))
+
+    def to_count(self) -> Iterator[Rows | Entries]:
+        """Return the blocks for counting, as large as they are without a copy; scores are not checked."""
+        for part in self.parts:
+            yield from map(self._as_one_label, part.to_count())
+
+    def _as_one_label(self, block: Rows | Entries) -> Rows | Entries:
+        if not isinstance(block, Rows):
+            return block._replace(label=np.zeros_like(block.label))
+        n_labels = block.scores.shape[1]
+        weight = (
+            np.repeat(block.weight, n_labels) if self.weighted else weights_of(None, slice(0, block.scores.size))
+        )
+        return Rows(block.scores.reshape(-1, 1), block.truth.reshape(-1, 1), weight)
 
     def totals(self, before: Totals | None = None) -> Totals:
         """Return the weight of the positive and of the negative pairs, (1,) each."""
