@@ -31,7 +31,7 @@ SPELLED = re.compile("'[=+@-]")
 def spelled(cell: str) -> str:
     """Return a cell as it is written: with an apostrophe first where a spreadsheet would run it.
 
-    That are cells that begin with ``=``, ``+``, ``-`` or ``@``, but for numbers and names such as
+    Those are cells that begin with ``=``, ``+``, ``-`` or ``@``, but for numbers and names such as
     ``-1.5`` and ``-x_7``, which can call nothing. `TextColumns` takes the apostrophe away again.
 
     Examples
@@ -72,7 +72,7 @@ class TextColumns(Columns):
             if not names:
                 raise InputError(f"{path} starts with an empty line. The first line must name the columns.")
             super().__init__(str(path), map(unspelled, names), kind)
-            check_names(names, self.source)
+            check_names(self.names, self.source)
             self._load(every)
         except UnicodeError as error:
             raise InputError(_not_text(path, self._encoding)) from error
