@@ -10,8 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.errors import InputError, count, examples
+from limen.errors import InputError, count
 from limen.folds import as_groups, unit_count
+from limen.names import match
 from limen.scales import Kind, kind_of
 from limen.sources.blocks import Source
 from limen.sources.door import read
@@ -75,14 +76,7 @@ class Data:
         source = self.source
         if labels == source.labels:
             return self
-        missing, others = set(labels).difference(source.labels), set(source.labels).difference(labels)
-        if missing or (others and extra == "refuse"):
-            raise InputError(
-                f"the data and the thresholds name different labels: "
-                f"{examples(x for x in source.labels if x in others) or 'none'} only in the data, "
-                f"{examples(x for x in labels if x in missing) or 'none'} only in the thresholds. Columns are "
-                "joined by name: rename or drop what is not shared."
-            )
+        match(labels, source.labels, between=("the thresholds", "the data"), extra=extra)
         return replace(self, source=source.select(labels))
 
     def take(self, rows: NDArray[np.int64]) -> Data:

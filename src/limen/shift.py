@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.data import as_data
 from limen.errors import InputError, LimenWarning, count, examples
+from limen.names import match
 from limen.scales import logit, sigmoid
 from limen.solvers.calibrated import Calibration
 from limen.solvers.fine import FineCurves
@@ -84,12 +85,7 @@ def _new_scores(new_scores: Any, source: Source) -> NDArray[Any] | CSR:
     """Return new scores with the labels, the order and the dtype of the source's."""
     if is_frame(new_scores):
         names, values = frame_to_array(new_scores, "new_scores")
-        if set(names) != set(source.labels):
-            raise InputError(
-                f"new_scores has the columns {examples(names)}. They must be the labels of y_score: "
-                f"{examples(source.labels)}."
-            )
-        new_scores = values[:, [names.index(name) for name in source.labels]]
+        new_scores = values[:, match(source.labels, names, between=("y_score", "new_scores"))]
     fresh = as_scores(new_scores, "new_scores")
     if fresh.shape[1] != len(source.labels) or fresh.shape[0] == 0:
         raise InputError(

@@ -19,7 +19,7 @@ from limen.display import Displayed, Shown
 from limen.errors import InputError, UnreadableError, count, examples
 from limen.files.writing import write_atomically
 from limen.intervals import Interval
-from limen.names import repeated
+from limen.names import unique
 from limen.objectives import Average, Objective
 from limen.scales import Kind
 from limen.solvers.solution import Status
@@ -248,9 +248,7 @@ class Thresholds(Displayed):
             if not isinstance(label, dict):
                 raise InputError(f"label {number} is not an object.")
             _check_fields(label, _LABEL_FIELDS, f"label {number}")
-        labels = tuple(label["name"] for label in content["labels"])
-        if twice := repeated(labels):
-            raise InputError(f"labels are repeated: {examples(twice)}. Every label needs a name of its own.")
+        labels = unique((label["name"] for label in content["labels"]), "the file")
         check_rule(content["rule"], len(labels))
         dtype = np.dtype(content["score_dtype"])
         wide = np.array([_threshold(label["threshold"]) for label in content["labels"]], np.float64)

@@ -21,6 +21,7 @@ from limen.errors import InputError, LimenWarning, UnsupportedError, count, exam
 from limen.folds import as_groups
 from limen.intervals import Interval, Part, measure
 from limen.metrics import Metric
+from limen.names import beyond
 from limen.solvers.base import Problem, Progress, Solver
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
@@ -346,9 +347,7 @@ def _prevalence(target: Any, problem: Problem) -> NDArray[np.float64] | None:
         positive, known = problem.counted.n_positive, problem.counted.n_known
     here = positive / np.maximum(known, 1e-300)
     if isinstance(target, Mapping):
-        names = set(problem.labels)
-        unknown = [name for name in target if name not in names]
-        if unknown:
+        if unknown := beyond(target, problem.labels):
             raise InputError(f"target_prevalence names {examples(unknown)}, which are no labels of these data.")
         target = [target.get(name, np.nan) for name in problem.labels]
     share = np.asarray(target, np.float64)

@@ -116,7 +116,9 @@ def test_a_frame_of_scores_is_decided_by_name(make):
     np.testing.assert_array_equal(t.decide(turned), t.decide(problem.y_score))
     wider = make({"wind": np.zeros(8), **{name: problem.y_score[:, k].copy() for k, name in enumerate(LABELS)}})
     np.testing.assert_array_equal(t.decide(wider), t.decide(problem.y_score))
-    with pytest.raises(InputError, match=r"y_score has no column for 'cat'\. Every label of the thresholds"):
+    with pytest.raises(
+        InputError, match=r"the thresholds and y_score name different labels: 'cat' only in the thresholds\."
+    ):
         t.decide(make({"dog": [0.5], "bird": [0.5]}))
 
 
@@ -135,7 +137,9 @@ def test_names_that_do_not_match(make):
     y_score = framed(make, problem.y_score)
     with pytest.raises(InputError) as caught:
         curves_of(problem, framed(make, problem.y_true, ["dog", "fish", "bird"]), y_score)
-    assert "y_score and y_true name different labels: 'cat' only in the scores" in str(caught.value)
+    assert "y_true and y_score name different labels: 'fish' only in y_true, 'cat' only in y_score" in str(
+        caught.value
+    )
     with pytest.raises(InputError, match="labels differs from the column names of y_score"):
         curves_of(problem, problem.y_true, y_score, labels=["cat", "dog", "bird"])
 
@@ -246,7 +250,10 @@ def test_values_of_other_kinds_in_frames(make):
     expected = Curves.from_arrays([[1, 0], [0, 1]], [[0.5, 0.125], [0.25, 0.75]], labels=("dog", "cat"))
     if make is not pandas_frame:
         assert Curves.from_arrays([[1, 0], [0, 1]], scores) == expected
-    with pytest.raises(InputError, match="y_true has columns that are not numbers: 'value'"):
+    with pytest.raises(
+        InputError,
+        match=r"y_true has text where numbers belong, in 1 column \('value'; first: 'yes' in row 0, id 'a'",
+    ):
         Curves.from_arrays(
             make({"id": ["a", "b"], "label": ["dog", "dog"], "value": ["yes", "no"]}),
             make({"id": ["a", "b"], "dog": [0.5, 0.25]}),
@@ -289,7 +296,7 @@ def test_ids_join_the_rows_of_wide_frames(make, dtype):
     labelled = make({"id": order * 3, **{name: problem.y_true[order, k] for k, name in enumerate(LABELS)}})
     assert curves_of(problem, labelled, numbered) == expected
     twice = make({"clip": ids[[0, 0]], "dog": [1, 0], "cat": [1, 0], "bird": [0, 1]})
-    with pytest.raises(InputError, match=r"y_true repeats 1 id in 'clip': 'clip 0'\. Every item needs one row\."):
+    with pytest.raises(InputError, match=r"y_true repeats 1 id: 'clip 0'\. Every item needs one row"):
         curves_of(problem, twice, y_score)
 
 
@@ -333,11 +340,13 @@ def test_tags_in_a_frame(make):
 @every_library
 def test_rows_of_frames_without_an_id_or_a_label_are_refused(make):
     scores = make({"id": ["a", "b"], "dog": [0.5, 0.25]})
-    with pytest.raises(InputError, match=r"y_true has no id in row 1 of 'id'\. Every row needs an id\."):
+    with pytest.raises(InputError, match=r"y_true has no id in 1 row \(first: row 1\)\. Every row needs an id\."):
         Curves.from_arrays(make({"id": ["a", None], "dog": [1, 0]}), scores)
-    with pytest.raises(InputError, match=r"y_true has no id in row 0\. Every row needs an id\."):
+    with pytest.raises(InputError, match=r"y_true has no id in 1 row \(first: row 0\)\. Every row needs an id\."):
         Curves.from_arrays(make({"id": [None, "b"], "label": ["dog", "dog"], "value": [1, 0]}), scores)
-    with pytest.raises(InputError, match=r"y_true has a value and no label in row 1\. Name the label, or drop"):
+    with pytest.raises(
+        InputError, match=r"y_true has a value and no label in 1 row \(first: row 1, id 'b'\)\. Name the label"
+    ):
         Curves.from_arrays(make({"id": ["a", "b"], "label": ["dog", None], "value": [1, 0]}), scores)
 
 

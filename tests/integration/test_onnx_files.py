@@ -138,12 +138,12 @@ class TestAppend:
 
     def test_columns_of_other_names(self):
         words = (
-            r"the model's 3 columns and the 3 thresholds have different labels: 'd' only among the columns, "
-            "'c' only among the thresholds"
+            r"the model's columns and the thresholds name different labels: 'd' only in the model's columns, "
+            "'c' only in the thresholds"
         )
         with pytest.raises(InputError, match=words):
             append_thresholds(linear(), thresholds(), labels=["d", "a", "b"])
-        with pytest.raises(InputError, match="the model's 4 columns and the 3 thresholds"):
+        with pytest.raises(InputError, match="labels repeats 'c'\\. Every column needs"):
             append_thresholds(linear(), thresholds(), labels=["a", "b", "c", "c"])
 
     def test_a_model_with_none_of_the_standard_operators(self):

@@ -306,7 +306,7 @@ def test_refusals(tmp_path):
     with pytest.raises(UnsupportedError, match="decide by the rule 'top-k:3', which has no cut by label to show"):
         report(y_true, y_score, limen.tune(y_true, y_score, method="top-k:3"), output)
     tuned = limen.tune(y_true, y_score, labels=names, method="shared")
-    with pytest.raises(InputError, match=r"different labels: 'a', .* only in the data"):
+    with pytest.raises(InputError, match=r"different labels: .* only in the thresholds, 'a', .* only in the data"):
         report(y_true, y_score, tuned, output, labels=list("abcdefghijklmnop"))
     with pytest.raises(InputError, match=r"ids has 2 names for 50 items\. Give one for each item"):
         report(y_true, y_score, 0.5, output, ids=["a", "b"])

@@ -109,9 +109,7 @@ def test_frames_are_joined_by_name_when_scored():
     assert renamed.score(X, polars.DataFrame(Y, schema=NAMES)) == tuner.score(X, Y)
     with pytest.raises(InputError) as caught:
         tuner.score(X, other_order.rename(columns={"cat": "cow"}))
-    assert str(caught.value) == (
-        "y lacks the labels 'cat' and has 'cow' that were not there when fitted. Columns are joined by name."
-    )
+    assert ("'cat' only in the y fitted on, 'cow' only in this y. Columns are joined by name") in str(caught.value)
     with pytest.raises(InputError) as caught:
         tuner.score(X, Y[:, :2])
     assert str(caught.value) == (

@@ -153,7 +153,7 @@ def test_refused(thresholds, options, words):
 def test_thresholds_of_other_labels():
     t = tuned(data([[1, 1]], [[0.5, 0.5]]), labels=["dog", "cat"])
     with pytest.raises(
-        InputError, match="different labels: 'bird' only in the data, 'dog' only in the thresholds"
+        InputError, match="different labels: 'dog' only in the thresholds, 'bird' only in the data"
     ):
         limen.evaluate([[1, 1]], [[0.5, 0.5]], t, labels=["cat", "bird"])
     assert limen.evaluate([[1, 0]], [[0.5, 0.4]], t, labels=["cat", "dog"]).table[0]["label"] == "dog"

@@ -84,6 +84,10 @@ def test_damaged_files(tmp_path):
     path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(UnreadableError, match=r"cannot be read as HDF5 .*damaged, cut short or of another format"):
         read_table(path, kind="scores")
+    with h5py.File(path, "w") as file:  # 40 GB that nobody has written
+        file.create_dataset("scores", (10_000_000, 1000), "f4", chunks=True)
+    with pytest.raises(UnreadableError, match="it claims 40000000000 bytes and has"):
+        read_table(path, kind="scores")
     path.write_bytes(b"id,dog\n1,0.5\n")
     with pytest.raises(UnreadableError, match="cannot be read as HDF5"):
         read_table(path, kind="scores")

@@ -56,9 +56,23 @@ def test_long_rows(database):
     assert table.shape == (3, 2)
 
 
+@pytest.mark.parametrize("query", ["{}", "SELECT * FROM ({})", "FROM ({});", "WITH p AS ({}) SELECT * FROM p"])
+def test_a_pivot(database, query):
+    pivot = 'PIVOT "all tags" ON label IN (dog, cat) USING count(*) GROUP BY id'
+    for inner in (
+        pivot,
+        pivot.replace(" IN (dog, cat)", "").replace('"all tags"', "(FROM \"all tags\" WHERE label > '')"),
+    ):
+        table = read_table(f"duckdb:{database}?query={query.format(inner)}", kind="labels")
+        at = [table.ids.index(name) for name in ("1", "3")]
+        columns = [table.labels.index(name) for name in ("dog", "cat")]
+        np.testing.assert_array_equal(table.values[at][:, columns], [[1, 1], [0, 1]])
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
+        ("COPY (PIVOT wide ON dog) TO 'x.csv'", r"the query holds MULTI\. It must be one SELECT"),
         ("DROP TABLE wide", r"the query holds DROP\. It must be one SELECT"),
         ("SELECT 1; SELECT 2", r"the query holds SELECT, SELECT\. It must be one SELECT"),
         ("SELECT * FROM nothing", r"the query fails \(Catalog Error: .*nothing.*\)\. Correct it"),

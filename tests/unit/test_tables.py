@@ -141,9 +141,9 @@ class TestRefused:
 
     def test_unmatched_labels(self):
         message = refused(scores(np.ones((1, 2)), "a", "xy"), truth(np.ones((1, 2)), "a", "yz"))
-        assert "'x' only in the scores, 'z' only in the labels. Columns are joined by name" in message
+        assert "'z' only in l.csv, 'x' only in s.csv. Columns are joined by name" in message
         message = refused(scores(np.ones((1, 2)), "a", "xy"), truth(np.ones((1, 1)), "a", "y"))
-        assert "'x' only in the scores, none only in the labels" in message
+        assert "l.csv and s.csv name different labels: 'x' only in s.csv. Columns" in message
 
     def test_unknown_tags(self):
         right = truth(np.ones((1, 8)), "a", "xbcdefgh", "tags")

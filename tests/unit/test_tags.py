@@ -23,6 +23,9 @@ HOSTILE = [
     "id2",
     "'), DROP TABLE cells --",
     "{braces} % \\ /",
+    '=HYPERLINK("http://x")',
+    "@sum(1)",
+    "'+1!cmd",
 ]
 IDS = ["a.wav", "b,c", 'd"e', "f\ng", "é;|", " h ", "007"]
 rng = np.random.default_rng(0)
@@ -90,7 +93,7 @@ def test_names_that_a_tag_list_cannot_hold(tmp_path, layout, ending):
         write_tags(tmp_path / f"t.{ending}", "xy", labels, decisions)
 
 
-name = st.text(st.sampled_from("ab ,;\"'\n\r|#é☃\t\\0.1"), min_size=1, max_size=5)
+name = st.text(st.sampled_from("ab ,;\"'\n\r|#é☃\t\\0.1=-@("), min_size=1, max_size=5)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -126,6 +129,22 @@ def test_what_is_written(tmp_path):
     write_tags(tmp_path / "t.npz", ["a", "b"], ["x", "y"], decisions)
     with np.load(tmp_path / "t.npz", allow_pickle=False) as arrays:
         assert sorted(arrays.files) == ["ids", "labels", "names"]
+
+
+def test_no_cell_is_a_formula(tmp_path):
+    """Spreadsheets run cells that begin with =, +, - or @; plain names and numbers stay as they are."""
+    ids, labels = ["=1+1", "-0RWZT-miFs", "'=x", "a"], ["@f(x)", "-x", "+1 (b)"]
+    for layout, first in (
+        ("tags", ["'=1+1,'@f(x);-x;+1 (b)", "-0RWZT-miFs,-x", "''=x,", "a,'+1 (b)"]),
+        ("wide", ["'=1+1,1,1,1", "-0RWZT-miFs,0,1,0", "''=x,0,0,0", "a,0,0,1"]),
+        ("long", ["'=1+1,'@f(x)", "'=1+1,-x", "'=1+1,'+1 (b)", "-0RWZT-miFs,-x", "''=x,", "a,'+1 (b)"]),
+    ):
+        decisions = np.array([[1, 1, 1], [0, 1, 0], [0, 0, 0], [0, 0, 1]], bool)
+        write_tags(tmp_path / "t.csv", ids, labels, decisions, layout=layout)
+        header, *lines = (tmp_path / "t.csv").read_text().splitlines()
+        assert lines == first
+        assert header == {"tags": "id,tags", "wide": "id,'@f(x),-x,'+1 (b)", "long": "id,label"}[layout]
+        np.testing.assert_array_equal(read_back(tmp_path / "t.csv", ids, labels), decisions)
 
 
 def test_parquet_types(tmp_path):

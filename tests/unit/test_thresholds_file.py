@@ -168,7 +168,7 @@ class TestStrict:
 
     def test_labels_are_repeated(self, content):
         content["labels"][2]["name"] = content["labels"][0]["name"]
-        assert "labels are repeated: 'Speech'. Every label needs a name of its own." in refused(content)
+        assert "the file repeats 'Speech'. Every label needs a name of its own." in refused(content)
 
     @pytest.mark.parametrize(
         ("changes", "words"),

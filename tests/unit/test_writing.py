@@ -116,7 +116,7 @@ def test_disk_errors(tmp_path, monkeypatch, number, advice):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file size limit")
-@pytest.mark.parametrize("ending", ["csv", "parquet", "npy", "npz"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "npy", "npz", "h5"])
 def test_a_real_limit_of_the_system(tmp_path, ending):
     code = f"""
 import resource
@@ -135,6 +135,25 @@ except FileError as error:
     assert f"cannot write tags.{ending}: File too large. The old file is untouched." in done.stdout
     assert listing(tmp_path) == [f"tags.{ending}"]
     assert (tmp_path / f"tags.{ending}").read_text() == "old"
+
+
+def test_what_a_killed_run_left_behind_goes(tmp_path):
+    code = """
+import os, signal
+from limen.files.writing import write_atomically
+with write_atomically("a.csv") as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path).returncode == -9
+    (left,) = listing(tmp_path)
+    of_a_living_run = left.replace(left.split("-")[2], str(os.getpid()))
+    of_another_computer = left.replace(left.split("-")[1], "00000000")
+    for name in (of_a_living_run, of_another_computer, ".limen-notes"):
+        (tmp_path / name).write_text("half")
+    with write_atomically(tmp_path / "b.csv") as temporary:
+        temporary.write_text("new")
+    assert listing(tmp_path) == sorted([of_a_living_run, of_another_computer, ".limen-notes", "b.csv"])
 
 
 def test_missing_folder(tmp_path):

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from limen.errors import InputError, LimenWarning, UnreadableError, count, examples
 from limen.exports.plain_thresholds import plain_thresholds
 from limen.files.writing import write_atomically
-from limen.names import repeated
+from limen.names import beyond, match, repeated, unique
 from limen.scales import BARELY
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ def labels_of(config: Any) -> tuple[str, ...]:
     wrong = [name for name in ordered if not isinstance(name, str)]
     if wrong:
         raise InputError(f"'id2label' has the names {examples(wrong)}, which are no text. Write them as text.")
-    if twice := repeated(ordered):
-        raise InputError(f"'id2label' repeats {examples(twice)}. Every label needs a name of its own.")
-    return ordered
+    return unique(ordered, "'id2label'")
 
 
 def write_thresholds(config: str | os.PathLike[str], thresholds: Thresholds) -> Path:
@@ -274,8 +272,7 @@ class PostProcessor:
                 f"the outputs of item {number} have {examples(unknown)}, for which there is no threshold. Use the "
                 "thresholds of this model."
             )
-        missing = [name for name in self.cuts if name not in score]
-        if missing:
+        if missing := beyond(self.cuts, score):
             raise InputError(
                 f"the outputs of item {number} have {len(names)} of {count(len(self.cuts), 'label')}; "
                 f"{examples(missing, most=3)} left out. Run the pipeline with top_k=None."
@@ -303,15 +300,8 @@ def _kind(value: Any) -> str:
 
 
 def _check_names(config: Sequence[str], thresholds: Sequence[str]) -> None:
-    named, tuned = frozenset(config), frozenset(thresholds)
-    only_config = [name for name in config if name not in tuned]
-    only_thresholds = [name for name in thresholds if name not in named]
-    if only_config or only_thresholds:
-        raise InputError(
-            f"the model and the thresholds name different labels: {examples(only_config) or 'none'} only in "
-            f"'id2label', {examples(only_thresholds) or 'none'} only in the thresholds. Tune on this model's "
-            "labels, and call the columns of its scores as 'id2label' does."
-        )
+    advice = "Tune on this model's labels, and call the columns of its scores as 'id2label' does."
+    match(config, thresholds, between=("'id2label'", "the thresholds"), advice=advice)
 
 
 def _number_of(key: Any) -> int | None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.errors import InputError, UnreadableError, count, examples
-from limen.names import repeated
+from limen.errors import InputError, LimenError, UnreadableError, count, examples
+from limen.names import unique
 from limen.sources.tables import Kind, Table
 
 # clipwise_output, target and audio_name are what PANNs, the audio taggers, call them.
@@ -19,6 +21,8 @@ VALUES_KEYS: dict[Kind, tuple[str, ...]] = {
 }
 NAMES_KEYS = ("names", "label_names")
 IDS_KEYS = ("ids", "item_ids", "audio_name")
+MOST_PACKED = 1100
+"""Bytes that one byte of a compressed file can stand for (deflate: 1032)."""
 
 
 class Archive(Protocol):
@@ -90,12 +94,40 @@ def check_matrix(shape: tuple[int, ...], dtype: np.dtype[Any], source: str) -> N
         raise InputError(f"{source} has shape {shape}. At least one item and one label are needed.")
 
 
+@contextmanager
+def reading(source: str, form: str, writer: str) -> Iterator[None]:
+    """Turn whatever a library says of a file's bytes into `UnreadableError`; limen's own errors pass."""
+    try:
+        yield
+    except LimenError:
+        raise
+    except MemoryError as error:
+        raise UnreadableError(
+            f"{source} needs more memory than there is ({error}). Save scores as .npy: they stay on the disk."
+        ) from error
+    except Exception as error:  # hostile bytes bring out errors of every kind
+        raise damaged(source, form, writer, error) from error
+
+
+def check_claim(claimed: int, stored: int) -> None:
+    """Raise `ValueError` if a header claims more bytes than can be packed into those that are stored."""
+    if claimed > MOST_PACKED * stored + (1 << 20):
+        raise ValueError(f"it claims {claimed} bytes and has {stored}")
+
+
+def as_text(values: NDArray[Any]) -> list[str] | None:
+    """Return an array of names, or None if it is not 1-d text (whole numbers are names too)."""
+    if values.ndim != 1 or values.dtype.kind not in "OSUiu":
+        return None
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
+
+
 def native(values: NDArray[Any]) -> NDArray[Any]:
     """Return ``values`` in the byte order of this machine, which the compiled loops need."""
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
 
 
-def damaged(source: str, form: str, writer: str, error: Exception) -> UnreadableError:
+def damaged(source: str, form: str, writer: str, error: object) -> UnreadableError:
     """Return the error for a file that its library cannot read."""
     return UnreadableError(
         f"{source} cannot be read as {form} ({error}). It is damaged, cut short or of another format: write "
@@ -150,6 +182,4 @@ def _read_names(archive: Archive, keys: list[str], size: int, axis: str, path: P
             f"{path}: {key} has {count(len(names), 'name')} for {count(size, axis)}. Save one name for each "
             f"{axis}."
         )
-    if twice := repeated(names):
-        raise InputError(f"{path}: {key} repeats {examples(twice)}. Every {axis} needs a name of its own.")
-    return tuple(names)
+    return unique(names, f"{path}: {key}", f"Every {axis} needs a name of its own.")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.errors import InputError, require
-from limen.files.archives import damaged, native, table_of
+from limen.errors import require
+from limen.files.archives import as_text, check_claim, native, reading, table_of
 from limen.sources.tables import Kind, Table
 
 if TYPE_CHECKING:
@@ -34,13 +34,8 @@ def read_hdf5(path: Path, key: str | None, *, kind: Kind) -> Table:
     """
     h5py = require("h5py", extra="hdf5", user=f"reading {path.name}")
     source = str(path) if key is None else f"{path}:{key}"
-    try:
-        with h5py.File(path, "r") as file:
-            return table_of(_Hdf5(file, path), key, kind, path)
-    except InputError:
-        raise
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise damaged(source, "HDF5", "h5py", error) from error
+    with reading(source, "HDF5", "h5py"), h5py.File(path, "r") as file:
+        return table_of(_Hdf5(file, path), key, kind, path)
 
 
 class _Hdf5:
@@ -55,6 +50,7 @@ class _Hdf5:
 
     def header(self, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         part = self._part(key)
+        check_claim(part.nbytes, self._path.stat().st_size)
         return tuple(part.shape or ()), part.dtype
 
     def values(self, key: str, kind: Kind) -> NDArray[Any]:
@@ -66,11 +62,8 @@ class _Hdf5:
         return native(dataset[()])
 
     def text(self, key: str) -> list[str] | None:
-        part = self._part(key)
-        if len(part.shape) != 1 or part.dtype.kind not in "OSUiu":
-            return None
-        values = part[()] if key in self._file else part
-        return [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
+        shape, _ = self.header(key)
+        return as_text(np.asarray(self._part(key)[()])) if len(shape) == 1 else None
 
     def _part(self, key: str) -> Any:
         return self._file[key] if key in self._file else np.asarray(self._attributes[key])

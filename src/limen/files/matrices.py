@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+import math
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,11 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count
-from limen.files.archives import check_matrix, damaged, names_beside, native, table_of
+from limen.files.archives import (
+    as_text,
+    check_claim,
+    check_matrix,
+    names_beside,
+    native,
+    reading,
+    table_of,
+)
 from limen.sources.arrays import CSR
 from limen.sources.tables import Kind, Table, csr_from_codes
 
-DAMAGE = (ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error, OSError)
 CSR_KEYS = frozenset({"indptr", "indices", "data", "shape", "format"})
 
 
@@ -30,15 +36,11 @@ def read_npy(path: Path, *, kind: Kind) -> Table:
         If the file is damaged.
     """
     source = str(path)
-    try:
+    with reading(source, ".npy", "numpy"):
         with path.open("rb") as file:
-            shape, dtype = _read_header(file)
+            shape, dtype = _read_header(file, path.stat().st_size)
         check_matrix(shape, dtype, source)
         values = np.load(path, mmap_mode="r" if kind == "scores" else None, allow_pickle=False)
-    except InputError:
-        raise
-    except DAMAGE as error:
-        raise damaged(source, ".npy", "numpy", error) from error
     return Table(native(values), source, "matrix")
 
 
@@ -56,19 +58,15 @@ def read_npz(path: Path, key: str | None, *, kind: Kind) -> Table:
         If the file is damaged.
     """
     source = str(path) if key is None else f"{path}:{key}"
-    try:
-        with path.open("rb") as file:
-            arrays = np.load(file, allow_pickle=False)
-            if not isinstance(arrays, np.lib.npyio.NpzFile):
-                raise InputError(f"{path} is not an .npz file but a single array. Call it .npy.")
-            if key is None and set(arrays.files) >= CSR_KEYS:
-                values = _read_csr(arrays, source)
-                return Table(values, source, "matrix", *names_beside(_Npz(arrays), "", values.shape, path))
-            return table_of(_Npz(arrays), key, kind, path)
-    except InputError:
-        raise
-    except DAMAGE as error:
-        raise damaged(source, ".npz", "numpy", error) from error
+    with reading(source, ".npz", "numpy"), path.open("rb") as file:
+        if file.read(6) == np.lib.format.MAGIC_PREFIX:
+            raise InputError(f"{path} is not an .npz file but a single array. Call it .npy.")
+        file.seek(0)
+        arrays = np.load(file, allow_pickle=False)
+        if key is None and set(arrays.files) >= CSR_KEYS:
+            values = _read_csr(_Npz(arrays), source)
+            return Table(values, source, "matrix", *names_beside(_Npz(arrays), "", values.shape, path))
+        return table_of(_Npz(arrays), key, kind, path)
 
 
 class _Npz:
@@ -83,28 +81,29 @@ class _Npz:
 
     def header(self, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         assert self._arrays.zip is not None  # numpy sets it to None only when the file is closed
-        with self._arrays.zip.open(f"{key}.npy") as file:
-            return _read_header(file)
+        member = self._arrays.zip.getinfo(f"{key}.npy")
+        check_claim(member.file_size, member.compress_size)
+        with self._arrays.zip.open(member) as file:
+            return _read_header(file, member.file_size)
 
-    def values(self, key: str, kind: Kind) -> NDArray[Any]:
+    def values(self, key: str, kind: Kind | None = None) -> NDArray[Any]:
+        self.header(key)
         return native(self._arrays[key])
 
     def text(self, key: str) -> list[str] | None:
         shape, dtype = self.header(key)
-        if len(shape) != 1 or dtype.kind not in "USiu":
-            return None
-        names = self._arrays[key].tolist()
-        return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+        return None if dtype.hasobject or len(shape) != 1 else as_text(self._arrays[key])
 
 
-def _read_csr(arrays: np.lib.npyio.NpzFile, source: str) -> CSR:
-    form = arrays["format"].item()
+def _read_csr(arrays: _Npz, source: str) -> CSR:
+    form = arrays.values("format").item()
     form = form.decode() if isinstance(form, bytes) else str(form)
     if form != "csr":
         raise InputError(f"{source} is a sparse matrix in {form} format. Save it as CSR: matrix.tocsr().")
-    data, indices, indptr = (arrays[name] for name in ("data", "indices", "indptr"))
-    shape = tuple(int(size) for size in arrays["shape"])
+    data, indices, indptr = map(arrays.values, ("data", "indices", "indptr"))
+    shape = tuple(int(size) for size in arrays.values("shape"))
     check_matrix(shape, data.dtype, source)
+    check_claim(shape[1], data.nbytes + indptr.nbytes)
     n_items, n_labels = shape
     fits = (
         data.shape == indices.shape == (int(indptr[-1]),)
@@ -128,9 +127,12 @@ def _read_csr(arrays: np.lib.npyio.NpzFile, source: str) -> CSR:
     return csr_from_codes(codes, native(data[order]), (n_items, n_labels))
 
 
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return shape and dtype of an array in .npy format, without reading its data."""
+def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and dtype of an array in .npy format of ``size`` bytes, without reading its data."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
+    claimed = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or (not dtype.hasobject and claimed > size - file.tell()):
+        raise ValueError(f"its header has the shape {shape}, {claimed} bytes, and {size - file.tell()} follow")
     return shape, dtype

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 from limen.errors import InputError, UnreadableError, examples
-from limen.files.cells import open_cells
-from limen.names import repeated
+from limen.files.stored import connect, parquet_columns
+from limen.files.text import TextColumns
+from limen.names import beyond, unique
+from limen.sources.columns import Columns
 
 
 def read_pairs(path: str | os.PathLike[str], names: tuple[str, ...], what: str) -> dict[str, str]:
@@ -31,19 +33,23 @@ def read_pairs(path: str | os.PathLike[str], names: tuple[str, ...], what: str) 
         raise UnreadableError(f"{file} does not exist. Check the path; it is relative to {Path.cwd()}.")
     if not file.name.lower().endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")):
         raise InputError(f"{file} has the ending {file.suffix!r}. A file of {what} is .csv, .tsv or .parquet.")
-    with open_cells(file, kind="labels") as cells:
-        if len(cells.names) != 2:
-            raise InputError(
-                f"{file} has {len(cells.names)} columns. A file of {what} has two: a name and its {what}."
-            )
-        rows = cells.rows(f"SELECT {cells.text(0)}, {cells.text(1)} FROM cells")
+    if file.suffix.lower() == ".parquet":
+        with connect() as con:
+            rows = _pairs(parquet_columns(con, file, "labels"), what)
+    else:
+        rows = _pairs(TextColumns(file, "labels", every=True), what)
     empty = [number for number, row in enumerate(rows, 1) if None in row]
     if empty:
         raise InputError(f"{file} has an empty cell in row {empty[0]}. Every row needs a name and its {what}.")
-    if twice := repeated(name for name, _ in rows):
-        raise InputError(f"{file} repeats {examples(twice)}. Every name needs one {what}.")
-    known = set(names)
-    unknown = [name for name, _ in rows if name not in known]
-    if unknown:
+    given = unique((name for name, _ in rows), str(file), f"Every name needs one {what}.")
+    if unknown := beyond(given, names):
         raise InputError(f"{file} names {examples(unknown)}, which the scores do not have. Check the spelling.")
     return dict(rows)
+
+
+def _pairs(columns: Columns, what: str) -> list[tuple[str, str]]:
+    if len(columns.names) != 2:
+        raise InputError(
+            f"{columns.source} has {len(columns.names)} columns. A file of {what} has two: a name and its {what}."
+        )
+    return list(zip(columns.cells(0), columns.cells(1), strict=True))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from limen.errors import InputError, UnreadableError
-from limen.files.cells import Cells, check_names
-from limen.files.columns import read_cells
+from limen.files.stored import StoredColumns, connect, first_line, quoted
+from limen.sources.columns import table_of
 from limen.sources.tables import Kind, Table
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def as_query(text: str) -> Query | None:
         return Query(file, sql)
     file, _, table = rest.partition("?table=")
     if file and table:
-        return Query(file, 'SELECT * FROM "' + table.replace('"', '""') + '"')
+        return Query(file, f"SELECT * FROM {quoted(table)}")
     raise InputError(
         f"{text!r} has no query. Write duckdb:FILE?query=SELECT ... or duckdb:FILE?table=NAME, in quotes for the "
         "shell."
@@ -81,41 +81,35 @@ def read_query(query: Query, *, kind: Kind) -> Table:
     if query.file and not file.is_file():
         raise UnreadableError(f"{file} does not exist. Check the path of the database, and the folder you are in.")
     try:
-        con = duckdb.connect(query.file or ":memory:", read_only=bool(query.file))
+        con = connect(query.file)
     except duckdb.Error as error:
         raise UnreadableError(
-            f"{file} cannot be opened as a DuckDB database ({_first_line(error)}). Check that no other program "
+            f"{file} cannot be opened as a DuckDB database ({first_line(error)}). Check that no other program "
             "has it open for writing."
         ) from error
     with con:
         try:
-            cells = _open(con, query, kind)
+            columns = _ask(con, query, kind)
         except duckdb.Error as error:
-            raise InputError(f"{source}: the query fails ({_first_line(error)}). Correct it.") from error
-        table = read_cells(cells)
+            raise InputError(f"{source}: the query fails ({first_line(error)}). Correct it.") from error
+        table = table_of(columns)
     if table.ids is None:
         raise InputError(
-            f"{source}: the query gives no ids ({', '.join(cells.names[:3])}, ...). Rows of a query have no order "
-            "of their own: select an id column too."
+            f"{source}: the query gives no ids ({', '.join(columns.names[:3])}, ...). Rows of a query have no "
+            "order of their own: select an id column too."
         )
     return table
 
 
-def _open(con: duckdb.DuckDBPyConnection, query: Query, kind: Kind) -> Cells:
-    """Ask the query and keep its rows as ``cells``, columns called c0, c1, ..."""
+def _ask(con: duckdb.DuckDBPyConnection, query: Query, kind: Kind) -> StoredColumns:
+    """Ask the query, keep its rows, and return their columns."""
     statements = con.extract_statements(query.sql)
-    if len(statements) != 1 or statements[0].type.name != "SELECT":
-        kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
-        raise InputError(f"{query}: the query holds {kinds}. It must be one SELECT.")
+    kinds = [statement.type.name for statement in statements]
+    # A PIVOT is several statements: it asks for the names of its columns first.
+    pivot = kinds == ["MULTI"] and re.match(r"[\s(]*(WITH|SELECT|FROM|PIVOT)\b", query.sql, re.IGNORECASE)
+    if kinds != ["SELECT"] and not pivot:
+        raise InputError(f"{query}: the query holds {', '.join(kinds) or 'nothing'}. It must be one SELECT.")
     sql = re.sub(r";\s*(?:(?:--[^\n]*(?:\n|$)|/\*.*?\*/)\s*)*$", "", statements[0].query.rstrip(), flags=re.DOTALL)
-    relation = con.sql(sql)
-    names = tuple(str(name) for name in relation.columns)
-    check_names(list(names), str(query))
-    columns = ", ".join(f"c{column}" for column in range(len(names)))
-    con.execute(f"CREATE TEMP TABLE cells AS SELECT * FROM ({sql}\n) AS t({columns})")
-    types = [row[1] for row in con.execute("DESCRIBE cells").fetchall()]
-    return Cells(con, names, tuple(types), str(query), kind)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    names = [str(name) for name in con.sql(sql).columns]
+    con.execute(f"CREATE TEMP TABLE cells AS SELECT * FROM ({sql}\n)")
+    return StoredColumns(con, "cells", names, str(query), kind)

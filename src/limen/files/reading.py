@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 
 from limen.errors import InputError, UnreadableError
-from limen.files.columns import read_columns
 from limen.files.hdf5 import read_hdf5
 from limen.files.matrices import read_npy, read_npz
 from limen.files.queries import as_query, read_query
+from limen.files.stored import read_parquet
+from limen.files.text import TextColumns
+from limen.sources.columns import table_of
 from limen.sources.tables import Joined, Kind, Table, join
 
 __all__ = ["Joined", "Kind", "Table", "join", "read_table"]
@@ -77,8 +79,10 @@ def read_table(path: str | os.PathLike[str], *, kind: Kind) -> Table:
         return read_npz(file, key, kind=kind)
     if name.endswith((".h5", ".hdf5")):
         return read_hdf5(file, key, kind=kind)
-    if name.endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")):
-        return read_columns(file, kind=kind)
+    if name.endswith(".parquet"):
+        return read_parquet(file, kind=kind)
+    if name.endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")):
+        return table_of(TextColumns(file, kind))
     raise InputError(f"{file} has the ending {file.suffix!r}. limen reads {ENDINGS}.")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count, examples, require
-from limen.files.cells import text_query
+from limen.files.stored import connect, first_line, quoted
+from limen.files.text import spelled
 from limen.files.writing import write_atomically
-from limen.names import repeated
+from limen.names import repeated, unique
 from limen.sources.layouts import look_like_data, roles_of
 
 BLOCK_CELLS = 1 << 20
@@ -100,8 +100,7 @@ def write_tags(
 
 
 def _check_labels(labels: Sequence[str], layout: str, ending: str) -> None:
-    if twice := repeated(labels):
-        raise InputError(f"labels repeats {examples(twice)}. Every label needs a name of its own.")
+    unique(labels, "labels")
     if "" in labels:
         raise InputError("labels has an empty name. Every label needs a name.")
     if ending in MATRIX_ENDINGS:
@@ -138,11 +137,21 @@ def _write_text(
     with file.open("w", encoding="utf-8", newline="") as text:
         quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
         writer = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=quoting)
-        writer.writerow(_header(labels, layout))
-        for start, block in _blocks(decisions):
-            rows = range(start, start + len(block))
-            names = [str(row) for row in rows] if ids is None else ids[rows.start : rows.stop]
-            writer.writerows(_lines(names, labels, block, layout))
+        writer.writerow(_spelled(_header(labels, layout)))
+        for names, block in _named_blocks(ids, decisions):
+            writer.writerows(_spelled(row) for row in _lines(names, labels, block, layout))
+
+
+def _spelled(row: Sequence[str | int]) -> list[str | int]:
+    return [spelled(cell) if isinstance(cell, str) else cell for cell in row]
+
+
+def _named_blocks(
+    ids: Sequence[str] | None, decisions: Decisions
+) -> Iterator[tuple[Sequence[str], NDArray[np.bool_]]]:
+    for start, block in _blocks(decisions):
+        rows = range(start, start + len(block))
+        yield [str(row) for row in rows] if ids is None else ids[rows.start : rows.stop], block
 
 
 def _header(labels: Sequence[str], layout: str) -> list[str]:
@@ -176,28 +185,25 @@ def _write_parquet(
     decisions: Decisions,
     layout: str,
 ) -> None:
-    """Write through a text file beside the target, which duckdb turns into Parquet in bounded memory."""
     import duckdb
 
-    with tempfile.TemporaryDirectory(prefix=".limen-", dir=file.parent) as folder:
-        text = Path(folder, "tags.csv")
-        _write_text(text, ids, labels, decisions, layout, ",")
-        form = "CAST(c{} AS BOOLEAN)" if layout == "wide" else "coalesce(c{}, '')"
-        header = _header(labels, layout)
-        columns = ["c0", *(form.format(column) for column in range(1, len(header)))]
-        pairs = zip(columns, header, strict=True)
-        named = ", ".join(column + " AS " + _quoted(name, '"') for column, name in pairs)
-        target = _quoted(file, "'")
-        with duckdb.connect(":memory:") as con:
-            try:
-                rows = text_query(text, len(header))
-                con.execute(f"COPY (SELECT {named} FROM ({rows})) TO {target} (FORMAT parquet)")
-            except duckdb.Error as error:
-                raise OSError(str(error).splitlines()[0]) from error
-
-
-def _quoted(text: str | Path, quote: str) -> str:
-    return quote + str(text).replace(quote, 2 * quote) + quote
+    with connect() as con:
+        made = False
+        for names, block in _named_blocks(ids, decisions):
+            header = _header(labels, layout)
+            if layout == "wide":
+                columns = [np.array(names, object), *block.T]
+            else:
+                lines = list(_lines(names, labels, block, layout))
+                columns = [np.array(column, object) for column in zip(*lines, strict=True)]
+            con.register("block", dict(zip(header, columns, strict=True)))
+            con.execute("INSERT INTO tags FROM block" if made else "CREATE TABLE tags AS FROM block")
+            con.unregister("block")
+            made = True
+        try:
+            con.execute(f"COPY tags TO {quoted(file, chr(39))} (FORMAT parquet)")
+        except duckdb.Error as error:
+            raise OSError(first_line(error)) from error
 
 
 def _write_npz(file: Path, ids: Sequence[str] | None, labels: Sequence[str], decisions: Decisions) -> None:
@@ -212,13 +218,16 @@ def _write_npz(file: Path, ids: Sequence[str] | None, labels: Sequence[str], dec
 
 def _write_hdf5(file: Path, ids: Sequence[str] | None, labels: Sequence[str], decisions: Decisions) -> None:
     h5py = require("h5py", extra="hdf5", user="writing HDF5")
-    with h5py.File(file, "w") as archive:
-        matrix = archive.create_dataset("labels", tuple(decisions.shape), bool)
-        for start, block in _blocks(decisions):
-            matrix[start : start + len(block)] = block
-        for key, names in (("names", labels), ("ids", ids)):
-            if names is not None:
-                archive[key] = list(names)
+    try:
+        with h5py.File(file, "w") as archive:
+            matrix = archive.create_dataset("labels", tuple(decisions.shape), bool)
+            for start, block in _blocks(decisions):
+                matrix[start : start + len(block)] = block
+            for key, names in (("names", labels), ("ids", ids)):
+                if names is not None:
+                    archive[key] = list(names)
+    except RuntimeError as error:  # what HDF5 says of a full disk when it closes the file
+        raise OSError(str(error)) from error
 
 
 def _write_matrix(file: IO[bytes], decisions: Decisions) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
+import re
 import secrets
 import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from limen.errors import FileError
+
+HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 
 ADVICE = {
     errno.ENOSPC: "Free some space, or choose another disk.",
@@ -28,8 +33,9 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to; it takes the place of ``path`` at the end.
 
     The data is on the disk before the name changes, so that a crash at any time leaves the old file or
-    the new one. If the body raises, the temporary file goes and the old file stays. A symbolic link is
-    followed; the permissions of an old file are kept.
+    the new one. If the body raises, the temporary file goes and the old file stays; one that a killed run
+    left in the folder goes when the next file is written there. A symbolic link is followed; the
+    permissions of an old file are kept.
 
     Raises
     ------
@@ -48,9 +54,10 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     # Short, so that it fits wherever the target fits; with its ending, because some writers look at it.
-    temporary = target.with_name(f".limen-{secrets.token_hex(4)}{target.suffix}")
+    temporary = target.with_name(f".limen-{HOST}-{os.getpid()}-{secrets.token_hex(2)}{target.suffix}")
     try:
         _check_target(target, path)
+        _remove_left_behind(target.parent)
         temporary.touch(exist_ok=False)
         yield temporary
         with temporary.open("rb+") as file:
@@ -64,6 +71,27 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
     _sync_folder(target.parent)
+
+
+def _remove_left_behind(folder: Path) -> None:
+    """Remove the temporary files of runs on this computer that are over."""
+    if os.name != "posix":  # elsewhere asking for a process ends it
+        return
+    for path in folder.glob(f".limen-{HOST}-*"):
+        match = re.match(rf"\.limen-{HOST}-(\d+)-[0-9a-f]{{4}}(\.|$)", path.name)
+        if match and not _runs(int(match[1])):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        pass
+    return True
 
 
 def _check_target(target: Path, path: str | os.PathLike[str]) -> None:
@@ -84,6 +112,9 @@ def _check_target(target: Path, path: str | os.PathLike[str]) -> None:
 def _not_written(path: str | os.PathLike[str], problem: str, number: int | None = None) -> FileError:
     """Return the error for a file that could not be written; ``number`` is the errno, if there is one."""
     kept = "The old file is untouched." if os.access(path, os.F_OK) else "No file was made."
+    # What duckdb and HDF5 say has the system's words somewhere in it.
+    number = number or next((known for known in ADVICE if os.strerror(known) in problem), None)
+    problem = os.strerror(number) if number in ADVICE else problem
     advice = ADVICE.get(number or 0, "Check the path and the disk.")
     return FileError(f"cannot write {os.fspath(path)}: {problem}. {kept} {advice}")
 

@@ -10,7 +10,8 @@ import numpy as np
 from onnx import helper
 
 from limen.decisions import THRESHOLD_RULE, Counts
-from limen.errors import InputError, UnsupportedError, count, examples
+from limen.errors import InputError, UnsupportedError, count
+from limen.names import match, unique
 from limen.onnx import models
 from limen.onnx.lowest_given import Gives
 from limen.onnx.models import Model, Output
@@ -32,17 +33,9 @@ def in_columns(thresholds: Thresholds, labels: Sequence[str] | None) -> Threshol
     if labels is None or tuple(labels) == thresholds.labels:
         return thresholds
     names = [str(name) for name in labels]
-    position = {name: k for k, name in enumerate(thresholds.labels)}
-    missing = [name for name in names if name not in position]
-    wanted = frozenset(names)
-    extra = [name for name in thresholds.labels if name not in wanted]
-    if missing or extra or len(names) != len(position):
-        raise InputError(
-            f"the model's {count(len(names), 'column')} and the {count(len(position), 'threshold')} have "
-            f"different labels: {examples(missing) or 'none'} only among the columns, {examples(extra) or 'none'} "
-            "only among the thresholds. Every column needs one threshold, and every threshold one column."
-        )
-    order = [position[name] for name in names]
+    unique(names, "labels", "Every column needs a name of its own.")
+    advice = "Every column needs one threshold, and every threshold one column."
+    order = match(names, thresholds.labels, between=("the model's columns", "the thresholds"), advice=advice)
     return replace(
         thresholds,
         labels=tuple(names),

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from limen.decisions import THRESHOLD_RULE, values_by_label
 from limen.errors import InputError, count, examples
 from limen.evaluation import measured_by
+from limen.names import beyond
 from limen.objectives import objective
 from limen.sklearn.deciding import Cuts, Decider
 from limen.sklearn.responses import check_response_method
@@ -171,7 +172,7 @@ class FixedThresholds(Decider):
             place = {name: k for k, name in enumerate(own)}
             return Cuts(tuned.values[[place[name] for name in names]], tuned.rule, measured)
         if self.labels is not None or target.named:
-            lacking = [name for name in names if name not in set(own)]
+            lacking = beyond(names, own)
             raise InputError(
                 f"the thresholds lack {count(len(lacking), 'label')} of the estimator: {examples(lacking)}. They "
                 "are matched by name: give labels= the names that the thresholds have, in the estimator's order."

@@ -12,6 +12,7 @@ from sklearn.utils import assert_all_finite, check_array, column_or_1d, get_tags
 from sklearn.utils.multiclass import type_of_target
 
 from limen.errors import InputError, count, examples
+from limen.names import match
 from limen.sources.frames import is_frame
 
 
@@ -100,15 +101,8 @@ class Target:
     def _ordered(self, y: Any) -> Any:
         columns = [str(name) for name in y.columns]
         known = self.columns if set(self.columns) == set(columns) else self.names
-        missing = [name for name in known if name not in set(columns)]
-        extra = [name for name in columns if name not in set(known)]
-        if missing or extra:
-            raise InputError(
-                f"y lacks the labels {examples(missing) or 'none'} and has {examples(extra) or 'none'} that were "
-                "not there when fitted. Columns are joined by name."
-            )
         names = list(y.columns)
-        return y[[names[columns.index(name)] for name in known]]
+        return y[[names[k] for k in match(known, columns, between=("the y fitted on", "this y"))]]
 
     def _by_class(self, values: NDArray[Any]) -> NDArray[Any]:
         truth = np.zeros(values.shape, np.float64)

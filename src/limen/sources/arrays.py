@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count, examples
-from limen.sources.frames import frame_to_array, is_frame
 
 UNKNOWN = -1
 
@@ -67,8 +66,6 @@ def as_scores(y_score: Any, name: str = "y_score") -> NDArray[Any] | CSR:
             f"{name} has masked scores. Every item needs its scores: leave labels unknown with mask=, or drop "
             "the items."
         )
-    if is_frame(y_score):
-        return _as_float(frame_to_array(y_score, name)[1], name)
     return _as_float(_as_matrix(y_score, name), name)
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from limen.errors import InputError, count, examples
+from limen.errors import InputError, count
+from limen.names import unique
 from limen.sources.arrays import CSR, as_scores, as_truth, as_weight
 from limen.sources.dense import DenseSource
 from limen.sources.frame_tables import unframed
-from limen.sources.frames import is_frame, is_series
+from limen.sources.frames import is_series
 from limen.sources.sparse import SparseSource
 
 
@@ -67,11 +68,7 @@ def read(
     names = None if labels is None else tuple(str(name) for name in labels)
     if is_series(y_true) and is_series(y_score):
         y_true, y_score = (data.to_frame(names[0] if names else "0") for data in (y_true, y_score))
-    if mask is not None and is_frame(mask):
-        mask = unframed(mask, y_score, names, "mask")[0]
-    ids = None
-    if is_frame(y_true) or is_frame(y_score):
-        y_true, y_score, names, ids = unframed(y_true, y_score, names)
+    y_true, y_score, mask, names, ids = unframed(y_true, y_score, names, mask)
     scores = as_scores(y_score)
     if scores.shape[0] == 0 or scores.shape[1] == 0:
         raise InputError(
@@ -83,7 +80,7 @@ def read(
             f"labels has {count(len(label_names), 'name')}, y_score has {count(scores.shape[1], 'column')}. "
             "Give one name for each column."
         )
-    _check_repeats(label_names)
+    unique(label_names, "labels")
     truth = as_truth(y_true, label_names, first_row)
     if truth.shape != scores.shape:
         raise InputError(
@@ -105,12 +102,3 @@ def read(
     if isinstance(scores, CSR):
         return SparseSource(scores, truth, mask, weight, label_names, first_row), ids
     return DenseSource(scores, truth, mask, weight, label_names, first_row), ids
-
-
-def _check_repeats(labels: Sequence[str]) -> None:
-    if len(set(labels)) < len(labels):
-        seen: set[str] = set()
-        repeated = [name for name in labels if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
-        raise InputError(
-            f"labels repeats {examples(dict.fromkeys(repeated))}. Every label needs a name of its own."
-        )

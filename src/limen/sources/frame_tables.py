@@ -1,30 +1,30 @@
-"""Scores and labels in data frames: wide or long, with or without ids, joined by name."""
+"""Scores, labels and masks of which some are data frames, joined by name and put into arrays."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from limen.errors import InputError, LimenWarning, count, examples
-from limen.names import repeated
-from limen.sources.frames import frame_to_array, is_frame, is_text, open_frame, text_columns
-from limen.sources.layouts import ID_NAMES, Roles, roles_of
-from limen.sources.listed import as_labels, table_of_entries
-from limen.sources.tables import Kind, Table, join
-
-if TYPE_CHECKING:
-    import narwhals as nw
+from limen.errors import InputError, LimenWarning
+from limen.names import match, repeated
+from limen.sources.columns import table_of
+from limen.sources.frames import Frame, is_frame
+from limen.sources.tables import Table, join, select_columns
 
 
-def unframed(
-    y_true: Any, y_score: Any, labels: tuple[str, ...] | None, name: str = "y_true"
-) -> tuple[Any, Any, tuple[str, ...] | None, tuple[str, ...] | None]:
-    """Return labels and scores as arrays, the label names and the ids, where either is a frame.
+class Unframed(NamedTuple):
+    """Labels, scores and mask, none a frame; the names and ids that the frames gave, None if they gave none."""
+
+    y_true: Any
+    y_score: Any
+    mask: Any
+    labels: tuple[str, ...] | None
+    ids: tuple[str, ...] | None
+
+
+def unframed(y_true: Any, y_score: Any, labels: tuple[str, ...] | None, mask: Any = None) -> Unframed:
+    """Return labels, scores and mask as arrays, with the label names and item ids of the frames among them.
 
     Two frames are joined: columns by label name, rows by id where both have ids (a column of them, or
     pandas indexes with the same values), in the order of the scores. A frame beside an array must be wide,
@@ -35,116 +35,54 @@ def unframed(
     InputError
         If names or ids do not match, or a frame beside an array has ids.
     """
-    if is_frame(y_true) and is_frame(y_score):
-        scores, truth = _table(y_score, "y_score", "scores"), _table(y_true, name, "labels")
-        if scores.ids is None and truth.ids is None:
-            scores, truth = _with_index(scores, y_score, truth, y_true)
-        joined = join(scores, truth)
-        _check_given(labels, joined.labels)
-        return joined.y_true, joined.y_score, joined.labels, joined.ids
+    ids = None
+    scores: Table | None = None
     if is_frame(y_score):
-        names, values = frame_to_array(y_score, "y_score")
-        _check_given(labels, names)
-        return y_true, values, names, None
-    names, values = frame_to_array(y_true, name)
+        beside = [part for part in (y_true, mask) if is_frame(part)]
+        scores = _table(y_score, "y_score", joined=bool(beside))
+        if labels is not None and labels != scores.labels:
+            raise InputError(
+                "labels differs from the column names of y_score. Leave labels out, or select the columns in that "
+                "order."
+            )
+        of_scores, frame = scores, y_score
+        y_score, labels, ids = scores.values, scores.labels, scores.ids or _index_ids(frame)
+        if is_frame(y_true):
+            y_true = _joined(of_scores, frame, y_true, "y_true")
+        if is_frame(mask):
+            mask = _joined(of_scores, frame, mask, "mask")
+        return Unframed(y_true, y_score, mask, labels, ids)
+    if is_frame(y_true):
+        ids = _index_ids(y_true)
+        y_true, labels = _in_order(y_true, labels, "y_true")
+    if is_frame(mask):
+        mask, labels = _in_order(mask, labels, "mask")
+    return Unframed(y_true, y_score, mask, labels, ids)
+
+
+def _table(frame: Any, name: str, *, joined: bool) -> Table:
+    """Return a frame of scores as a table; without another frame to join, all its columns are labels."""
+    if joined:
+        return table_of(Frame(frame, name, "scores"))
+    labels, values = Frame(frame, name, "scores").matrix()
+    return Table(values, name, "wide", None, labels)
+
+
+def _joined(scores: Table, y_score: Any, other: Any, name: str) -> Any:
+    """Return the labels or the mask in a frame, in the rows and columns of the scores."""
+    truth = table_of(Frame(other, name, "labels"))
+    if scores.ids is None and truth.ids is None:
+        scores, truth = _with_index(scores, y_score, truth, other)
+    return join(scores, truth).y_true
+
+
+def _in_order(frame: Any, labels: tuple[str, ...] | None, name: str) -> tuple[Any, tuple[str, ...]]:
+    """Return the values of a frame beside an array of scores, and the labels in whose order they are."""
+    names, values = Frame(frame, name, "labels").matrix()
     if labels is None:
-        return values, y_score, names, None
-    missing, extra = [x for x in labels if x not in set(names)], [x for x in names if x not in set(labels)]
-    if missing or extra:
-        raise InputError(
-            f"y_true and y_score name different labels: y_true lacks {examples(missing) or 'none'}, "
-            f"and has {examples(extra) or 'none'} beyond those of y_score. Columns are joined by name."
-        )
-    return values[:, [names.index(name) for name in labels]], y_score, labels, None
-
-
-def _check_given(labels: tuple[str, ...] | None, names: tuple[str, ...] | None) -> None:
-    if labels is not None and labels != names:
-        raise InputError(
-            "labels differs from the column names of y_score. Leave labels out, or select the columns in that "
-            "order."
-        )
-
-
-def _table(frame: Any, name: str, kind: Kind) -> Table:
-    """Return a frame as a table; its layout is told from the names of its columns, as in a file."""
-    table = open_frame(frame, name)
-    columns = [str(column) for column in table.columns]
-    roles = roles_of(columns, kind)
-    if roles is not None and (roles.value is not None or text_columns(table)):
-        return _listed(table, roles, name, kind)
-    item = _item_column(table)
-    ids = None if item is None else _distinct(_cells(table, item), item, name)
-    wide = table if item is None else table.drop(item)
-    labels, values = frame_to_array(wide.to_native(), name)
-    return Table(values if kind == "scores" else as_labels(values), name, "wide", ids, labels)
-
-
-def _item_column(table: nw.DataFrame[Any]) -> str | None:
-    """Return the id column of a wide frame: text or dates, or whole numbers under a name of ids, none twice."""
-    text = text_columns(table)
-    named = [column for column in table.columns if str(column).strip().casefold() in ID_NAMES]
-    if text:
-        ids = [column for column in text if column in named]
-        return ids[0] if ids else text[0] if len(text) == 1 and is_text(table, text[0]) else None
-    for column in named:
-        series = table.get_column(column)
-        if series.dtype.is_integer() and len(series) > 1 and series.n_unique() == len(series):
-            return column
-    return None
-
-
-def _cells(table: nw.DataFrame[Any], column: str) -> list[Any]:
-    """Return the cells of a column; one that is empty, or NaN, is None."""
-    cells = table.get_column(column).to_list()
-    return [None if cell is None or (isinstance(cell, float) and np.isnan(cell)) else cell for cell in cells]
-
-
-def _distinct(values: list[Any], item: str, name: str) -> tuple[str, ...]:
-    if None in values:
-        raise InputError(f"{name} has no id in row {values.index(None)} of {item!r}. Every row needs an id.")
-    ids = tuple(str(value) for value in values)
-    if twice := repeated(ids):
-        raise InputError(
-            f"{name} repeats {count(len(twice), 'id')} in {item!r}: {examples(twice)}. Every item needs one row."
-        )
-    return ids
-
-
-def _listed(table: nw.DataFrame[Any], roles: Roles, name: str, kind: Kind) -> Table:
-    """Return a frame with one row for each pair of item and label, or one tag list for each item."""
-    item, label = (_cells(table, table.columns[k]) for k in (roles.item, roles.label))
-    value = None if roles.value is None else frame_to_array(table, name, [table.columns[roles.value]])[1][:, 0]
-    if None in item:
-        raise InputError(f"{name} has no id in row {item.index(None)}. Every row needs an id.")
-    if roles.layout == "lists":
-        _distinct(item, str(table.columns[roles.item]), name)
-        separator = ";" if any(isinstance(cell, str) and ";" in cell for cell in label) else "|"
-        tags: list[list[Any]] = [_split(cell, separator) or [None] for cell in label]
-        item = [one for one, several in zip(item, tags, strict=True) for _ in several]
-        label = [tag for several in tags for tag in several]
-    ids, item_code = _coded([str(one) for one in item])
-    listed = np.array([one is not None and str(one).strip() != "" for one in label], bool)
-    if value is not None and not listed.all():
-        row = int(np.flatnonzero(~listed)[0])
-        raise InputError(f"{name} has a value and no label in row {row}. Name the label, or drop the row.")
-    labels, label_code = _coded([str(one) for one, given in zip(label, listed, strict=True) if given])
-    return table_of_entries(ids, labels, item_code[listed], label_code, value, kind, name)
-
-
-def _split(cell: Any, separator: str) -> list[str]:
-    if cell is None:
-        return []
-    if isinstance(cell, str):
-        return [tag.strip() for tag in cell.split(separator) if tag.strip()]
-    return [str(tag) for tag in cell] if isinstance(cell, Iterable) else [str(cell)]
-
-
-def _coded(names: list[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Return the distinct names by first appearance, and the number of each name."""
-    number: dict[str, int] = {}
-    codes = np.fromiter((number.setdefault(name, len(number)) for name in names), np.int64, len(names))
-    return tuple(number), codes
+        return values, names
+    match(labels, names, between=("labels", name))
+    return select_columns(values, names, labels), labels
 
 
 def _with_index(scores: Table, y_score: Any, truth: Table, y_true: Any) -> tuple[Table, Table]:
@@ -170,10 +108,18 @@ def _with_index(scores: Table, y_score: Any, truth: Table, y_true: Any) -> tuple
             "indexes that mean nothing with reset_index(drop=True)."
         )
     number = {value: str(row) for row, value in enumerate(of_scores)}
-    return tuple(  # type: ignore[return-value]
-        replace(table, ids=tuple(number[value] for value in index))
+    with_ids = [
+        replace(table, ids=tuple(map(number.__getitem__, index)))
         for table, index in ((scores, of_scores), (truth, of_truth))
-    )
+    ]
+    return with_ids[0], with_ids[1]
+
+
+def _index_ids(frame: Any) -> tuple[str, ...] | None:
+    """Return the index of a pandas frame as ids, unless it is the default one or repeats some."""
+    index = _index(frame)
+    ids = None if index is None else tuple(map(str, index))
+    return None if ids is None or repeated(ids) else ids
 
 
 def _index(frame: Any) -> list[Any] | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count, examples
+from limen.names import beyond, match
 from limen.sources.arrays import CSR
 
 Kind = Literal["scores", "labels"]
@@ -46,6 +47,12 @@ class Table:
         """``(n_items, n_labels)``."""
         n_items, n_labels = self.values.shape
         return int(n_items), int(n_labels)
+
+    @property
+    def n_unlisted(self) -> int:
+        """Number of pairs of item and label that a long file of scores leaves out: below every cut."""
+        listed = isinstance(self.values, CSR) and self.layout == "long"
+        return self.shape[0] * self.shape[1] - len(self.values.data) if listed else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,23 +113,16 @@ def csr_from_codes(codes: NDArray[np.int64], data: NDArray[Any], shape: tuple[in
 def _match_labels(scores: Table, labels: Table) -> tuple[tuple[str, ...] | None, NDArray[np.int64]]:
     """Return the label names and, for each column of ``labels``, its column among the scores."""
     if scores.labels is not None and labels.labels is not None:
-        position = {name: column for column, name in enumerate(scores.labels)}
-        extra = [name for name in labels.labels if name not in position]
-        listed = set(labels.labels)
-        missing = [] if labels.layout == "tags" else [name for name in scores.labels if name not in listed]
-        if extra and labels.layout == "tags":
+        listed = labels.layout == "tags"
+        if listed and (extra := beyond(labels.labels, scores.labels)):
             raise InputError(
                 f"{labels.source} has {count(len(extra), 'tag')} without a score column in {scores.source}: "
                 f"{examples(extra)}. Every tag must be a label with scores, spelled alike: rename it, drop "
                 "it or add its scores. Tags in one cell are separated by ';' or '|'."
             )
-        if extra or missing:
-            raise InputError(
-                f"{scores.source} and {labels.source} name different labels: "
-                f"{examples(missing) or 'none'} only in the scores, {examples(extra) or 'none'} only in the "
-                "labels. Columns are joined by name: rename them or drop what is not shared."
-            )
-        return scores.labels, np.array([position[name] for name in labels.labels], dtype=np.int64)
+        sides = (labels.source, scores.source)
+        columns = match(labels.labels, scores.labels, between=sides, extra="ignore" if listed else "refuse")
+        return scores.labels, np.array(columns, dtype=np.int64)
     named, unnamed = (scores, labels) if labels.labels is None else (labels, scores)
     if named.labels is not None and named.layout not in ("matrix", "wide"):
         raise InputError(
@@ -155,9 +155,7 @@ def _match_items(scores: Table, labels: Table) -> tuple[tuple[str, ...] | None, 
             "position: add an id column (in .npz: an array called ids), or give both files without ids."
         )
     row_of = {name: row for row, name in enumerate(labels.ids)}
-    unlabelled = [name for name in scores.ids if name not in row_of]
-    scored = set(scores.ids)
-    unscored = [name for name in labels.ids if name not in scored]
+    unlabelled, unscored = beyond(scores.ids, row_of), beyond(labels.ids, scores.ids)
     if unlabelled or unscored:
         raise InputError(_unmatched(scores, labels, unlabelled, unscored))
     return scores.ids, np.array([row_of[name] for name in scores.ids], dtype=np.int64)
@@ -224,8 +222,7 @@ def select_columns(
     if names == wanted:
         return values
     if not isinstance(values, CSR):
-        position = {name: column for column, name in enumerate(names)}
-        return values[:, [position[name] for name in wanted]]
+        return values[:, match(wanted, names, between=("the labels", "the columns"), extra="ignore")]
     target = {name: column for column, name in enumerate(wanted)}
     columns = np.array([target.get(name, -1) for name in names], dtype=np.int64)
     column = columns[values.indices]

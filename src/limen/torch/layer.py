@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from limen.decisions import THRESHOLD_RULE, rounded_up
 from limen.errors import InputError, UnsupportedError, count, examples
 from limen.metrics import Metric
-from limen.names import repeated
+from limen.names import beyond, unique
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.solution import Solution
 from limen.thresholds import Thresholds
@@ -234,7 +234,7 @@ class ThresholdLayer(ExactModule):
         extra = state_dict.get(f"{prefix}_extra_state")
         found = None if extra is None else json.loads(bytes(extra.tolist()))
         if found is not None and self._names is not None and tuple(found) != self._names:
-            other = [name for name in found if name not in set(self._names)]
+            other = beyond(found, self._names)
             differ = (
                 f"labels not here: {examples(other)}" if other else "the same names in another order, or fewer"
             )
@@ -288,10 +288,7 @@ def _names(labels: Sequence[str] | None) -> tuple[str, ...] | None:
         return None
     if isinstance(labels, str):
         raise InputError(f"labels is the text {labels!r}. Give a sequence of label names.")
-    names = tuple(map(str, labels))
-    if twice := repeated(names):
-        raise InputError(f"labels repeats {examples(twice)}. Every label needs a name of its own.")
-    return names
+    return unique(map(str, labels), "labels")
 
 
 def _values(thresholds: Any, n_labels: int | None) -> Tensor:

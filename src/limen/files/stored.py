@@ -1,0 +1,133 @@
+"""Columns of Parquet files and of the rows of a query, as DuckDB gives them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.files.archives import damaged
+from limen.sources.columns import Columns, check_names, number_of, table_of
+from limen.sources.tables import Kind, Table
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class StoredColumns(Columns):
+    """The columns of ``rows``, a table of DuckDB or a call of one of its readers.
+
+    Text whose every cell is a number is a column of numbers, as in a text file.
+    """
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, rows: str, names: list[str], source: str, kind: Kind
+    ) -> None:
+        check_names(names, source)
+        super().__init__(source, names, kind)
+        self._con, self._rows = con, rows
+        roles = self.roles()
+        result = con.execute(f"SELECT * FROM {rows}" + (" LIMIT 0" if roles else ""))
+        self._types = [(quoted(column[0]), str(column[1])) for column in result.description]
+        self._arrays: dict[int, NDArray[Any]] = dict(enumerate(result.fetchnumpy().values()))
+        if roles is not None:  # names that stand in many rows are better read one by one
+            needed = 0 if roles.value is None else roles.value
+            of_value = con.execute(f"SELECT {self._types[needed][0]} FROM {rows}").fetchnumpy()
+            self._arrays = {needed: next(iter(of_value.values()))}
+        self._n_rows = len(next(iter(self._arrays.values())))
+        self.texts = [column for column in self._arrays if not self._as_numbers(column)]
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    def cells(self, column: int) -> list[Any]:
+        """Return a column as text, or as lists; an empty cell is None."""
+        name, form = self._types[column]
+        lists = form.endswith("]")
+        result = self._con.execute(f"SELECT CAST({name} AS VARCHAR{'[]' * lists}) FROM {self._rows}")
+        cells: list[Any] = []
+        pool: dict[str, str] = {}
+        while rows := result.fetchmany(1 << 16):
+            if lists:
+                cells += [[tag for tag in row[0] if tag] if row[0] else None for row in rows]
+            else:
+                cells += [pool.setdefault(row[0], row[0]) if row[0] else None for row in rows]
+        return cells
+
+    def array(self, column: int) -> NDArray[Any]:
+        """Return a column of numbers (n_rows,), masked where a cell is empty."""
+        return self._arrays[column]
+
+    def _as_numbers(self, column: int) -> bool:
+        """Make a column an array of float32, float64 (or bool, of labels); return whether it is one of numbers."""
+        array = self._arrays[column]
+        if array.dtype.kind == "f" or (array.dtype.kind == "b" and self.kind == "labels"):
+            return True
+        if array.dtype.kind in "biu":
+            self._arrays[column] = array.astype(np.float64)
+            return True
+        numbers, empty = np.full(len(array), np.nan), np.ones(len(array), np.bool_)
+        for row in np.flatnonzero(~np.ma.getmaskarray(array)).tolist():
+            cell = array[row]
+            number = number_of(cell, self.kind) if isinstance(cell, str) else None
+            if number is not None:
+                numbers[row], empty[row] = number, False
+            elif not isinstance(cell, str) or cell:
+                return False
+        self._arrays[column] = np.ma.MaskedArray(numbers, empty)
+        return True
+
+
+def connect(file: str = "") -> duckdb.DuckDBPyConnection:
+    """Return a connection to a database file, for reading, or to a new one in memory; it draws no progress bar."""
+    import duckdb
+
+    con = duckdb.connect(file or ":memory:", read_only=bool(file))
+    con.execute("SET enable_progress_bar = false")
+    return con
+
+
+def read_parquet(path: Path, *, kind: Kind) -> Table:
+    """Return the table in a Parquet file.
+
+    Raises
+    ------
+    InputError
+        If the columns cannot be understood or a cell breaks a rule.
+    UnreadableError
+        If the file is damaged.
+    """
+    with connect() as con:
+        return table_of(parquet_columns(con, path, kind))
+
+
+def parquet_columns(con: duckdb.DuckDBPyConnection, path: Path, kind: Kind) -> StoredColumns:
+    """Return the columns of a Parquet file, with the names that it has: duckdb renames repeated ones."""
+    import duckdb
+
+    # As one file, not as a pattern of several.
+    file = quoted(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())), "'")
+    try:
+        tree = con.execute(f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({file})").fetchall()
+        names, depth = [], 0
+        for name, n_children in tree[1:]:
+            if depth == 0:
+                names.append(str(name))
+                depth = 1
+            depth += n_children - 1
+        return StoredColumns(con, f"read_parquet({file}, hive_partitioning=false)", names, str(path), kind)
+    except duckdb.Error as error:
+        raise damaged(str(path), "Parquet", "the program that made it", first_line(error)) from error
+
+
+def quoted(text: str | Path, quote: str = '"') -> str:
+    """Return text as SQL writes a name, or with ``quote="'"`` a string."""
+    return quote + str(text).replace(quote, 2 * quote) + quote
+
+
+def first_line(error: Exception) -> str:
+    """Return what duckdb says, without the query that it shows below."""
+    return str(error).splitlines()[0]
