@@ -18,7 +18,7 @@ from limen.display import Displayed, Shown
 from limen.draws import as_seed
 from limen.errors import InputError, count
 from limen.folds import fold_rows, refuse_overlap, unit_count
-from limen.intervals import Bootstrap, Interval, Part, percentiles
+from limen.intervals import Bootstrap, Interval, Part, averaged, percentiles
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
@@ -181,7 +181,7 @@ def compare(
             results[task[2]][task[0]].append(result)
             if progress is not None:
                 progress(step + 1, len(tasks), task[2])
-    bootstrap = Bootstrap.over(source.n_items, member, random_state)
+    bootstrap = Bootstrap.over(source.n_items, member, seed)
     rows = _summarise(results, objective, bootstrap)
     return Comparison(tuple(rows), objective, _design(cv, repeats, rounds[0], source.n_items))
 
@@ -225,9 +225,10 @@ def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, boots
     for name in order:
         runs = [run for part in results[name] for run in part]
         statuses = {run.status for run in runs}
-        low, high = percentiles(resampled[name], held_out[name])
+        centre = averaged(objective, [runs[0].part])
+        low, high = percentiles(resampled[name], held_out[name], centre)
         gap = held_out[name] - held_out[best]
-        gaps = percentiles(resampled[name] - resampled[best], gap)
+        gaps = percentiles(resampled[name] - resampled[best], gap, centre)
         rows.append(
             Compared(
                 method=name,

@@ -287,8 +287,8 @@ def as_weight(sample_weight: Any, n_items: int, *, part: bool = False) -> NDArra
     if not _in_range(scaled) or ((scaled == 0) & (weight > 0)).any():
         used = weight[weight > 0]
         raise InputError(
-            f"sample_weight lies from {used.min():g} to {used.max():g}. Weights must be 0, or from {WEIGHTS[0]:g} to "
-            f"{WEIGHTS[1]:g}: multiply all of them by one number, and set to 0 what is too small to count."
+            f"sample_weight lies from {used.min():g} to {used.max():g}. Weights must be 0, or from {WEIGHTS[0]:g} "
+            f"to {WEIGHTS[1]:g}: multiply all of them by one number, and set to 0 what is too small to count."
         )
     return scaled
 
