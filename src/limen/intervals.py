@@ -158,7 +158,7 @@ class Bootstrap:
         known to be 0 or 1: after n units without an error up to 3.7 of n + 1 may have one (the rule of three, for
         97.5 %). Other thresholds may decide otherwise what was not seen: they draw other numbers.
         """
-        cuts = b"".join(part.values.tobytes() + part.rule.encode() for part in parts)
+        cuts = b"".join(sorted({part.values.tobytes() + part.rule.encode() for part in parts}))
         draw = np.random.default_rng([self.random_state, 3, zlib.crc32(cuts)])
         _, samples, columns = counts.shape
         at: Any = slice(None) if alone else (np.arange(samples), draw.integers(columns, size=samples))
