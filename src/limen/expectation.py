@@ -39,7 +39,7 @@ def expect(
 
     The bootstrap holds the cuts fixed, but they have luck too, and those of the parts are not those tuned on all
     items. The variance is raised by 1 / (1 + positives), averaged over labels as the objective is, and twice that
-    in a mean over labels: a rule found on nine data sets (``benchmarks/coverage.py``), not derived.
+    in a mean over labels: a rule found on nine data sets (``benchmarks/interval_coverage.py``), not derived.
     """
     if unit_count(n_items, groups) < 2:
         return None, "one item" if groups is None else "one group"
