@@ -137,7 +137,7 @@ class Bootstrap:
                 of_unit[rows] = np.stack(counts, axis=1)
             else:
                 of_unit += np.stack([np.bincount(self.unit[rows], c, self.n_units) for c in counts], axis=1)
-        alike = None if any(part.source.weighted for part in parts) else _kinds(of_unit)
+        alike = _kinds(of_unit)
         if alike is not None and 20 * len(alike[1]) < self.n_units:
             kinds, times = alike
             drawn = np.random.default_rng([self.random_state, 2]).poisson(times, (self.samples, len(times)))
@@ -215,10 +215,11 @@ def _flags(block: Rows, part: Part) -> tuple[NDArray[np.bool_], ...]:
 
 
 def _kinds(of_unit: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
-    """Return the distinct rows of whole numbers and how often each occurs; None if they are too large to tell."""
-    base = int(of_unit.max(initial=0)) + 1
-    if base**4 >= 1 << 53:
+    """Return the distinct rows and how often each occurs; None if they are not whole numbers, or large ones."""
+    most = float(of_unit.max(initial=0))
+    if most > 1 << 12 or (of_unit != np.floor(of_unit)).any():
         return None
+    base = int(most) + 1
     key = of_unit @ np.power(float(base), [3, 2, 1, 0])
     _, first, times = np.unique(key, return_index=True, return_counts=True)
     return of_unit[first], times
