@@ -133,7 +133,7 @@ def evaluate(
     Examples
     --------
     >>> evaluate([[1], [0], [1]], [[0.9], [0.6], [0.4]], 0.5)
-    Evaluation(1 label; micro F1 0.5000 (95 % 0.0658 to 1.0000), measured on 3 items)
+    Evaluation(1 label; micro F1 0.5000 (95 % 0.0570 to 0.9482), measured on 3 items)
     """
     labels = labels_of(thresholds, y_true, y_score, labels)
     data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)

@@ -211,8 +211,8 @@ class TestEstimate:
     @pytest.mark.parametrize("seed", range(6))
     def test_labels_stay_where_chance_explains_the_new_scores(self, seed):
         """The second moves, the third has the same share in both, the first too few positives to tell."""
-        labelled = world(seed, 600, [0.01, 0.1, 0.2])
-        fresh = world(seed + 50, 600, [0.06, 0.25, 0.2])
+        labelled = world(seed, 1500, [0.004, 0.1, 0.2])
+        fresh = world(seed + 50, 1500, [0.02, 0.25, 0.2])
         found = estimate_prevalence(*labelled[:2], fresh.y_score, level=0.001)
         here = share(labelled)
         assert found[0] == here[0]
