@@ -117,11 +117,14 @@ class Bootstrap:
         if pooled or len(parts[0].source.labels) == 1:
             return self._summed(parts)
         total: Any = 0.0
+        step = max(1, HELD // self.samples)
         for part, rows, block in _blocks_of(parts):
-            weight: NDArray[Any] = self.weights(rows if self.unit is None else self.unit[rows])
-            if part.source.weighted:
-                weight = weight * block.weight[:, np.newaxis]
-            total = total + np.stack([weight.T @ flag.astype(np.float32) for flag in _flags(block, part)])
+            flags = _flags(block, part)
+            for some in (slice(start, start + step) for start in range(0, len(rows), step)):
+                weight: NDArray[Any] = self.weights(rows[some] if self.unit is None else self.unit[rows[some]])
+                if part.source.weighted:
+                    weight = weight * block.weight[some, np.newaxis]
+                total = total + np.stack([weight.T @ flag[some].astype(np.float32) for flag in flags])
         return np.asarray(total, np.float64)
 
     def _summed(self, parts: Sequence[Part]) -> NDArray[np.float64]:
