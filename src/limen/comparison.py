@@ -19,7 +19,7 @@ from limen.draws import as_seed
 from limen.errors import InputError, count
 from limen.folds import Split, splits
 from limen.holdout import hold_out, pooled_value
-from limen.intervals import Bootstrap, Interval, Part, percentiles
+from limen.intervals import Bootstrap, Interval, Part, averaged, percentiles
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
@@ -223,9 +223,10 @@ def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, boots
     for name in order:
         runs = [run for part in results[name] for run in part]
         statuses = {run.status for run in runs}
-        low, high = percentiles(resampled[name], held_out[name])
+        centre = averaged(objective, [runs[0].part])
+        low, high = percentiles(resampled[name], held_out[name], centre)
         gap = held_out[name] - held_out[best]
-        gaps = percentiles(resampled[name] - resampled[best], gap)
+        gaps = percentiles(resampled[name] - resampled[best], gap, centre)
         rows.append(
             Compared(
                 method=name,

@@ -14,7 +14,7 @@ from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions, valu
 from limen.display import Displayed, Shown
 from limen.draws import as_seed
 from limen.errors import InputError, count, examples
-from limen.intervals import Bootstrap, Interval, Part, percentiles
+from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
 from limen.metrics import Metric
 from limen.sources.blocks import Source
 from limen.sources.frames import is_frame
@@ -133,7 +133,7 @@ def evaluate(
     Examples
     --------
     >>> evaluate([[1], [0], [1]], [[0.9], [0.6], [0.4]], 0.5)
-    Evaluation(1 label; micro F1 0.5000 (95 % 0.0658 to 1.0000), measured on 3 items)
+    Evaluation(1 label; micro F1 0.5000 (95 % 0.0570 to 0.9482), measured on 3 items)
     """
     labels = labels_of(thresholds, y_true, y_score, labels)
     data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
@@ -150,17 +150,18 @@ def evaluate(
     value = objective.of_labels(*counts) if by_label else objective(*counts)
     interval = difference = None
     if source.n_items > 1:
-        bootstrap = Bootstrap.over(source.n_items, data.groups, seed)
+        bootstrap = bootstrap_for([part], objective, source.n_items, data.groups, seed)
         values = bootstrap.values_by_label if by_label else bootstrap.values
         resampled = values([part], objective)
-        interval = percentiles(resampled, value)
+        centre = not by_label and averaged(objective, [part])
+        interval = percentiles(resampled, value, centre)
         if baseline is not None and not by_label:
             other = _part(source, baseline)
             gap = objective(*counts) - objective(
                 *count_decisions((source,), other.values, other.rule, check=False)
             )
             gaps = resampled - values([other], objective)
-            difference = Interval(gap, *map(float, percentiles(gaps, gap)))
+            difference = Interval(gap, *map(float, percentiles(gaps, gap, centre)))
     return Evaluation(
         value=value,
         metric=chosen,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,14 +14,21 @@ from numpy.typing import NDArray
 
 from limen.decisions import count_decisions, decide_rows
 from limen.folds import unit_count
+from limen.metrics import ratio
 from limen.objectives import Objective
 from limen.sources.blocks import Rows, Source
 
 SAMPLES = 1000
+FEWEST = 250
+"""Resamples where more would take long: enough for the ends of an interval."""
 LARGE = 1 << 21
-MANY = 1 << 14
-"""Beyond so many units, those that count alike are drawn together where that is possible."""
-
+"""Beyond so many decisions, counts by label are resampled fewer times."""
+DRAWS = 1 << 27
+"""About so many weights are drawn at most."""
+HELD = 1 << 24
+"""So many weights are kept; more are drawn anew in each pass."""
+UNITS = 1 << 10
+"""Units whose weights are drawn together, from a stream that their number alone decides."""
 
 # The inverse of the distribution function of Poisson(1), in steps of 2^-16: drawing by it is quick.
 _POISSON = np.searchsorted(
@@ -46,65 +55,159 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Weights of items for resampling, the same for all that is compared.
+    """The bootstrap over units, each an item or a group that stays together.
+
+    Every unit weighs a Poisson(1) number, the same for all that is compared. What units not seen yet may do is
+    added (`with_unseen`), so that nothing measured on few units is certain.
 
     Attributes
     ----------
-    weights : float32 (samples, n_units)
-        Poisson(1) weight of each unit: an item, or a group of items that stay together.
-    unit : int64 (n_items,)
-        Unit of each item.
+    unit : int64 (n_items,), optional
+        Unit of each item; None if every item is one.
     """
 
-    weights: NDArray[np.float32]
-    unit: NDArray[np.int64]
+    n_units: int
+    unit: NDArray[np.int64] | None
+    random_state: int
+    samples: int = SAMPLES
 
     @classmethod
     def over(
         cls, n_items: int, groups: NDArray[np.int64] | None, random_state: int, samples: int = SAMPLES
     ) -> Bootstrap:
-        """Return weights that resample items, or groups if they are given."""
-        unit = np.arange(n_items) if groups is None else groups
+        """Return the bootstrap of items, or of groups if they are given."""
         n_units = unit_count(n_items, groups)
-        draw = np.random.default_rng([random_state, 1])
-        uniform = draw.integers(0, len(_POISSON), (samples, n_units), dtype=np.uint16)
-        weights = _POISSON[uniform]
-        weights[weights.sum(axis=1) == 0] = 1
-        return cls(weights, unit)
+        return cls(n_units, groups, random_state, min(samples, max(FEWEST, DRAWS // n_units)))
+
+    def weights(self, units: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the weights of units, (len(units), samples): the same whichever units they are asked with."""
+        if self.n_units * self.samples <= HELD:
+            return np.asarray(self._all[units])
+        found = np.empty((len(units), self.samples), np.float32)
+        block = units // UNITS
+        order = np.argsort(block, kind="stable")
+        ends = np.flatnonzero(np.diff(block[order], append=-1)) + 1
+        for members in np.split(order, ends[:-1]):
+            found[members] = self._block(int(block[members[0]]))[units[members] % UNITS]
+        return found
+
+    @cached_property
+    def _all(self) -> NDArray[np.float32]:
+        return np.concatenate([self._block(k) for k in range(-(-self.n_units // UNITS))])
+
+    def _block(self, number: int) -> NDArray[np.float32]:
+        draw = np.random.Generator(np.random.Philox(key=[self._key, number]))
+        size = min(UNITS, self.n_units - number * UNITS)
+        return np.take(_POISSON, draw.integers(0, len(_POISSON), (size, self.samples), dtype=np.uint16))
+
+    @cached_property
+    def _key(self) -> int:
+        return int(np.random.SeedSequence([self.random_state, 1]).generate_state(1, np.uint64)[0])
 
     def values(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
-        """Return the objective of each resample, (samples,): counts of all parts are summed first.
-
-        One pass over the data. Memory is that of a block and of the counts of the resamples.
-        """
-        counts = self._counts(parts, objective.pooled)
-        return np.array([objective(*counts[:, sample]) for sample in range(counts.shape[1])])
+        """Return the objective of each resample, (samples,): counts of all parts are summed first."""
+        return values_of(objective, self.with_unseen(self.seen(parts, objective.pooled), parts))
 
     def values_by_label(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
         """Return the metric of each label alone in each resample, (samples, n_labels)."""
-        counts = self._counts(parts, pooled=False)
-        return np.array([objective.of_labels(*counts[:, sample]) for sample in range(counts.shape[1])])
+        return objective.of_labels(*self.with_unseen(self.seen(parts, pooled=False), parts, alone=True))
 
-    def _counts(self, parts: Sequence[Part], pooled: bool) -> NDArray[np.float64]:
+    def seen(self, parts: Sequence[Part], pooled: bool) -> NDArray[np.float64]:
         """Return tp, pp, p and n of each resample, (4, samples, n_labels); one column if pooled."""
+        if pooled or len(parts[0].source.labels) == 1:
+            return self._summed(parts)
         total: Any = 0.0
-        for part in parts:
-            row = 0
-            for block in part.source.dense_blocks():
-                stop = row + len(block.scores)
-                weight: NDArray[Any] = self.weights[:, self.unit[part.rows[row:stop]]]
+        step = max(1, HELD // self.samples)
+        for part, rows, block in _blocks_of(parts):
+            flags = _flags(block, part)
+            for some in (slice(start, start + step) for start in range(0, len(rows), step)):
+                weight: NDArray[Any] = self.weights(rows[some] if self.unit is None else self.unit[rows[some]])
                 if part.source.weighted:
-                    weight = weight * block.weight
-                flags = _flags(block, part)
-                if pooled:
-                    by_item = np.stack([flag.sum(axis=1, dtype=np.float32) for flag in flags], axis=1)
-                    total = total + (weight @ by_item).T[:, :, np.newaxis].astype(np.float64)
-                else:
-                    total = total + np.stack([weight @ flag.astype(np.float32) for flag in flags]).astype(
-                        np.float64
-                    )
-                row = stop
-        return np.asarray(total)
+                    weight = weight * block.weight[some, np.newaxis]
+                total = total + np.stack([weight.T @ flag[some].astype(np.float32) for flag in flags])
+        return np.asarray(total, np.float64)
+
+    def _summed(self, parts: Sequence[Part]) -> NDArray[np.float64]:
+        """Return the sums over labels in each resample, (4, samples, 1).
+
+        The weights of m units that count alike sum to Poisson(m): where there are few kinds of units, that is
+        drawn for each kind.
+        """
+        of_unit = np.zeros((self.n_units, 4))
+        for part, rows, block in _blocks_of(parts):
+            counts = [flag.sum(axis=1) * block.weight for flag in _flags(block, part)]
+            if self.unit is None:
+                of_unit[rows] = np.stack(counts, axis=1)
+            else:
+                of_unit += np.stack([np.bincount(self.unit[rows], c, self.n_units) for c in counts], axis=1)
+        alike = _kinds(of_unit)
+        if alike is not None and 20 * len(alike[1]) < self.n_units:
+            kinds, times = alike
+            drawn = np.random.default_rng([self.random_state, 2]).poisson(times, (self.samples, len(times)))
+            return np.asarray((drawn @ kinds).T[:, :, np.newaxis])
+        total: Any = 0.0
+        for start in range(0, self.n_units, UNITS):
+            units = of_unit[start : start + UNITS]
+            total = total + units.T @ self.weights(np.arange(start, start + len(units)))
+        return np.asarray(total)[:, :, np.newaxis]
+
+    def with_unseen(
+        self, counts: NDArray[np.float64], parts: Sequence[Part], *, alone: bool = False
+    ) -> NDArray[np.float64]:
+        """Return the counts of `seen`, with what one unit of right and one of wrong decisions more would add.
+
+        To tp and tn an exponential number is added, to fp and fn half of one, times the decisions of a typical
+        unit: in a label drawn anew for each resample or, to look at each ``alone``, in all of them. So no share is
+        known to be 0 or 1: after n units without an error up to 3.7 of n + 1 may have one (the rule of three, for
+        97.5 %). Other thresholds may decide otherwise what was not seen: they draw other numbers.
+        """
+        cuts = b"".join(sorted({part.values.tobytes() + part.rule.encode() for part in parts}))
+        draw = np.random.default_rng([self.random_state, 3, zlib.crc32(cuts)])
+        _, samples, columns = counts.shape
+        at: Any = slice(None) if alone else (np.arange(samples), draw.integers(columns, size=samples))
+        tp, pp, p, n = counts
+        size = typical_size(pp + p - tp)
+        size = np.where(size > 0, size, typical_size(n))
+        size = size if alone else size[at[1]]
+        halves = size * draw.standard_normal((6, *tp[at].shape), np.float32) ** 2 / 2  # chi-square of one degree
+        right, rejected, wrong, missed = halves[0] + halves[1], halves[2] + halves[3], halves[4], halves[5]
+        more = counts.copy()
+        for count, added in zip(
+            more, (right, right + wrong, right + missed, right + wrong + missed + rejected), strict=True
+        ):
+            count[at] += added
+        return more
+
+
+def typical_size(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what a unit that adds to a sum adds, (columns,), from resamples of the sum (samples, columns).
+
+    The variance of a sum with Poisson(1) weights is the sum of the squares.
+    """
+    return np.asarray(ratio(drawn.var(axis=0), drawn.mean(axis=0), 0.0))
+
+
+def values_of(objective: Objective, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the objective (samples,) of counts (4, samples, columns): of each label, or summed over them."""
+    if objective.average == "micro":
+        if objective.pooled:
+            tp, pp, p, n = counts[:, :, 0]
+            return np.asarray(objective.metric(tp, pp, p, n, objective.zero_division))
+        return np.array([objective(*counts[:, sample]) for sample in range(counts.shape[1])])
+    by_label = objective.of_labels(*counts)
+    if objective.average == "macro":
+        return np.asarray(np.minimum(by_label.mean(axis=1), 1.0))
+    p = counts[2]
+    weight = ratio(p, p.sum(axis=1, keepdims=True), 0.0)
+    return np.asarray(np.minimum((by_label * weight).sum(axis=1), 1.0))
+
+
+def _blocks_of(parts: Sequence[Part]) -> Iterator[tuple[Part, NDArray[np.int64], Rows]]:
+    for part in parts:
+        row = 0
+        for block in part.source.dense_blocks():
+            yield part, part.rows[row : row + len(block.scores)], block
+            row += len(block.scores)
 
 
 def _flags(block: Rows, part: Part) -> tuple[NDArray[np.bool_], ...]:
@@ -112,6 +215,17 @@ def _flags(block: Rows, part: Part) -> tuple[NDArray[np.bool_], ...]:
     kept = decide_rows(block.scores, part.values, part.rule) & (block.scores > -np.inf)
     known, true = block.truth >= 0, block.truth == 1
     return kept & true, kept & known, true, known
+
+
+def _kinds(of_unit: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+    """Return the distinct rows and how often each occurs; None if they are not whole numbers, or large ones."""
+    most = float(of_unit.max(initial=0))
+    if most > 1 << 12 or (of_unit != np.floor(of_unit)).any():
+        return None
+    base = int(most) + 1
+    key = of_unit @ np.power(float(base), [3, 2, 1, 0])
+    _, first, times = np.unique(key, return_index=True, return_counts=True)
+    return of_unit[first], times
 
 
 def measure(
@@ -122,57 +236,39 @@ def measure(
     random_state: int,
 ) -> Interval | None:
     """Return the objective of the decisions of all parts, with its interval; None for a single unit."""
-    n_units = unit_count(n_items, groups)
-    if n_units < 2:
+    if unit_count(n_items, groups) < 2:
         return None
     total = [count_decisions((part.source,), part.values, part.rule, check=False) for part in parts]
     value = objective(*(np.add.reduce(counts) for counts in zip(*total, strict=True)))
-    weighted = any(part.source.weighted for part in parts)  # no two units then count alike
-    if n_units > MANY and not weighted and (objective.pooled or len(parts[0].source.labels) == 1):
-        resampled = _resampled_alike(parts, objective, n_units, groups, random_state)
-        return Interval(value, *map(float, percentiles(resampled, value)))
-    # Counts by label of many items cost most of the time, and fewer resamples do for an interval.
-    large = not objective.pooled and n_items * len(parts[0].source.labels) > LARGE
-    samples = SAMPLES // 4 if large else SAMPLES
-    resampled = Bootstrap.over(n_items, groups, random_state, samples).values(parts, objective)
-    return Interval(value, *map(float, percentiles(resampled, value)))
+    resampled = bootstrap_for(parts, objective, n_items, groups, random_state).values(parts, objective)
+    return Interval(value, *map(float, percentiles(resampled, value, averaged(objective, parts))))
 
 
-def _resampled_alike(
+def bootstrap_for(
     parts: Sequence[Part],
     objective: Objective,
-    n_units: int,
+    n_items: int,
     groups: NDArray[np.int64] | None,
     random_state: int,
-) -> NDArray[np.float64]:
-    """Return the objective of resamples (samples,), where only counts summed over labels matter.
+) -> Bootstrap:
+    """Return the bootstrap, with fewer resamples where counts by label of many items take most of the time."""
+    large = not objective.pooled and n_items * len(parts[0].source.labels) > LARGE
+    return Bootstrap.over(n_items, groups, random_state, FEWEST if large else SAMPLES)
 
-    Many units then count alike, and the weights of m units that do, each Poisson(1), sum to Poisson(m): one
-    draw for all of them, whatever their number.
+
+def averaged(objective: Objective, parts: Sequence[Part]) -> bool:
+    """Return whether metrics of several labels are averaged: the resamples are then moved (see `percentiles`)."""
+    return not objective.pooled and len(parts[0].source.labels) > 1
+
+
+def percentiles(resampled: NDArray[np.float64], value: Any, centre: bool = False) -> tuple[Any, Any]:
+    """Return the 95 % interval of a value from its resamples (samples, ...); the value lies within.
+
+    If ``centre``, the percentiles are moved so that the resamples' mean is the value: a macro average of rare
+    labels falls when items are resampled, because some labels lose all their positives. They stay within what
+    the resamples reach.
     """
-    of_unit = np.zeros((n_units, 4))
-    for part in parts:
-        row = 0
-        for block in part.source.dense_blocks():
-            rows = part.rows[row : row + len(block.scores)]
-            counts = (
-                np.stack([flag.sum(axis=1) for flag in _flags(block, part)], axis=1) * block.weight[:, np.newaxis]
-            )
-            np.add.at(of_unit, rows if groups is None else groups[rows], counts)
-            row += len(rows)
-    alike, times = np.unique(of_unit, axis=0, return_counts=True)
-    drawn = np.random.default_rng([random_state, 1]).poisson(times, (SAMPLES, len(times)))
-    drawn[drawn.sum(axis=1) == 0] = times
-    return np.array([objective(*sums[:, np.newaxis]) for sums in drawn @ alike])
-
-
-def percentiles(resampled: NDArray[np.float64], value: Any) -> tuple[Any, Any]:
-    """Return the 95 % interval of a value from its resamples (samples, ...).
-
-    The percentiles are moved so that the resamples' mean is the value: a macro average of rare labels
-    falls when items are resampled, because some labels lose all their positives. They stay within
-    what the resamples reach.
-    """
-    low, high = np.percentile(resampled - resampled.mean(axis=0) + value, [2.5, 97.5], axis=0)
+    moved = resampled - resampled.mean(axis=0) + value if centre else resampled
+    low, high = np.percentile(moved, [2.5, 97.5], axis=0)
     lowest, highest = np.minimum(resampled.min(axis=0), value), np.maximum(resampled.max(axis=0), value)
     return np.clip(low, lowest, value), np.clip(high, value, highest)

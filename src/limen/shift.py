@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.data import as_data
 from limen.errors import InputError, LimenWarning, count, examples
+from limen.metrics import ratio
 from limen.names import match
 from limen.scales import logit, sigmoid
 from limen.solvers.calibrated import Calibration
@@ -22,6 +23,7 @@ from limen.sources.arrays import CSR, as_scores, check_finite, check_finite_entr
 from limen.sources.blocks import Source
 from limen.sources.door import as_source
 from limen.sources.frames import frame_to_array, is_frame
+from limen.thresholds import FEW_POSITIVES
 
 
 def estimate_prevalence(
@@ -31,10 +33,12 @@ def estimate_prevalence(
     *,
     labels: Sequence[str] | None = None,
     damping: float = 0.5,
+    level: float = 0.05,
 ) -> NDArray[np.float64]:
     """Return the share of positives of each label among unlabelled scores, (n_labels,).
 
-    For `limen.tune` as ``target_prevalence``.
+    For `limen.tune` as ``target_prevalence``. It is that of the labelled data unless the new scores differ from
+    theirs by more than chance, and for labels with fewer than 20 positives.
 
     Parameters
     ----------
@@ -45,6 +49,8 @@ def estimate_prevalence(
     damping : float from 0 to 1
         How far to go, in log odds, from the share in the labelled data (0) to the estimate (1). An
         estimate from scores alone can be far off, so half way is the default.
+    level : float from 0 to 1
+        Level of that test, for all labels together; with 1 every label moves that has the positives.
 
     Raises
     ------
@@ -60,11 +66,15 @@ def estimate_prevalence(
     Notes
     -----
     Saerens, Latinne & Decaestecker (2002): expectation maximisation of the shares, with the calibrated
-    probabilities of `calibrated`; the fit is checked by the distance of Kolmogorov and Smirnov between the
-    new scores and the mixture, at the level 1 % for all labels together.
+    probabilities of `calibrated`. Whether a label moves is told by the score test of its share: the mean of
+    these probabilities among new and labelled scores (two-sided, normal, after Holm 1979 over labels). The fit
+    is checked by the distance of Kolmogorov and Smirnov between the new scores and the mixture, at the level
+    1 % for all labels together.
     """
     if not 0 <= damping <= 1:
         raise InputError(f"damping={damping} is not usable. It must be from 0 to 1.")
+    if not 0 <= level <= 1:
+        raise InputError(f"level={level} is not usable. It must be from 0 to 1.")
     source = as_data(y_true, y_score, labels=labels).source
     fresh = _new_scores(new_scores, source)
     (fine,) = FineCurves.of_folds([source], [source])
@@ -73,12 +83,39 @@ def estimate_prevalence(
     new = replace(fine, raw=Curves.from_source(unlabelled, fine.curves.candidates))
     curves = fine.curves
     here = curves.n_positive / np.maximum(curves.n_known, 1e-300)
-    moved = _expectation_maximisation(fine, new, Calibration.fit(fine))
+    calibration = Calibration.fit(fine)
+    moved = _expectation_maximisation(fine, new, calibration)
     both = (curves.n_positive > 0) & (curves.n_positive < curves.n_known)
     safe = np.where(both, here, 0.5)
     there = np.where(both, sigmoid(logit(safe) + moved), here)
     _warn_of_poor_fit(fine, new, there)
-    return np.where(both, sigmoid(logit(safe) + damping * moved), here)
+    known = both & (curves.n_positive >= FEW_POSITIVES) & _differ(fine, new, calibration, level)
+    return np.where(known, sigmoid(logit(safe) + damping * moved), here)
+
+
+def _differ(fine: FineCurves, new: FineCurves, calibration: Calibration, level: float) -> NDArray[np.bool_]:
+    """Return of which labels the calibrated probabilities of new and labelled scores have other means."""
+    raw = fine.raw
+    unlabelled = replace(
+        raw, tp=np.zeros_like(raw.tp), fp=raw.tp + raw.fp, n_positive=np.zeros_like(raw.n_positive)
+    )
+    rest = _share_of_unstored(fine)
+    means, errors = [], []
+    for scores in (replace(fine, raw=unlabelled), new):
+        points, known = scores.points, np.maximum(scores.curves.n_known, 1)
+        p = sigmoid(calibration.log_odds(points.x, points.label))
+        unstored = np.maximum(known - scores.sums(points.negative), 0)
+        mean = (scores.sums(points.negative * p) + unstored * rest) / known
+        square = (scores.sums(points.negative * p**2) + unstored * rest**2) / known
+        means.append(mean)
+        errors.append(np.maximum(square - mean**2, 0) / known)
+    apart = ratio(np.abs(means[1] - means[0]), np.sqrt(errors[0] + errors[1]), 0.0)
+    chance = np.array([math.erfc(z / math.sqrt(2)) for z in apart])
+    order = np.argsort(chance, kind="stable")
+    adjusted = np.maximum.accumulate(chance[order] * np.arange(len(chance), 0, -1))
+    differ = np.zeros(len(chance), bool)
+    differ[order] = np.minimum(adjusted, 1) <= level
+    return differ
 
 
 def _new_scores(new_scores: Any, source: Source) -> NDArray[Any] | CSR:
@@ -111,9 +148,7 @@ def _expectation_maximisation(
     old = fine.points
     weight = old.positive + old.negative
     unstored = np.maximum(fine.curves.n_known - fine.sums(weight), 0)
-    positive = np.maximum(fine.curves.n_positive - fine.sums(old.positive), 0)
-    here = fine.curves.n_positive / np.maximum(fine.curves.n_known, 1e-300)
-    rest = np.clip((positive + 0.5 * here) / (unstored + 0.5), 1e-9, 1 - 1e-9)
+    rest = _share_of_unstored(fine)
     calibrated = fine.sums(weight * sigmoid(calibration.log_odds(old.x, old.label)))
     start = np.clip((calibrated + unstored * rest) / np.maximum(fine.curves.n_known, 1e-300), 1e-6, 1 - 1e-6)
     points = new.points
@@ -129,6 +164,15 @@ def _expectation_maximisation(
             break
         share = updated
     return logit(share) - logit(start)
+
+
+def _share_of_unstored(fine: FineCurves) -> NDArray[np.float64]:
+    """Return the share of positives among the items whose score is not stored, (n_labels,)."""
+    old = fine.points
+    unstored = np.maximum(fine.curves.n_known - fine.sums(old.positive + old.negative), 0)
+    positive = np.maximum(fine.curves.n_positive - fine.sums(old.positive), 0)
+    here = fine.curves.n_positive / np.maximum(fine.curves.n_known, 1e-300)
+    return np.asarray(np.clip((positive + 0.5 * here) / (unstored + 0.5), 1e-9, 1 - 1e-9))
 
 
 def _warn_of_poor_fit(fine: FineCurves, new: FineCurves, share: NDArray[np.float64]) -> None:

@@ -17,6 +17,7 @@ from limen import metrics, objectives
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide
 from limen.display import Displayed, Shown
 from limen.errors import InputError, UnreadableError, count, examples
+from limen.expectation import on_new_items
 from limen.files.writing import write_atomically
 from limen.intervals import Interval
 from limen.names import unique
@@ -26,6 +27,8 @@ from limen.solvers.solution import Status
 
 SCHEMA = "https://limen.dev/schema/thresholds"
 SCHEMA_VERSION = 2
+TUNING_DATA = "tuning data"
+REWEIGHTED = "tuning data, reweighted to target_prevalence"
 FEW_POSITIVES = 20
 """With fewer, a threshold is poorly known, and people are told so."""
 
@@ -55,6 +58,8 @@ class Thresholds(Displayed):
         What the scores were taken for, by their range; None where that is not known.
     value : float
         The objective on the tuning data. New data will give less: measure it with `limen.evaluate`.
+    value_measured_on : str
+        "tuning data"; `REWEIGHTED` if positives and negatives were weighed to have the target shares.
     upper_bound : float or None
         No thresholds reach more on the tuning data.
     counts : Counts
@@ -67,8 +72,10 @@ class Thresholds(Displayed):
     versions : dict
         Of limen and numpy, when tuned.
     expected : Interval or None
-        The objective to expect on new data like these, with a 95 % interval: cross-fitted, each item
-        decided by thresholds tuned without it.
+        The mean of the objective over new data like these, with a 95 % interval: cross-fitted, each item
+        decided by thresholds tuned without it. For a number of new items see `expected_on`.
+    expected_reason : str
+        Why nothing is expected, where that was tried; may be empty.
     ranges : ndarray (2, n_labels) or None
         Where the threshold would lie for 95 % of bootstrap samples: how well it is known.
     details : dict
@@ -95,6 +102,8 @@ class Thresholds(Displayed):
     reason: str = ""
     zero_division: float = 0.0
     expected: Interval | None = None
+    expected_reason: str = ""
+    value_measured_on: str = TUNING_DATA
     ranges: NDArray[Any] | None = None
     details: dict[str, Any] = field(default_factory=dict)
     history: tuple[float, ...] = field(default=(), repr=False)
@@ -192,8 +201,9 @@ class Thresholds(Displayed):
             "status": self.status,
             "reason": self.reason,
             "value": self.value,
-            "value_measured_on": "tuning data",
+            "value_measured_on": self.value_measured_on,
             "expected": None if self.expected is None else self.expected._asdict(),
+            "expected_reason": self.expected_reason,
             "upper_bound": self.upper_bound,
             "rule": self.rule,
             "score_dtype": str(self.values.dtype),
@@ -278,6 +288,8 @@ class Thresholds(Displayed):
                     "status",
                     "reason",
                     "value",
+                    "value_measured_on",
+                    "expected_reason",
                     "upper_bound",
                     "n_items",
                     "created",
@@ -305,16 +317,38 @@ class Thresholds(Displayed):
             "local": "not proven optimal",
             "infeasible": "nothing meets what was asked",
         }[self.status]
+        weighed = ", reweighted to the target shares" if self.value_measured_on == REWEIGHTED else ""
         return (
-            f"{self.objective} {self.value:.4f} on the {count(self.n_items, 'item')} tuned on ({proof}; "
+            f"{self.objective} {self.value:.4f} on the {count(self.n_items, 'item')} tuned on{weighed} ({proof}; "
             f"method {self.method}){self._expectation()}"
         )
 
     def _expectation(self) -> str:
         if self.expected is None:
-            return ""
+            return f"; new data: not estimable: {self.expected_reason}" if self.expected_reason else ""
         value, low, high = self.expected
-        return f"; expect {value:.4f} on new items (95 % {low:.4f} to {high:.4f})"
+        return f"; expect {value:.4f}, the mean over new data (95 % {low:.4f} to {high:.4f})"
+
+    def expected_on(self, n_items: int) -> Interval | None:
+        """Return what to expect on so many new items: wider than `expected`, which is for the mean over new data.
+
+        Of 100 sets of so many items, about 95 give values in the interval. Averages over labels are lower on
+        few items, where some labels do not occur. None where nothing is expected.
+
+        Parameters
+        ----------
+        n_items : int from 1
+
+        Raises
+        ------
+        InputError
+            If ``n_items`` is below 1.
+        """
+        if n_items < 1:
+            raise InputError(f"n_items={n_items} is not usable. Give the number of new items, from 1.")
+        if self.expected is None:
+            return None
+        return on_new_items(self.objective, self.counts, self.expected, n_items / self.n_items)
 
     def __repr__(self) -> str:
         return f"Thresholds({count(len(self.labels), 'label')}; {self.summary()})"
@@ -351,6 +385,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "value": _NUMBER,
     "value_measured_on": (str,),
     "expected": (dict, type(None)),
+    "expected_reason": (str,),
     "upper_bound": (int, float, type(None)),
     "rule": (str,),
     "score_dtype": (str,),
@@ -362,7 +397,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "details": (dict,),
     "labels": (list,),
 }
-_LATER: dict[str, Any] = {"reason": "", "score_scale": None}
+_LATER: dict[str, Any] = {"reason": "", "expected_reason": "", "score_scale": None}
 """What files of schema version 1 lack."""
 _LABEL_FIELDS: dict[str, tuple[type, ...]] = {
     "name": (str,),

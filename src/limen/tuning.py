@@ -18,14 +18,15 @@ from limen.decisions import THRESHOLD_RULE, Counts, count_decisions, in_dtype
 from limen.display import Displayed, Shown, svg_curve
 from limen.draws import as_seed
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
+from limen.expectation import expect
 from limen.folds import as_groups
-from limen.intervals import Interval, Part, measure
+from limen.intervals import Interval, Part
 from limen.metrics import Metric
 from limen.names import beyond
 from limen.solvers.base import Problem, Progress, Solver
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
-from limen.thresholds import Thresholds, now
+from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds, now
 
 
 def tune(
@@ -151,6 +152,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         counts = count_decisions(problem.sources, values, solution.rule, check=False)
         if problem.target_prevalence is not None:
             counts = _reweighted(counts, problem.target_prevalence)
+    expected, why_not = _expected(problem, solution)
     thresholds = Thresholds(
         labels=problem.labels,
         values=values,
@@ -169,7 +171,9 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         rule=solution.rule,
         scale=problem.kind,
         reason=solution.reason,
-        expected=_expected(problem, solution),
+        expected=expected,
+        expected_reason=why_not,
+        value_measured_on=TUNING_DATA if problem.target_prevalence is None else REWEIGHTED,
         ranges=None if solution.ranges is None else in_dtype(solution.ranges, problem.dtype),
         details=solution.details,
         history=solution.history,
@@ -202,15 +206,17 @@ def thresholds_of(problem: Problem, solution: Solution, placement: Placement) ->
     return in_dtype(solution.values, problem.dtype)
 
 
-def _expected(problem: Problem, solution: Solution) -> Interval | None:
-    """Return the cross-fitted objective with its interval, where the solver cross-fitted."""
-    if not solution.cross_fit or problem.target_prevalence is not None:
-        return None
+def _expected(problem: Problem, solution: Solution) -> tuple[Interval | None, str]:
+    """Return the mean over new data with its interval, or None and why, where the solver cross-fitted."""
+    if not solution.cross_fit:
+        return None, ""
+    if problem.target_prevalence is not None:
+        return None, "the items tuned on have other label frequencies than the target"
     parts = [
         Part(fit.source, fit.rows, in_dtype(fit.values, problem.dtype), THRESHOLD_RULE)
         for fit in solution.cross_fit
     ]
-    return measure(parts, problem.objective, problem.n_items, problem.groups, problem.random_state)
+    return expect(parts, problem.objective, problem.n_items, problem.groups, problem.random_state)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,20 @@ def test_show_says_what_was_tuned_and_every_label(data, folder):
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_show_says_what_to_expect_on_so_many_new_items(data, folder):
+    y_true, y_score, labels = data
+    t = limen.tune(y_true, y_score, labels=labels)
+    t.save(folder / "t.json")
+    out = " ".join(run("show", "t.json", "--new-items", "50", cwd=folder, check=0).stdout.split())
+    value, low, high = (100 * number for number in t.expected_on(50))
+    assert f"on 50 new items expect {value:.1f} % (95 % {low:.1f} to {high:.1f})" in out
+    limen.tune(y_true, y_score, labels=labels, target_prevalence=[0.1] * 16).save(folder / "t.json")
+    out = " ".join(run("show", "t.json", "--new-items", "50", cwd=folder, check=0).stdout.split())
+    assert "on the 600 items tuned on, reweighted to the target shares (" in out
+    assert "are those of the 600 items tuned on, reweighted to the target shares" in out
+    assert "what 50 new items will give is not estimable: the items tuned on have other label" in out
+
+
 def test_show_refuses_what_is_no_thresholds_file(folder):
     done = run("show", "scores.csv", cwd=folder, check=2)
     assert "scores.csv is not a whole thresholds file" in done.stderr

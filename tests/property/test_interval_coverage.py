@@ -52,7 +52,7 @@ def measured(problem, metric="f1", average="micro", *, cuts=(CUTS,), groups=None
         part = [Part(source, rows, values, ">=")]
         value = goal.of_labels(*counts) if by_label else goal(*counts)
         resampled = bootstrap.values_by_label(part, goal) if by_label else bootstrap.values(part, goal)
-        found.append((value, resampled, percentiles(resampled, value)))
+        found.append((value, resampled, percentiles(resampled, value, goal.average == "macro" and not by_label)))
     return found
 
 
@@ -70,6 +70,31 @@ def test_micro_f1_of_fixed_thresholds_and_paired_differences():
     paired = [percentiles(a[1] - b[1], a[0] - b[0]) for a, b in results]
     assert 0.90 <= covered(paired, truth(CUTS) - truth(OTHER_CUTS)) <= 0.98
     assert np.mean(np.diff(paired, axis=1)) < 0.8 * np.sqrt(2) * width
+
+
+@pytest.mark.parametrize("n_items", [8, 15, 40])
+def test_few_items(n_items):
+    """Where the bootstrap of the items alone is too narrow, and a point if all is right."""
+    intervals = [measured(draw(seed, n_items))[0][2] for seed in range(DATA_SETS)]
+    assert covered(intervals, truth(CUTS)) >= 0.92
+    widths = [high - low for low, high in intervals]
+    values = [measured(draw(seed, n_items))[0][0] for seed in range(DATA_SETS)]
+    assert min(widths) > 0.1
+    assert np.mean(widths) < 1.5 * 2 * 1.96 * np.std(values)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.9])
+@pytest.mark.parametrize("n_items", [3, 10, 100])
+def test_shares_near_0_and_1(share, n_items):
+    """The accuracy of one label: a binomial share, where often nothing, or everything, is wrong."""
+    hits = []
+    for seed in range(DATA_SETS):
+        right = np.random.default_rng([seed, n_items]).random((n_items, 1)) < share
+        problem = data(np.ones((n_items, 1), int), right * 1.0)
+        low, high = measured(problem, "recall", cuts=(np.array([0.5]),))[0][2]
+        hits.append(low <= share <= high)
+        assert high - low > 0.2 / n_items
+    assert np.mean(hits) >= 0.9
 
 
 @pytest.mark.parametrize(("metric", "average"), [("f1", "macro"), ("mcc", "micro"), ("accuracy", "micro")])

@@ -154,6 +154,21 @@ def test_weights():
     assert as_weight([0, 2], 2).tolist() == [0.0, 2.0]
 
 
+@pytest.mark.parametrize("unit", [2.0**-1000, 2.0**-300, 2.0**300, 2.0**1000])
+def test_absurd_weights_are_scaled_by_a_power_of_two(unit):
+    weight = np.array([0.0, 1.0, 3.0, 0.7])
+    np.testing.assert_array_equal(as_weight(weight * unit, 4), weight / 4)
+    with pytest.raises(InputError, match="sample_weight lies from"):
+        as_weight(weight * unit, 4, part=True)
+
+
+@pytest.mark.parametrize("unit", [1e-60, 1e-20, 1.0, 3.0, 1e59])
+def test_other_weights_stay_as_they_are(unit):
+    weight = np.array([0.0, 1.0, 3.0, 2.0]) * unit
+    np.testing.assert_array_equal(as_weight(weight, 4), weight)
+    np.testing.assert_array_equal(as_weight(weight, 4, part=True), weight)
+
+
 @pytest.mark.parametrize(
     ("weight", "words"),
     [
@@ -164,6 +179,8 @@ def test_weights():
         ([np.nan, 1], "sample_weight has nan in row 0"),
         ([1, np.inf], "sample_weight has inf in row 1"),
         ([0, 0], "sample_weight is zero for every item. At least one weight must be positive."),
+        ([1e-61, 1], "sample_weight lies from 1e-61 to 1. Weights must be 0, or from 1e-60 to 1e+60: multiply"),
+        ([1e-200, 1e200], "sample_weight lies from 1e-200 to 1e+200. Weights must be 0, or"),
         (["a", "b"], "sample_weight"),
         ([[1], [2, 3]], "sample_weight"),
     ],

@@ -110,7 +110,7 @@ class TestDetails:
 
     def test_the_expectation_is_said(self):
         t = once()
-        assert f"expect {t.expected.value:.4f} on new items (95 % {t.expected.low:.4f}" in t.summary()
+        assert f"expect {t.expected.value:.4f}, the mean over new data (95 % {t.expected.low:.4f}" in t.summary()
 
     def test_progress_is_told(self):
         steps = []

@@ -12,7 +12,7 @@ import limen
 from limen import intervals
 from limen.errors import InputError
 from limen.folds import as_groups
-from limen.intervals import SAMPLES, Bootstrap, Interval, Part, measure, percentiles
+from limen.intervals import SAMPLES, Bootstrap, Interval, Part, measure, percentiles, values_of
 from limen.objectives import objective
 from limen.solvers import Solution
 from limen.sources.chunks import as_chunk_source
@@ -20,18 +20,29 @@ from limen.sources.door import as_source
 from strategies import AVERAGES, Data, data, random_data, smooth_data, tuned
 
 CUTS = np.array([0.3, 0.5, 0.6])
+_kinds_or_none = intervals._kinds
+
+
+def weights_of(bootstrap):
+    """All weights, (samples, n_units)."""
+    return bootstrap.weights(np.arange(bootstrap.n_units)).T
+
+
+def values_seen(bootstrap, parts, goal):
+    """The objective of each resample of the items alone."""
+    return values_of(goal, bootstrap.seen(parts, goal.pooled))
 
 
 class TestWeights:
     def test_mean_and_variance_are_about_1(self):
-        weights = Bootstrap.over(400, None, 0).weights
+        weights = weights_of(Bootstrap.over(400, None, 0))
         assert weights.shape == (SAMPLES, 400)
         assert weights.mean() == pytest.approx(1, abs=0.01)
         assert weights.var() == pytest.approx(1, abs=0.015)
 
     def test_they_are_poisson(self):
         """Shares of 0, 1, 2, ... are exp(-1) / k!."""
-        weights = Bootstrap.over(1000, None, 1).weights
+        weights = weights_of(Bootstrap.over(1000, None, 1))
         share, factorial = np.exp(-1), 1
         for k in range(6):
             factorial *= max(k, 1)
@@ -40,29 +51,38 @@ class TestWeights:
         np.testing.assert_array_equal(weights, np.round(weights))
 
     def test_items_and_samples_are_independent(self):
-        weights = Bootstrap.over(60, None, 0).weights
+        weights = weights_of(Bootstrap.over(60, None, 0))
         between_items = np.corrcoef(weights.T) - np.eye(60)
         between_samples = np.corrcoef(weights[:100]) - np.eye(100)
         assert np.abs(between_items).mean() < 0.04
         assert np.abs(between_samples).mean() < 0.13
 
-    def test_items_of_a_group_share_their_weight(self):
+    def test_units_are_items_or_groups(self):
         groups = np.random.default_rng(0).integers(0, 9, 50)
-        bootstrap = Bootstrap.over(50, groups, 0)
-        assert bootstrap.weights.shape == (SAMPLES, 9)
-        np.testing.assert_array_equal(bootstrap.unit, groups)
-        np.testing.assert_array_equal(Bootstrap.over(50, None, 0).unit, np.arange(50))
-
-    def test_no_resample_is_empty(self):
-        for units in (1, 2, 3):
-            weights = Bootstrap.over(units, None, 0).weights
-            assert (weights.sum(axis=1) > 0).all()
+        assert Bootstrap.over(50, groups, 0).n_units == 9
+        assert Bootstrap.over(50, None, 0).n_units == 50
 
     def test_the_seed_decides(self):
-        a, b, c = (Bootstrap.over(30, None, seed, samples=20).weights for seed in (5, 5, 6))
+        a, b, c = (weights_of(Bootstrap.over(30, None, seed, samples=20)) for seed in (5, 5, 6))
         np.testing.assert_array_equal(a, b)
         assert (a != c).any()
-        assert a.shape == (20, 30)
+
+    @pytest.mark.parametrize("held", [0, 1 << 30])
+    def test_a_unit_weighs_the_same_whatever_it_is_asked_with(self, monkeypatch, held):
+        everything = weights_of(Bootstrap.over(3000, None, 0, samples=20))
+        monkeypatch.setattr(intervals, "HELD", held)
+        for units in ([2999, 0, 1024, 1023, 0], [7]):
+            some = Bootstrap.over(3000, None, 0, samples=20).weights(np.array(units, np.int64))
+            np.testing.assert_array_equal(some, everything[:, units].T)
+
+    def test_of_many_units_fewer_samples_and_no_more_memory(self, monkeypatch):
+        monkeypatch.setattr(intervals, "HELD", 1 << 12)
+        monkeypatch.setattr(intervals, "DRAWS", 1 << 20)
+        bootstrap = Bootstrap.over(4000, None, 0)
+        assert bootstrap.samples == 262
+        bootstrap.weights(np.arange(10))
+        assert "_all" not in vars(bootstrap)
+        assert Bootstrap.over(1 << 30, None, 0).samples == intervals.FEWEST
 
 
 def by_repeating(problem, rows, weights, unit, thresholds, goal):
@@ -90,9 +110,10 @@ class TestValues:
         bootstrap = Bootstrap.over(25, unit if grouped else None, 0, samples=25)
         goal = objective(metric, average)
         part = Part(as_source(*problem[:2]), np.arange(25), CUTS, ">=")
-        values, of_labels = by_repeating(problem, np.arange(25), bootstrap.weights, unit, CUTS, goal)
-        np.testing.assert_allclose(bootstrap.values([part], goal), values, rtol=1e-6)
-        np.testing.assert_allclose(bootstrap.values_by_label([part], goal), of_labels, rtol=1e-6, atol=1e-9)
+        values, of_labels = by_repeating(problem, np.arange(25), weights_of(bootstrap), unit, CUTS, goal)
+        np.testing.assert_allclose(values_seen(bootstrap, [part], goal), values, rtol=1e-6)
+        found = goal.of_labels(*bootstrap.seen([part], pooled=False))
+        np.testing.assert_allclose(found, of_labels, rtol=1e-6, atol=1e-9)
 
     @pytest.mark.parametrize("seed", range(12))
     def test_unknown_labels_and_weights(self, seed):
@@ -106,10 +127,10 @@ class TestValues:
         for average in AVERAGES:
             goal = objective("f1", average)
             wanted = []
-            for drawn in bootstrap.weights:
+            for drawn in weights_of(bootstrap):
                 w = (drawn * weight)[:, np.newaxis]
                 wanted.append(goal(*((w * flag).sum(axis=0) for flag in (kept & true, kept & known, true, known))))
-            np.testing.assert_allclose(bootstrap.values([part], goal), wanted, rtol=1e-5, atol=1e-7)
+            np.testing.assert_allclose(values_seen(bootstrap, [part], goal), wanted, rtol=1e-5, atol=1e-7)
 
     def test_parts_are_summed_before_the_metric(self):
         """Two folds with thresholds of their own: each item by those of its part."""
@@ -128,9 +149,9 @@ class TestValues:
             goal = objective("f1", average)
             wanted = [
                 goal(*((w[:, np.newaxis] * flag).sum(axis=0) for flag in (kept & true, kept, true, kept | ~kept)))
-                for w in bootstrap.weights
+                for w in weights_of(bootstrap)
             ]
-            np.testing.assert_allclose(bootstrap.values(parts, goal), wanted, rtol=1e-6)
+            np.testing.assert_allclose(values_seen(bootstrap, parts, goal), wanted, rtol=1e-6)
 
     @pytest.mark.parametrize("rule", ["mcut", "top-k:2"])
     def test_rules_by_item(self, rule):
@@ -141,8 +162,8 @@ class TestValues:
         bootstrap = Bootstrap.over(30, None, 0, samples=10)
         part = Part(as_source(*problem[:2]), np.arange(30), lowest, rule)
         kept, true = decide_rows(problem.y_score, lowest, rule), problem.y_true == 1
-        wanted = [2 * (w @ (kept & true)).sum() / (w @ kept + w @ true).sum() for w in bootstrap.weights]
-        np.testing.assert_allclose(bootstrap.values([part], objective("f1", "micro")), wanted, rtol=1e-6)
+        wanted = [2 * (w @ (kept & true)).sum() / (w @ kept + w @ true).sum() for w in weights_of(bootstrap)]
+        np.testing.assert_allclose(values_seen(bootstrap, [part], objective("f1", "micro")), wanted, rtol=1e-6)
 
     def test_sparse_scores_and_chunks(self):
         from scipy.sparse import csr_array
@@ -212,19 +233,89 @@ class TestMeasure:
                 Part(source.take(half), half, CUTS[:n_labels] + shift, ">=")
                 for half, shift in ((rows[::2], 0), (rows[1::2], 0.1))
             ]
+        monkeypatch.setattr(intervals, "_kinds", lambda of_unit: None)
         one_by_one = measure(parts, objective("f1", average), 600, groups, 0)
-        monkeypatch.setattr(intervals, "MANY", 100)
-        together = measure(parts, objective("f1", average), 600, groups, 1)
+        monkeypatch.setattr(intervals, "_kinds", _kinds_or_none)
+        together = measure(parts, objective("f1", average), 600, groups, 0)
         assert together.value == one_by_one.value
         width = one_by_one.high - one_by_one.low
         assert together.low == pytest.approx(one_by_one.low, abs=0.15 * width)
         assert together.high == pytest.approx(one_by_one.high, abs=0.15 * width)
-        assert measure(parts, objective("f1", average), 600, groups, 1) == together
 
-    def test_no_resample_of_many_is_empty(self, monkeypatch):
-        monkeypatch.setattr(intervals, "MANY", 1)
-        part = Part(as_source([[1], [1]], [[0.9], [0.9]]), np.arange(2), CUTS[:1], ">=")
-        assert measure([part], objective("f1"), 2, None, 0) == Interval(1.0, 1.0, 1.0)
+
+class TestUnseen:
+    """Nothing measured on few units is certain, and what is known well stays as it is."""
+
+    @pytest.mark.parametrize("n_items", [2, 5, 20, 100, 1000])
+    @pytest.mark.parametrize("right", [False, True])
+    @pytest.mark.parametrize("metric", ["f1", "recall", "precision", "accuracy", "jaccard"])
+    def test_the_rule_of_three(self, n_items, right, metric):
+        """Where none of n units erred, about 3 / n may (2.5 to 3.7 by the tail), and 1 - 3 / n where all did."""
+        y_true = np.ones((n_items, 1), int)
+        measured = limen.evaluate(y_true if right else 1 - y_true, np.ones((n_items, 1)), 0.5, metric=metric)
+        low, high = measured.interval
+        off = 1 - low if right else high
+        assert (low if right else high) not in (0, 1)
+        if metric == "f1":  # of a pair a wrong one counts half
+            off = 2 * off / (1 + off) if right else off / (2 - off)
+        most = 6.2 if metric == "accuracy" and not right else 4.2  # two ways to be right
+        if right or metric != "recall":  # without positives recall is unknown
+            assert 1.5 / (n_items + 2) < off < most / (n_items + 2) * (1 + 2 / n_items)
+
+    @pytest.mark.parametrize("average", [*AVERAGES, "none"])
+    @pytest.mark.parametrize("n_items", [2, 3, 50])
+    @pytest.mark.parametrize("right", [False, True])
+    def test_no_interval_is_a_point(self, average, n_items, right):
+        y_true = np.random.default_rng(0).random((n_items, 3)) < 0.6
+        y_true[:2] = [[1, 0, 1], [0, 1, 1]]
+        measured = limen.evaluate(y_true == right, y_true * 1.0, 0.5, average=average)
+        low, high = measured.interval
+        assert (low < high).all() if average == "none" else low < high
+        assert (low <= measured.value).all() if average == "none" else low <= measured.value <= high
+
+    @pytest.mark.parametrize("average", AVERAGES)
+    def test_little_where_much_is_seen(self, average):
+        problem = smooth_data(0, n_items=2000)
+        part = [Part(as_source(*problem[:2]), np.arange(2000), CUTS, ">=")]
+        goal, bootstrap = objective("f1", average), Bootstrap.over(2000, None, 0)
+        items, more = values_seen(bootstrap, part, goal), bootstrap.values(part, goal)
+        assert more.mean() == pytest.approx(items.mean(), abs=0.1 * items.std())
+        assert more.std() == pytest.approx(items.std(), rel=0.05)
+
+    def test_of_a_group_all_items_may_be_wrong(self):
+        """Copies tell nothing: items in groups of k leave as much unknown as one item of each group."""
+        y = np.ones((5, 1), int)
+        low, _ = limen.evaluate(y, y * 0.9, 0.5).interval
+        copies = np.ones((50, 1), int)
+        of_groups, _ = limen.evaluate(copies, copies * 0.9, 0.5, groups=np.arange(50) // 10).interval
+        of_items, _ = limen.evaluate(copies, copies * 0.9, 0.5).interval
+        assert of_groups == pytest.approx(low, abs=0.02)
+        assert of_items > low + 0.2
+
+    def test_equal_decisions_by_other_thresholds_may_differ_on_new_items(self):
+        y = np.ones((30, 1), int)
+        same = limen.evaluate(y, y * 0.9, 0.5, baseline=0.5).difference
+        alike = limen.evaluate(y, y * 0.9, 0.5, baseline=0.4).difference
+        assert same == Interval(0.0, 0.0, 0.0)
+        assert alike.value == 0
+        assert -0.15 < alike.low < -0.01 < 0.01 < alike.high < 0.15
+
+    def test_weights_of_any_size(self):
+        problem = smooth_data(0)
+        weight = np.random.default_rng(0).random(60) + 0.1
+        found = [
+            measure(
+                [Part(as_source(*problem[:2], sample_weight=weight * unit), np.arange(60), CUTS, ">=")],
+                objective("f1", average),
+                60,
+                None,
+                0,
+            )
+            for average in AVERAGES
+            for unit in (1.0, 2.0**150)
+        ]
+        for one, other in zip(found[::2], found[1::2], strict=True):
+            assert other == pytest.approx(one, rel=1e-6)
 
 
 class TestPercentiles:
@@ -245,10 +336,16 @@ class TestPercentiles:
         ],
     )
     def test_the_value_lies_within(self, resampled, value):
-        low, high = percentiles(np.array(resampled), value)
+        low, high = percentiles(np.array(resampled), value, centre=True)
         assert low <= value <= high
         assert min(*resampled, value) <= low
         assert high <= max(*resampled, value)
+
+    def test_where_the_resamples_are_biased_they_are_moved_on_request(self):
+        resampled = np.random.default_rng(0).normal(0.5, 0.01, 5000)
+        assert percentiles(resampled, 0.51, centre=True) == pytest.approx((0.4904, 0.5296), abs=1e-3)
+        assert percentiles(resampled, 0.51) == pytest.approx((0.4804, 0.5196), abs=1e-3)
+        assert percentiles(resampled, 0.6)[1] == 0.6
 
     def test_one_for_each_label(self):
         resampled = np.random.default_rng(0).random((500, 4))
@@ -311,7 +408,7 @@ class TestEvaluated:
         assert measured.difference is None
         for k in range(3):
             alone = limen.evaluate(problem.y_true[:, [k]], problem.y_score[:, [k]], CUTS[k])
-            assert alone.interval == pytest.approx((low[k], high[k]), abs=1e-6)
+            assert alone.interval == pytest.approx((low[k], high[k]), abs=0.02)
 
     def test_no_interval_for_a_single_item(self):
         measured = limen.evaluate([[1, 0]], [[0.7, 0.2]], 0.5, baseline=0.4)
@@ -328,7 +425,7 @@ class TestEvaluated:
         measured = limen.evaluate(*problem[:2], CUTS, baseline=CUTS + 0.01)
         value, low, high = measured.difference
         assert low <= value <= high
-        assert high - low < 0.4 * (measured.interval[1] - measured.interval[0])
+        assert high - low < 0.6 * (measured.interval[1] - measured.interval[0])
         turned = limen.evaluate(*problem[:2], CUTS + 0.01, baseline=CUTS)
         assert turned.difference == pytest.approx((-value, -high, -low), abs=1e-12)
 
@@ -371,7 +468,7 @@ class TestEvaluated:
 
     def test_all_samples_are_used(self, monkeypatch):
         """`SAMPLES` is the default, so that fewer can be asked for."""
-        assert Bootstrap.over(5, None, 0, samples=3).weights.shape == (3, 5)
+        assert weights_of(Bootstrap.over(5, None, 0, samples=3)).shape == (3, 5)
         assert intervals.SAMPLES == 1000
 
 

@@ -208,6 +208,30 @@ class TestEstimate:
             found = estimate_prevalence(*labelled[:2], labelled.y_score, damping=1)
             np.testing.assert_allclose(found, share(labelled), atol=0.005)
 
+    @pytest.mark.parametrize("seed", range(6))
+    def test_labels_stay_where_chance_explains_the_new_scores(self, seed):
+        """The second moves, the third has the same share in both, the first too few positives to tell."""
+        labelled = world(seed, 1500, [0.004, 0.1, 0.2])
+        fresh = world(seed + 50, 1500, [0.02, 0.25, 0.2])
+        found = estimate_prevalence(*labelled[:2], fresh.y_score, level=0.001)
+        here = share(labelled)
+        assert found[0] == here[0]
+        assert here[1] < found[1] < 0.3
+        assert found[2] == here[2]
+        moved = estimate_prevalence(*labelled[:2], fresh.y_score, level=1)
+        assert moved[0] == here[0]
+        assert moved[2] != here[2]
+        np.testing.assert_allclose(moved[1], found[1])
+
+    def test_the_level_is_that_of_false_moves(self):
+        """Of 120 pairs without a shift, of three labels each, about 5 % move any label, or fewer."""
+        moves = 0
+        for seed in range(120):
+            labelled, fresh = world(seed, 300, HERE), world(seed + 500, 300, HERE)
+            found = estimate_prevalence(*labelled[:2], fresh.y_score)
+            moves += bool((found != share(labelled)).any())
+        assert moves <= 13
+
     def test_rare_labels_do_not_take_the_share_of_frequent_ones(self):
         """Their calibration leans on the others, but in their own scores there is no shift to be found."""
         for seed in range(4):
@@ -334,6 +358,14 @@ def test_no_damping(damping):
     with pytest.raises(InputError) as caught:
         estimate_prevalence(*labelled[:2], labelled.y_score, damping=damping)
     assert str(caught.value) == f"damping={damping} is not usable. It must be from 0 to 1."
+
+
+@pytest.mark.parametrize("level", [-0.1, 1.1, np.nan])
+def test_no_level(level):
+    labelled = world(0, 50, HERE)
+    with pytest.raises(InputError) as caught:
+        estimate_prevalence(*labelled[:2], labelled.y_score, level=level)
+    assert str(caught.value) == f"level={level} is not usable. It must be from 0 to 1."
 
 
 @pytest.mark.parametrize("shape", [(50, 2), (0, 3), (50, 4)])

@@ -100,6 +100,20 @@ def test_the_smallest_problems(y_true, y_score, average, zero_division):
         assert t.decide(y_score).shape == np.shape(y_score)
 
 
+@pytest.mark.parametrize("average", ["micro", "macro"])
+@pytest.mark.parametrize("metric", ["f1", "kappa", "mcc", "g_mean"])
+def test_only_the_ratios_of_weights_matter(metric, average):
+    """Sums of absurd weights would overflow, or vanish, and a wrong value be called optimal."""
+    problem = smooth_data(0)
+    weight = np.random.default_rng(0).random(len(problem.y_true)) + 0.1
+    options = {"metric": metric, "average": average, "method": "exact"}
+    wanted = limen.tune(*problem[:2], sample_weight=weight, **options)
+    for unit in (2.0**-1000, 2.0**-190, 2.0**190, 2.0**500, 2.0**1000):
+        found = limen.tune(*problem[:2], sample_weight=weight * unit, **options)
+        np.testing.assert_array_equal(found.values, wanted.values)
+        assert found.value == pytest.approx(wanted.value, rel=1e-9)
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("options", "words"),

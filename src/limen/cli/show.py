@@ -14,6 +14,7 @@ from limen.errors import InputError, count, examples
 
 if TYPE_CHECKING:
     from limen.curves import Curves
+    from limen.thresholds import Thresholds
 
 BAR = 12
 OPTIONAL = ("95 % range", "precision", "recall", "positives")
@@ -24,16 +25,20 @@ SORTS = {"label": 0, "threshold": 1, "positives": 2, "precision": 3, "recall": 4
 @click.argument("thresholds")
 @click.option("--sort", type=click.Choice(list(SORTS)), help="Order of the labels; as in the file, if left out.")
 @click.option("--most", type=click.IntRange(min=1), help="Show at most so many labels.")
-def show(thresholds: str, sort: str | None, most: int | None) -> None:
+@click.option(
+    "--new-items", type=click.IntRange(min=1), help="Say what to expect on so many new items, not of their mean."
+)
+def show(thresholds: str, sort: str | None, most: int | None, new_items: int | None) -> None:
     """Show a thresholds file: what it was tuned for, what to expect, and every label.
 
     \b
     limen show thresholds.json
     limen show thresholds.json --sort positives --most 20
+    limen show thresholds.json --new-items 500
     """
     from limen import metrics
     from limen.display import TextTable
-    from limen.thresholds import Thresholds
+    from limen.thresholds import REWEIGHTED, Thresholds
 
     chosen = Thresholds.load(thresholds)
     shown = {key: column for key, column in chosen.columns().items() if key not in ("given", "correct")}
@@ -49,9 +54,22 @@ def show(thresholds: str, sort: str | None, most: int | None) -> None:
     )
     if most is not None and most < len(order):
         say(f"and {count(len(order) - most, 'more label')}")
-    say(f"precision, recall and f1 are those of the {count(chosen.n_items, 'item')} tuned on")
+    weighed = ", reweighted to the target shares" if chosen.value_measured_on == REWEIGHTED else ""
+    say(f"precision, recall and f1 are those of the {count(chosen.n_items, 'item')} tuned on{weighed}")
+    if new_items is not None:
+        _print_expected(chosen, new_items)
     if chosen.never:
         say(f"never given: {examples(chosen.never)}")
+
+
+def _print_expected(chosen: Thresholds, new_items: int) -> None:
+    expected, items = chosen.expected_on(new_items), count(new_items, "new item")
+    if expected is None:
+        why = chosen.expected_reason or "the method did not cross-fit; use limen compare"
+        say(f"what {items} will give is not estimable: {why}")
+        return
+    value, low, high = (100 * number for number in expected)
+    say(f"on {items} expect {value:.1f} % (95 % {low:.1f} to {high:.1f}), wider than for the mean over new data")
 
 
 @click.command(epilog=FILES)

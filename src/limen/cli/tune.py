@@ -97,8 +97,8 @@ def _print_tuned(thresholds: Thresholds) -> None:
         return
     value, low, high = (100 * number for number in thresholds.expected)
     say(
-        f"{thresholds.objective}: fits {100 * thresholds.value:.1f} %, expect {value:.1f} % on new items "
-        f"(95 % {low:.1f} to {high:.1f})",
+        f"{thresholds.objective}: fits {100 * thresholds.value:.1f} %, expect {value:.1f} %, the mean over new "
+        f"data (95 % {low:.1f} to {high:.1f})",
     )
     weights = thresholds.details.get("weights", {})
     mixture = ", ".join(f"{100 * share:.0f} % {name}" for name, share in weights.items() if share >= 0.005)

@@ -23,7 +23,7 @@ from limen.solvers.base import Problem
 from limen.solvers.rules import Shared
 from limen.sources.blocks import Source
 from limen.sources.candidates import Candidates
-from limen.thresholds import FEW_POSITIVES, Thresholds
+from limen.thresholds import FEW_POSITIVES, TUNING_DATA, Thresholds
 from limen.tuning import thresholds_of
 
 SHARED_CUTS = 64
@@ -220,6 +220,8 @@ class Summary:
         for row in rows:
             if row.method == method:
                 return [row.held_out, row.low, row.high], "held out, see Methods"
+        if name == "given" and self.thresholds.expected_reason and self.of_tuned_objective:
+            return None, f"not estimable: {self.thresholds.expected_reason}"
         return None, "not measured"
 
     def _file(self, dtype: np.dtype[Any]) -> dict[str, Any]:
@@ -236,7 +238,8 @@ class Summary:
             "score_dtype": str(dtype),
             "n_items": self.problem.n_items,
             "data_digest": self.problem.curves.digest(),
-            "value_measured_on": "tuning data" if self.on_tuning_data else "data of a report",
+            "expected_reason": "",
+            "value_measured_on": TUNING_DATA if self.on_tuning_data else "data of a report",
             "upper_bound": original["upper_bound"] if proven else None,
         }
         return {"original": original, "edited": edited}

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from limen.errors import InputError, count, examples
 
 UNKNOWN = -1
+WEIGHTS = (1e-60, 1e60)
+"""Between these, products of four sums of weights neither vanish nor overflow."""
 
 
 class CSR(NamedTuple):
@@ -255,7 +257,13 @@ def _tags_to_csr(y_true: Sequence[Iterable[str]], labels: tuple[str, ...], first
 def as_weight(sample_weight: Any, n_items: int, *, part: bool = False) -> NDArray[np.float64]:
     """Return weights (n_items,), after checking that they are finite, not negative and not all 0.
 
-    Those of a ``part`` of the data may all be 0.
+    Only their ratios matter, so absurdly large or small ones are scaled, by a power of two. Those of a ``part``
+    of the data may all be 0, and are not scaled: the other parts would not be.
+
+    Raises
+    ------
+    InputError
+        If they are not one usable number for each item, or too far apart to be added.
     """
     try:
         weight = np.asarray(sample_weight, dtype=np.float64)
@@ -270,4 +278,18 @@ def as_weight(sample_weight: Any, n_items: int, *, part: bool = False) -> NDArra
         raise InputError(f"sample_weight has {weight[row]} in row {row}. Weights must be finite and not negative.")
     if not part and not weight.any():
         raise InputError("sample_weight is zero for every item. At least one weight must be positive.")
-    return weight
+    if _in_range(weight):
+        return weight
+    scaled = weight if part else np.ldexp(weight, -int(np.frexp(weight.max())[1]))
+    if not _in_range(scaled) or ((scaled == 0) & (weight > 0)).any():
+        used = weight[weight > 0]
+        raise InputError(
+            f"sample_weight lies from {used.min():g} to {used.max():g}. Weights must be 0, or from {WEIGHTS[0]:g} "
+            f"to {WEIGHTS[1]:g}: multiply all of them by one number, and set to 0 what is too small to count."
+        )
+    return scaled
+
+
+def _in_range(weight: NDArray[np.float64]) -> bool:
+    used = weight[weight > 0]
+    return not len(used) or bool(used.min() >= WEIGHTS[0] and used.max() <= WEIGHTS[1])

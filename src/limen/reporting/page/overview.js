@@ -90,20 +90,23 @@ export function showLead() {
   const row = content.first[2], tuned = row.tuned;
   const name = objectiveName(content.objective.average);
   const items = counted(content.data.n_items, "item");
+  const weighed = String(content.file.original.value_measured_on).includes("reweighted")
+    ? ", reweighted to the target shares," : "";
   const lead = [el("strong", {}, `${metricText(row.here[0])}${unit}`),
     ` ${name} on the ${items} ${content.data.on_same_items ? "tuned on" : "of this report"}. `];
   if (!content.data.on_same_items) {
     lead.push("These are other data than those tuned on. If they share no item, this is what new items give");
     if (row.here[1] !== null) lead.push(` (95 % ${metricText(row.here[1])} to ${metricText(row.here[2] ?? 0)})`);
     lead.push(tuned && row.of_tuned_objective
-      ? `; on the ${counted(tuned.n_items, "item")} tuned on it was ${metricText(tuned.value)}.` : ".");
+      ? `; on the ${counted(tuned.n_items, "item")} tuned on${weighed} it was ${metricText(tuned.value)}.` : ".");
   } else if (content.data.other_frequencies) {
     lead.push("The thresholds were tuned for other label frequencies than those of these items, which count here.");
+    if (weighed && tuned && row.of_tuned_objective) lead.push(` Tuned${weighed}, they gave ${metricText(tuned.value)}.`);
   } else if (row.expected) {
     const [value, low, high] = row.expected;
-    lead.push("On new items expect ", el("strong", {}, `${metricText(value)}${unit}`),
+    lead.push("The mean over new data is expected to be ", el("strong", {}, `${metricText(value)}${unit}`),
       low === null || high === null ? "." : ` (95 % ${metricText(low)} to ${metricText(high)}).`);
-  } else lead.push("New items will give less; this was not measured here.");
+  } else lead.push(`New items will give less; by how much is ${row.how.includes(":") ? row.how : "not measured here"}.`);
   byId("lead").replaceChildren(...lead);
   const facts = [counted(nLabels, "label"), items, `method ${content.file.original.method}`,
     `tuned ${String(content.file.original.created).slice(0, 10)}`,

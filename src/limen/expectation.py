@@ -1,0 +1,161 @@
+"""What thresholds will give on new data, from the decisions of cuts that were tuned without each item."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.decisions import Counts, count_decisions
+from limen.errors import count
+from limen.folds import unit_count
+from limen.intervals import FEWEST, Interval, Part, bootstrap_for, percentiles, typical_size, values_of
+from limen.metrics import ratio
+from limen.objectives import Objective
+
+FEW = 3
+"""With fewer positives, what a label will give is a guess."""
+GUESSED = 0.25
+"""Nothing is said of a mean over labels of which more are guessed,"""
+AT_STAKE = 0.02
+"""unless all guesses, each a standard deviation off to the same side, would not move it by this."""
+
+
+def expect(
+    parts: Sequence[Part],
+    objective: Objective,
+    n_items: int,
+    groups: NDArray[np.int64] | None,
+    random_state: int,
+) -> tuple[Interval | None, str]:
+    """Return the mean of the objective over new data with its 95 % interval; or None, and why.
+
+    Notes
+    -----
+    The value is that of the counts of all parts. In a mean over labels, one without a positive would count
+    ``zero_division``, but will occur in new data: it counts as `_draw_absent` draws it.
+
+    The bootstrap holds the cuts fixed, but they have luck too, and those of the parts are not those tuned on all
+    items. The variance is raised by 1 / (1 + positives), averaged over labels as the objective is, and twice that
+    in a mean over labels: a rule found on nine data sets (``benchmarks/interval_coverage.py``), not derived.
+    """
+    if unit_count(n_items, groups) < 2:
+        return None, "one item" if groups is None else "one group"
+    totals = [count_decisions((part.source,), part.values, part.rule, check=False) for part in parts]
+    counts = Counts(*(np.add.reduce(found) for found in zip(*totals, strict=True)))
+    if not counts.p.any():
+        return None, "no label has positives"
+    bootstrap = bootstrap_for(parts, objective, n_items, groups, random_state)
+    seen = bootstrap.seen(parts, objective.pooled)
+    drawn = bootstrap.with_unseen(seen, parts)
+    value, n_labels = objective(*counts), len(counts.p)
+    size = typical_size(seen[3]) / (n_labels if objective.pooled else 1)  # of a unit, in items or weight
+    positives = counts.p / np.where(size > 0, size, 1)
+    if objective.pooled or n_labels == 1:
+        resampled = values_of(objective, drawn)
+    else:
+        absent = counts.p == 0
+        if objective.average == "macro" and absent.any():
+            drawn[:, :, absent] = _draw_absent(drawn[:, :, absent], counts, positives, size[absent], random_state)
+            of_absent = objective.of_labels(*drawn).mean(axis=0)
+            value = float(np.where(absent, of_absent, objective.of_labels(*counts)).mean())
+        alone = bootstrap.with_unseen(seen, parts, alone=True)
+        why_not = _not_estimable(objective, alone, positives, value)
+        if why_not:
+            return None, why_not
+        resampled = values_of(objective, drawn)
+        resampled += value - resampled.mean()
+    low, high = map(float, percentiles(resampled, value))
+    times = 1 if objective.average == "micro" else 2
+    luck = math.sqrt(1 + times * float(_weights(objective, counts.p) @ (1 / (1 + positives))))
+    wider = Interval(value, value - luck * (value - low), value + luck * (high - value))
+    return within_range(objective, counts, wider), ""
+
+
+def within_range(objective: Objective, counts: Counts, interval: Interval) -> Interval:
+    """Return the interval, cut to what wrong decisions alone, and right ones alone, would give."""
+    _, _, p, n = counts
+    worst, best = objective(np.zeros_like(p), n - p, p, n), objective(p, p, p, n)
+    value, low, high = interval
+    return Interval(value, min(value, max(low, worst)), max(value, min(high, best)))
+
+
+def on_new_items(objective: Objective, counts: Counts, expected: Interval, share: float) -> Interval:
+    """Return the interval for new items that are this ``share`` of the items tuned on.
+
+    What is measured on m items varies n / m as much as on n, and adds to what is not known of the mean. Of a mean
+    over labels the value falls as it does where Poisson numbers of items are drawn from the counts.
+    """
+    wider, (value, low, high) = math.sqrt(1 + 1 / share), expected
+    if objective.average != "micro" and len(counts.p) > 1:
+        tp, pp, p, n = (np.asarray(count, np.float64) for count in counts)
+        draw = np.random.default_rng([0, 5])
+        cells = (np.maximum(cell, 0) * share for cell in (tp, pp - tp, p - tp, n - pp - p + tp))
+        right, wrong, missed, rejected = (draw.poisson(cell, (FEWEST, len(tp))) for cell in cells)
+        few = np.array([right, right + wrong, right + missed, right + wrong + missed + rejected], np.float64)
+        fall = float(values_of(objective, few).mean()) - objective(*counts)
+        value, low, high = value + fall, low + fall, high + fall
+    return within_range(
+        objective, counts, Interval(value, value - wider * (value - low), value + wider * (high - value))
+    )
+
+
+def _weights(objective: Objective, p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(ratio(p, p.sum(), 0.0)) if objective.average == "micro" else objective.label_weights(p)
+
+
+def _draw_absent(
+    drawn: NDArray[np.float64],
+    counts: Counts,
+    positives: NDArray[np.float64],
+    size: NDArray[np.float64],
+    random_state: int,
+) -> NDArray[np.float64]:
+    """Return the drawn counts (4, samples, absent) of labels without a positive as they may be in new data.
+
+    How many positives: labels' frequencies are taken to be gamma distributed, with the mean of the data and the
+    shape that leaves as many labels without a positive as there are. How many of them are found: about as
+    many as of the labels with a single positive, for it too was decided by cuts tuned without any. What is given
+    wrongly is known.
+    """
+    tp, pp, p, n = drawn
+    mean = float(positives.mean())
+    shape = _shape_of_frequencies(mean, float((counts.p == 0).mean()))
+    single = (positives > 0) & (positives < 1.5)
+    of_single = ratio(counts.tp, counts.p, 0.0)[single]
+    typical = float(ratio(counts.tp.sum(), counts.p.sum(), 0.0))
+    found, missed = of_single.sum() + typical, (1 - of_single).sum() + 1 - typical
+    draw = np.random.default_rng([random_state, 4])
+    common = draw.beta(found + 1e-3, missed + 1e-3, (len(tp), 1))
+    recall = draw.beta(2 * common + 1e-3, 2 * (1 - common) + 1e-3, tp.shape)
+    several = draw.standard_gamma(shape, tp.shape) * mean / (mean + shape) * np.where(size > 0, size, 1)
+    fp = pp - tp
+    return np.array([recall * several, recall * several + fp, several, several + n - p])
+
+
+def _shape_of_frequencies(mean: float, none: float) -> float:
+    """Return the shape of gamma distributed means for which Poisson counts are 0 with this share: by bisection."""
+    low, high = -10.0, 10.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        shape = math.exp(middle)
+        low, high = (middle, high) if shape * math.log1p(mean / shape) < -math.log(none) else (low, middle)
+    return math.exp(low)
+
+
+def _not_estimable(
+    objective: Objective, alone: NDArray[np.float64], positives: NDArray[np.float64], value: float
+) -> str:
+    """Return why a mean over labels can't be known; nothing if it can.
+
+    ``alone`` are drawn counts in which no label is certain (4, samples, n_labels).
+    """
+    few, weight = positives < FEW, _weights(objective, positives)
+    at_stake = weight[few] @ objective.of_labels(*alone).std(axis=0)[few]
+    if weight[few].sum() <= GUESSED or at_stake <= AT_STAKE * max(1.0, abs(value)):
+        return ""
+    none = int((positives == 0).sum())
+    others = f" ({none} have none)" if none else ""
+    return f"{few.sum()} of {count(len(few), 'label')} have fewer than {FEW} positives{others}"
