@@ -78,7 +78,7 @@ class Comparison(Displayed):
 
     def summary(self) -> str:
         """Return what is compared and on what."""
-        return f"{self.objective} in %, {self.design}"
+        return f"{self.objective}, {self.design}"
 
     def __getitem__(self, method: str) -> Compared:
         for row in self.rows:
@@ -88,14 +88,15 @@ class Comparison(Displayed):
 
     def cells(self) -> list[tuple[str, ...]]:
         """Return the table's cells as text."""
+        metric = self.objective.metric
         return [
             (
                 row.method,
-                f"{100 * row.held_out:.2f}",
-                f"{100 * row.low:.1f}-{100 * row.high:.1f}",
-                "" if k == 0 else f"{100 * row.difference.low:+.1f} to {100 * row.difference.high:+.1f}",
+                metric.said(row.held_out),
+                _ends(metric.said_span(row.low, row.high)),
+                "" if k == 0 else _ends(metric.said_span(row.difference.low, row.difference.high, signed=True)),
                 f"{row.rank:.1f}",
-                f"{100 * row.fitted:.2f}",
+                metric.said(row.fitted),
                 _duration(row.seconds),
             )
             for k, row in enumerate(self.rows)
@@ -261,6 +262,11 @@ def _design(cv: Any, repeats: int, pairs: list[Split], n_items: int) -> str:
     tuned, measured = (int(np.mean([len(pair[k]) for pair in pairs])) for k in (0, 1))
     times = "" if len(pairs) == 1 else f"{len(pairs)} splits, "
     return f"{times}tuned on {count(tuned, 'item')}, measured on {count(measured, 'other')}{drawn}"
+
+
+def _ends(spread: str) -> str:
+    """Return an interval without its level, which stands above the column."""
+    return spread.removeprefix("95 % ")
 
 
 def _duration(seconds: float) -> str:

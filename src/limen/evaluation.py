@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from limen import metrics, objectives
 from limen.data import Data, as_data
 from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions, values_by_label
-from limen.display import Displayed, Shown
+from limen.display import Displayed, Shown, percent
 from limen.draws import as_seed
 from limen.errors import InputError, count, examples
 from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
@@ -77,12 +77,14 @@ class Evaluation(Displayed):
             return f"{self.metric} by label, measured on {where}"
         spread = ""
         if self.interval is not None:
-            spread = f" (95 % {self.interval[0]:.4f} to {self.interval[1]:.4f})"
+            spread = f" ({self.metric.said_span(*self.interval)})"
         against = ""
         if self.difference is not None:
             value, low, high = self.difference
-            against = f"; {value:+.4f} to the baseline (95 % {low:+.4f} to {high:+.4f})"
-        return f"{self.average} {self.metric} {self.value:.4f}{spread}, measured on {where}{against}"
+            between = self.metric.said_span(low, high, signed=True)
+            against = f"; {self.metric.said(value, signed=True)} to the baseline ({between})"
+        objective = objectives.objective(self.metric, self.average, self.zero_division)
+        return f"{objective.said(self.value)}{spread}, measured on {where}{against}"
 
     def __repr__(self) -> str:
         return f"Evaluation({count(len(self.labels), 'label')}; {self.summary()})"
@@ -133,7 +135,7 @@ def evaluate(
     Examples
     --------
     >>> evaluate([[1], [0], [1]], [[0.9], [0.6], [0.4]], 0.5)
-    Evaluation(1 label; micro F1 0.5000 (95 % 0.0570 to 0.9482), measured on 3 items)
+    Evaluation(1 label; micro F1 50.0 % (95 % 5.7 to 94.8), measured on 3 items)
     """
     labels = labels_of(thresholds, y_true, y_score, labels)
     data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
@@ -211,4 +213,4 @@ def _part(source: Source, thresholds: Thresholds | float | Any) -> Part:
 def _cells(row: dict[str, Any]) -> list[str]:
     threshold = "never" if row["threshold"] == np.inf else f"{row['threshold']:.4g}"
     whole = [f"{row[key]:g}" for key in ("support", "tp", "fp", "fn")]
-    return [row["label"], threshold, *whole, *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))]
+    return [row["label"], threshold, *whole, *(percent(row[key]) for key in ("precision", "recall", "f1"))]

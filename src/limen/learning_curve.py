@@ -47,7 +47,7 @@ class LearningCurve(Displayed):
     def summary(self) -> str:
         """Return what is shown."""
         return (
-            f"{self.objective} in %, by the number of items tuned on; measured on {count(self.n_items, 'item')}, "
+            f"{self.objective}, by the number of items tuned on; measured on {count(self.n_items, 'item')}, "
             f"in {self.folds} folds"
         )
 
@@ -58,8 +58,8 @@ class LearningCurve(Displayed):
         return [
             (
                 f"{size:,}".replace(",", " "),
-                f"{100 * value:.2f}",
-                f"{100 * below:.1f}-{100 * above:.1f}",
+                self.objective.metric.said(value),
+                self.objective.metric.said_span(below, above).removeprefix("95 % "),
                 "#" * (1 + round(19 * (value - low) / width)),
             )
             for size, (value, below, above) in zip(self.sizes, self.held_out, strict=True)

@@ -119,6 +119,11 @@ class Objective:
                     "one number, or one for each label."
                 )
 
+    def said(self, value: float) -> str:
+        """Return what was measured and its value, as people read it: "micro F1 83.3 %"."""
+        name = "cost" if isinstance(self.metric, metrics.Cost) else self.metric
+        return f"{self.average} {name} {self.metric.said(value)}"
+
     def __str__(self) -> str:
         return f"{self.average} {self.metric}"
 

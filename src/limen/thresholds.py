@@ -311,15 +311,16 @@ class Thresholds(Displayed):
 
     def summary(self) -> str:
         """Return one sentence: what was tuned, what it gives on the tuning data, what is proven."""
+        bound = "" if self.upper_bound is None else self.metric.said(self.upper_bound)
         proof = {
             "optimal": "proven optimal",
-            "bounded": f"at most {self.upper_bound:.4f} is possible" if self.upper_bound is not None else "",
+            "bounded": f"at most {bound} is possible",
             "local": "not proven optimal",
             "infeasible": "nothing meets what was asked",
         }[self.status]
         weighed = ", reweighted to the target shares" if self.value_measured_on == REWEIGHTED else ""
         return (
-            f"{self.objective} {self.value:.4f} on the {count(self.n_items, 'item')} tuned on{weighed} ({proof}; "
+            f"{self.objective.said(self.value)} on the {count(self.n_items, 'item')} tuned on{weighed} ({proof}; "
             f"method {self.method}){self._expectation()}"
         )
 
@@ -327,7 +328,8 @@ class Thresholds(Displayed):
         if self.expected is None:
             return f"; new data: not estimable: {self.expected_reason}" if self.expected_reason else ""
         value, low, high = self.expected
-        return f"; expect {value:.4f}, the mean over new data (95 % {low:.4f} to {high:.4f})"
+        spread = self.metric.said_span(low, high)
+        return f"; expect {self.metric.said(value)}, the mean over new data ({spread})"
 
     def expected_on(self, n_items: int) -> Interval | None:
         """Return what to expect on so many new items: wider than `expected`, which is for the mean over new data.

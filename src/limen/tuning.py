@@ -15,7 +15,7 @@ from limen import objectives, solvers
 from limen.curves import Curves, Placement, prevalence_factors
 from limen.data import as_data
 from limen.decisions import THRESHOLD_RULE, Counts, count_decisions, in_dtype
-from limen.display import Displayed, Shown, svg_curve
+from limen.display import Displayed, Shown, percent, svg_curve
 from limen.draws import as_seed
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
 from limen.expectation import expect
@@ -282,8 +282,8 @@ class Frontier(Displayed):
 
     def __repr__(self) -> str:
         return (
-            f"Frontier({count(len(self), 'point')} from no tags to precision {self.precision[-1]:.3f} at recall "
-            f"{self.recall[-1]:.3f}, on {count(self.curves.n_items, 'tuning item')})"
+            f"Frontier({count(len(self), 'point')} from no tags to precision {percent(self.precision[-1])} at "
+            f"recall {percent(self.recall[-1])}, on {count(self.curves.n_items, 'tuning item')})"
         )
 
     def columns(self) -> dict[str, list[str]]:
@@ -295,8 +295,8 @@ class Frontier(Displayed):
         given = self.pp[point] / self.curves.n_items
         return {
             "point": [str(k) for k in point],
-            "recall": [f"{value:.3f}" for value in recall[point]],
-            "precision": [f"{value:.3f}" for value in precision[point]],
+            "recall": [percent(value) for value in recall[point]],
+            "precision": [percent(value) for value in precision[point]],
             "tags an item": [f"{value:.2f}" for value in given],
         }
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import limen
+from limen.display import percent, span
 from shell import LIMEN, run, write_csv
 
 
@@ -24,15 +25,15 @@ def test_tune_joins_by_name_and_id(folder, data):
     written = limen.Thresholds.load(folder / "thresholds.json")
     assert written.labels == tuple(labels)
     np.testing.assert_array_equal(written.values, ours.values)
-    value, low, high = (100 * number for number in ours.expected)
-    assert f"fits {100 * ours.value:.1f} %, expect {value:.1f} %" in done.stdout
-    assert f"(95 % {low:.1f} to {high:.1f})" in done.stdout
+    value, low, high = ours.expected
+    assert f"{percent(ours.value)} on the items tuned on; expect {percent(value)}, the mean over" in done.stdout
+    assert f"({span(low, high)})" in done.stdout
 
 
 def test_tune_exact_says_that_it_is_the_fit(folder, data):
     y_true, y_score, _ = data
     done = run("tune", "data.npz", "data.npz", "--method", "exact", cwd=folder, check=0)
-    assert f"{limen.tune(y_true, y_score, method='exact').value:.4f}" in done.stdout
+    assert f"micro F1 {percent(limen.tune(y_true, y_score, method='exact').value)} on the" in done.stdout
     assert "600 items tuned on (proven optimal" in done.stdout
     assert "That is the fit" in done.stdout
 
@@ -63,7 +64,7 @@ def test_tags_written_are_labels_that_evaluate_perfectly(folder):
     run("tune", "data.npz", "data.npz", cwd=folder, check=0)
     run("apply", "data.npz", "thresholds.json", "-o", "out.parquet", cwd=folder, check=0)
     done = run("evaluate", "data.npz", "out.parquet", "thresholds.json", cwd=folder, check=0)
-    assert "micro F1 1.0000" in done.stdout
+    assert "micro F1 100.0 %" in done.stdout
 
 
 def test_evaluate_measures_and_writes_the_table(folder, data):
@@ -79,7 +80,7 @@ def test_evaluate_measures_and_writes_the_table(folder, data):
         average="macro",
         labels=labels,
     )
-    assert f"macro MCC {ours.value:.4f}" in done.stdout
+    assert f"macro MCC {percent(ours.value)}" in done.stdout
     with (folder / "table.csv").open(newline="") as file:
         assert [int(row["tp"]) for row in csv.DictReader(file)] == ours.counts.tp.tolist()
 
@@ -87,7 +88,7 @@ def test_evaluate_measures_and_writes_the_table(folder, data):
 def test_evaluate_takes_a_number(folder, data):
     y_true, y_score, _ = data
     done = run("evaluate", "data.npz", "data.npz", "0", cwd=folder, check=0)
-    assert f"micro F1 {limen.evaluate(y_true, y_score, 0.0).value:.4f}" in done.stdout
+    assert f"micro F1 {percent(limen.evaluate(y_true, y_score, 0.0).value)}" in done.stdout
 
 
 def test_compare_prints_held_out_values(folder, data):
@@ -306,7 +307,7 @@ def test_evaluate_against_a_baseline_with_a_learning_curve(folder, data):
     )
     t = limen.Thresholds.load(folder / "thresholds.json")
     ours = limen.evaluate(y_true, y_score, t, labels=labels, baseline=0.5)
-    assert f"{ours.difference.value:+.4f} to the baseline" in done.stdout
+    assert f"{percent(ours.difference.value, signed=True)} to the baseline" in done.stdout
     assert " 480 " in done.stdout
 
 
@@ -336,7 +337,7 @@ def test_a_number_of_thresholds(folder):
     done = run(
         "evaluate", "scores.csv", "half.csv", "0.5", "--seed", "3", "--zero-division", "1", cwd=folder, check=0
     )
-    assert "micro F1 1.0000" in done.stdout
+    assert "micro F1 100.0 %" in done.stdout
 
 
 def test_labels_beyond_those_of_the_thresholds(folder, data):
@@ -350,7 +351,7 @@ def test_labels_beyond_those_of_the_thresholds(folder, data):
         [[r[0], 1, *y] for r, y in zip(rows, y_true, strict=True)],
     )
     done = run("apply", "more.csv", "thresholds.json", "-o", "tags.csv", cwd=folder, check=2)
-    assert "'owl' only in the scores" in done.stderr
+    assert "'owl' only in more.csv" in done.stderr
     assert "leave it aside with --extra ignore" in done.stderr
     ignore = ("--extra", "ignore")
     run("apply", "more.csv", "thresholds.json", "-o", "tags.csv", *ignore, cwd=folder, check=0)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import limen
+from limen.display import percent
 from shell import run
 
 
@@ -15,7 +16,7 @@ def test_show_says_what_was_tuned_and_every_label(data, folder):
     t = limen.tune(y_true, y_score, labels=labels, method="exact")
     t.save(folder / "t.json")
     out = run("show", "t.json", cwd=folder, check=0).stdout
-    assert f"micro F1 {t.value:.4f} on the 600 items tuned on (proven optimal" in out
+    assert f"micro F1 {percent(t.value)} on the 600 items tuned on (proven optimal" in out
     rows = [line for line in out.splitlines() if line.strip().startswith(tuple(labels))]
     assert [row.split("  ")[0].strip() for row in rows] == labels
     tp, pp, p, _ = t.counts

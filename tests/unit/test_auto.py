@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 import limen
 from limen.curves import Curves
+from limen.display import percent, span
 from limen.objectives import objective
 from limen.solvers import Auto, Bagged, Problem
 from limen.solvers.auto import OWN, SHARES
@@ -110,7 +111,9 @@ class TestDetails:
 
     def test_the_expectation_is_said(self):
         t = once()
-        assert f"expect {t.expected.value:.4f}, the mean over new data (95 % {t.expected.low:.4f}" in t.summary()
+        assert (
+            f"expect {percent(t.expected.value)}, the mean over new data ({span(*t.expected[1:])})" in t.summary()
+        )
 
     def test_progress_is_told(self):
         steps = []

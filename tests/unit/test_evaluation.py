@@ -170,7 +170,7 @@ class TestShown:
         )
 
     def test_in_one_line(self):
-        assert repr(self.measured()).startswith("Evaluation(2 labels; micro F1 0.6667")
+        assert repr(self.measured()).startswith("Evaluation(2 labels; micro F1 66.7 %")
         assert "measured on 2 items" in repr(self.measured())
         assert "micro F1 by label" not in repr(self.measured(average="none"))
         assert "F1 by label, measured on 2 items" in repr(self.measured(average="none"))

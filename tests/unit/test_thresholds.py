@@ -11,6 +11,7 @@ from rich.console import Console
 from scipy import sparse
 
 import limen
+from limen.display import percent
 from limen.errors import InputError
 from limen.solvers import TopK
 from strategies import SCORE_DTYPES, random_data, tuned
@@ -97,7 +98,7 @@ def test_a_rule_by_item_decides_by_item():
 class TestShown:
     def test_in_one_line(self):
         assert repr(hostile()) == (
-            "Thresholds(3 labels; micro F1 0.8889 on the 4 items tuned on (proven optimal; method exact))"
+            "Thresholds(3 labels; micro F1 88.9 % on the 4 items tuned on (proven optimal; method exact))"
         )
 
     def test_what_is_proven(self):
@@ -106,7 +107,7 @@ class TestShown:
             t = tuned(random_data(seed, most_items=10), metric="g_mean")
             if t.status == "bounded":
                 break
-        assert f"(at most {t.upper_bound:.4f} is possible; method exact)" in t.summary()
+        assert f"(at most {percent(t.upper_bound)} is possible; method exact)" in t.summary()
 
     def test_columns(self):
         assert hostile().columns() == {

@@ -10,6 +10,7 @@ from limen.cli import words
 from limen.cli.console import busy, say
 from limen.cli.inputs import LazyDecisions, in_order, refuse_to_replace, thresholds_of
 from limen.cli.options import EXTRA, FILES
+from limen.errors import count
 
 
 @click.command(name="apply", epilog=FILES)
@@ -48,8 +49,10 @@ def apply_(scores: str, thresholds: str, output: str, layout: Any, extra: Any) -
     else:
         labels = table.labels or tuple(map(str, range(table.shape[1])))
         values, rule = values_by_label(chosen, labels, float), THRESHOLD_RULE
+    if table.n_unlisted:
+        say(f"{scores} leaves out {count(table.n_unlisted, 'pair')} of item and label: no score, no tag")
     decisions = LazyDecisions(in_order(table, labels, extra), labels, values, rule)
     with busy(f"writing {output}"):
         write_tags(output, table.ids, labels, decisions, layout=layout)
     items, given = decisions.shape[0], decisions.given
-    say(f"wrote {output}: {given} tags for {items} items ({given / items:.2f} an item)")
+    say(f"wrote {output}: {count(given, 'tag')} for {count(items, 'item')} ({given / items:.2f} an item)")

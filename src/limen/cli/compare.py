@@ -23,7 +23,9 @@ from limen.cli.options import FILES, GROUPS, SEED, objective_options
     "--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="How often folds are drawn."
 )
 @GROUPS
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Tunings at a time.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Tunings at a time; all cores where that pays, if left out."
+)
 @SEED
 def compare(
     scores: str,
@@ -33,7 +35,7 @@ def compare(
     cv: int,
     repeats: int,
     groups: str | None,
-    jobs: int,
+    jobs: int | None,
     seed: int,
 ) -> None:
     """Compare methods on items they were not tuned on.

@@ -76,17 +76,15 @@ def _by_name(
     other: str = "the thresholds",
     extra: Literal["refuse", "ignore"] = "refuse",
 ) -> Any:
+    from limen.names import ADVICE, match
     from limen.sources.tables import select_columns
 
-    missing, beyond = set(wanted).difference(names), set(names).difference(wanted)
-    if missing or (beyond and extra == "refuse"):
-        aside = ", or leave it aside with --extra ignore" if not missing and other == "the thresholds" else ""
-        raise InputError(
-            f"{source} and {other} name different labels: "
-            f"{examples(x for x in wanted if x in missing) or 'none'} only in {other}, "
-            f"{examples(x for x in names if x in beyond) or 'none'} only in the scores. Rename or drop what is "
-            f"not shared{aside}."
-        )
+    aside = (
+        " Or leave it aside with --extra ignore."
+        if set(wanted) <= set(names) and other == "the thresholds"
+        else ""
+    )
+    match(wanted, names, between=(other, source), extra=extra, advice=ADVICE + aside)
     return select_columns(values, names, wanted)
 
 
@@ -167,6 +165,7 @@ def write_rows(output: str, rows: list[dict[str, Any]]) -> None:
     """Write rows as CSV, whole or not at all."""
     import csv
 
+    from limen.files.text import spelled
     from limen.files.writing import write_atomically
 
     with (
@@ -175,7 +174,8 @@ def write_rows(output: str, rows: list[dict[str, Any]]) -> None:
     ):
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:
+            writer.writerow({key: spelled(cell) if isinstance(cell, str) else cell for key, cell in row.items()})
 
 
 class LazyDecisions:

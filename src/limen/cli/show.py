@@ -37,7 +37,7 @@ def show(thresholds: str, sort: str | None, most: int | None, new_items: int | N
     limen show thresholds.json --new-items 500
     """
     from limen import metrics
-    from limen.display import TextTable
+    from limen.display import TextTable, percent
     from limen.thresholds import REWEIGHTED, Thresholds
 
     chosen = Thresholds.load(thresholds)
@@ -45,7 +45,7 @@ def show(thresholds: str, sort: str | None, most: int | None, new_items: int | N
     ratios = [metrics.get(name)(*chosen.counts, chosen.zero_division) for name in ("precision", "recall", "f1")]
     keys = dict(zip(SORTS, (chosen.labels, chosen.values, chosen.counts.p, *ratios), strict=True))
     order = np.arange(len(chosen.labels)) if sort is None else np.argsort(keys[sort], kind="stable")
-    shown.update({name: [f"{value:.3f}" for value in keys[name]] for name in ("precision", "recall", "f1")})
+    shown.update({name: [percent(value) for value in keys[name]] for name in ("precision", "recall", "f1")})
     rows = list(zip(*shown.values(), strict=True))
     say(
         TextTable(
@@ -68,8 +68,11 @@ def _print_expected(chosen: Thresholds, new_items: int) -> None:
         why = chosen.expected_reason or "the method did not cross-fit; use limen compare"
         say(f"what {items} will give is not estimable: {why}")
         return
-    value, low, high = (100 * number for number in expected)
-    say(f"on {items} expect {value:.1f} % (95 % {low:.1f} to {high:.1f}), wider than for the mean over new data")
+    metric, (value, low, high) = chosen.metric, expected
+    say(
+        f"on {items} expect {metric.said(value)} ({metric.said_span(low, high)}); their mean over many such sets "
+        "varies less"
+    )
 
 
 @click.command(epilog=FILES)
@@ -112,7 +115,7 @@ def _cut_of(thresholds: str, label: str) -> float:
 def _print_curve(curves: Curves, marked: float | None, rows: int) -> None:
     """Show the curve of the only label at up to ``rows`` cuts, among them the best by F1 and the marked one."""
     from limen import metrics
-    from limen.display import TextTable
+    from limen.display import TextTable, percent
 
     n_cuts = len(curves.tp)
     positive, known = np.repeat(curves.n_positive, n_cuts), np.repeat(curves.n_known, n_cuts)
@@ -130,7 +133,7 @@ def _print_curve(curves: Curves, marked: float | None, rows: int) -> None:
         [
             "never" if cut[k] == np.inf else f"{cut[k]:.4g}",
             f"{curves.pp[k]:g}",
-            *(f"{ratio[k]:.3f}" for ratio in (precision, recall, f1)),
+            *(percent(ratio[k]) for ratio in (precision, recall, f1)),
             "█" * round(BAR * float(f1[k])) + "·" * (BAR - round(BAR * float(f1[k]))),
             notes.get(k, ""),
         ]

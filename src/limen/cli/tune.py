@@ -95,17 +95,14 @@ def _print_tuned(thresholds: Thresholds) -> None:
     if thresholds.expected is None:
         say(thresholds.summary())
         return
-    value, low, high = (100 * number for number in thresholds.expected)
+    metric, (value, low, high) = thresholds.metric, thresholds.expected
     say(
-        f"{thresholds.objective}: fits {100 * thresholds.value:.1f} %, expect {value:.1f} %, the mean over new "
-        f"data (95 % {low:.1f} to {high:.1f})",
+        f"{thresholds.objective.said(thresholds.value)} on the items tuned on; expect {metric.said(value)}, the "
+        f"mean over new data ({metric.said_span(low, high)})",
     )
-    weights = thresholds.details.get("weights", {})
-    mixture = ", ".join(f"{100 * share:.0f} % {name}" for name, share in weights.items() if share >= 0.005)
-    say(f"chosen by cross-fitting: {mixture}")
     leaning = thresholds.details.get("leaning_on_pool", [])
     if 0 < len(leaning) < len(thresholds.labels):
-        say(f"leaning on all labels: {examples(leaning)}")
+        say(f"cut mostly by what the other labels have in common, having few positives: {examples(leaning)}")
     few = [x for x, p in zip(thresholds.labels, thresholds.counts.p, strict=True) if p < FEW_POSITIVES]
     if few:
         say(f"fewer than {FEW_POSITIVES} positives, annotate more: {examples(few)}")

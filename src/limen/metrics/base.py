@@ -12,6 +12,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.display import percent, span
+
 Counts = Any
 
 
@@ -111,6 +113,14 @@ class Metric(ABC):
             for key, value in parameters.items()
         }
         return {"name": self.name, **plain} if plain else self.name
+
+    def said(self, value: float, *, signed: bool = False) -> str:
+        """Return a value, or with a sign a difference of two, as people read it."""
+        return percent(value, signed=signed)
+
+    def said_span(self, low: float, high: float, *, signed: bool = False) -> str:
+        """Return the ends of a 95 % interval as people read it."""
+        return span(low, high, signed=signed)
 
     def __str__(self) -> str:
         return self.title or self.name

@@ -189,6 +189,15 @@ class Cost(LinearRatio):
         total = n.sum()
         return (self.fp + self.fn) / total, -self.fp / total
 
+    def said(self, value: float, *, signed: bool = False) -> str:
+        """Return the mean cost of a decision, of which less is better."""
+        return f"{0.0 - value:{'+' if signed else ''}.4g} a decision"
+
+    def said_span(self, low: float, high: float, *, signed: bool = False) -> str:
+        """Return the ends of a 95 % interval, the lower cost first."""
+        sign = "+" if signed else ""
+        return f"95 % {0.0 - high:{sign}.4g} to {0.0 - low:{sign}.4g}"
+
 
 @dataclass(frozen=True)
 class MCC(Metric):
