@@ -15,6 +15,7 @@ import pytest
 
 import limen
 from limen.display import percent, span
+from limen.errors import count
 from shell import LIMEN, run, write_csv
 
 
@@ -51,7 +52,7 @@ def test_apply_writes_what_decide_says(folder, data):
     run("tune", "data.npz", "data.npz", cwd=folder, check=0)
     done = run("apply", "data.npz", "thresholds.json", "-o", "out.csv", cwd=folder, check=0)
     decided = limen.Thresholds.load(folder / "thresholds.json").decide(y_score)
-    assert f"{decided.sum()} tags for 600 items" in done.stdout
+    assert f"{count(int(decided.sum()), 'tag')} for 600 items" in done.stdout
     with (folder / "out.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["id", "tags"]
@@ -97,7 +98,7 @@ def test_compare_prints_held_out_values(folder, data):
     ours = limen.compare(y_true, y_score, methods=["fixed:0.5", "exact"], cv=3)
     assert "3 folds of 600 items" in done.stdout
     for row in ours.rows:
-        assert f"{100 * row.held_out:.2f}" in done.stdout
+        assert percent(row.held_out) in done.stdout
 
 
 def test_tune_with_parameters(folder):
@@ -177,7 +178,7 @@ WRONG = {
     "newer thresholds": (("apply", "scores.csv", "newer.json", "-o", "t.csv"), 2, "Upgrade limen"),
     "cut thresholds": (("apply", "scores.csv", "cut.json", "-o", "t.csv"), 2, "not a whole thresholds file"),
     "other labels": (("apply", "other.csv", "good.json", "-o", "t.csv"), 2, "only in the thresholds"),
-    "folds": (("compare", "scores.csv", "labels.csv", "--cv", "1"), 2, "folds"),
+    "folds": (("compare", "scores.csv", "labels.csv", "--cv", "1"), 2, "not in the range x>=2"),
     "unknown option": (("tune", "scores.csv", "labels.csv", "--foo"), 2, "No such option"),
 }
 
@@ -272,7 +273,7 @@ def test_groups_stay_together(folder, data):
     command = ("compare", "data.npz", "data.npz", "--methods", "exact", "--groups", "groups.csv")
     done = run(*command, "--cv", "3", "--repeats", "2", cwd=folder, check=0)
     ours = limen.compare(y_true, y_score, methods=["exact"], groups=groups, cv=3, repeats=2)
-    assert f"{100 * ours.rows[0].held_out:.2f}" in done.stdout
+    assert percent(ours.rows[0].held_out) in done.stdout
     assert "drawn 2 times" in done.stdout
     (folder / "groups.csv").write_text("id,group\nclip 0,a\n")
     assert "has no group for 'clip 1'" in run(*command, cwd=folder, check=2).stderr

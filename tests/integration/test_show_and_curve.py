@@ -20,7 +20,8 @@ def test_show_says_what_was_tuned_and_every_label(data, folder):
     rows = [line for line in out.splitlines() if line.strip().startswith(tuple(labels))]
     assert [row.split("  ")[0].strip() for row in rows] == labels
     tp, pp, p, _ = t.counts
-    assert rows[0].split()[-3:] == [f"{v:.3f}" for v in (tp[0] / pp[0], tp[0] / p[0], 2 * tp[0] / (pp[0] + p[0]))]
+    ratios = (tp[0] / pp[0], tp[0] / p[0], 2 * tp[0] / (pp[0] + p[0]))
+    assert rows[0].split()[-6:] == " ".join(map(percent, ratios)).split()
     ordered = run("show", "t.json", "--sort", "positives", "--most", "2", cwd=folder, check=0).stdout
     rarest = np.argsort(p, kind="stable")[:2]
     shown = [line for line in ordered.splitlines() if line.strip().startswith(tuple(labels))]
@@ -59,16 +60,11 @@ def test_curve_counts_as_decide_does(data, folder):
     row = next(line for line in out.splitlines() if "given cut" in line).split()
     given = scores >= 0.3
     tp = (truth & given).sum()
-    assert row[:5] == [
-        "0.3",
-        str(given.sum()),
-        f"{tp / given.sum():.3f}",
-        f"{tp / truth.sum():.3f}",
-        f"{2 * tp / (given.sum() + truth.sum()):.3f}",
-    ]
+    ratios = (tp / given.sum(), tp / truth.sum(), 2 * tp / (given.sum() + truth.sum()))
+    assert " ".join(row).startswith(f"0.3 {given.sum()} {' '.join(map(percent, ratios))}")
     best = next(line for line in out.splitlines() if "best F1" in line).split()
     t = limen.tune(y_true[:, [3]], y_score[:, [3]], method="exact")
-    assert best[4] == f"{t.value:.3f}"
+    assert " ".join(best[6:8]) == percent(t.value)
     assert max(map(len, out.splitlines())) <= 80
 
 

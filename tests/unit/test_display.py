@@ -65,14 +65,14 @@ def test_a_frontier_shows_its_curve_and_points():
     frontier = limen.frontier([[0, 1], [1, 0], [1, 1], [0, 0]], [[0.2, 0.9], [0.6, 0.3], [0.8, 0.7], [0.4, 0.8]])
     assert frontier.columns() == {
         "point": ["0", "1", "2", "3"],
-        "recall": ["0.000", "0.500", "0.750", "1.000"],
-        "precision": ["1.000", "1.000", "1.000", "0.800"],
+        "recall": ["0.0 %", "50.0 %", "75.0 %", "100.0 %"],
+        "precision": ["100.0 %", "100.0 %", "100.0 %", "80.0 %"],
         "tags an item": ["0.00", "0.50", "0.75", "1.25"],
     }
     html = frontier._repr_html_()
     assert "<svg" in html
-    assert "<td>0.800</td>" in html
-    assert "0.800" in shown(frontier)
+    assert "<td>80.0 %</td>" in html
+    assert "80.0 %" in shown(frontier)
 
 
 def test_a_narrow_terminal_leaves_columns_out_and_says_so():

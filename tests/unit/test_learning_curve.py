@@ -216,19 +216,19 @@ class TestShown:
 
     def test_cells(self):
         assert self.curve().cells() == [
-            ("100", "25.00", "20.0-30.0", "#"),
-            ("1 500", "50.00", "45.0-55.0", "#" * 11),
-            ("12 000", "75.00", "70.0-80.0", "#" * 20),
+            ("100", "25.0 %", "20.0 to 30.0", "#"),
+            ("1 500", "50.0 %", "45.0 to 55.0", "#" * 11),
+            ("12 000", "75.0 %", "70.0 to 80.0", "#" * 20),
         ]
 
     def test_summary(self):
         assert self.curve().summary() == (
-            "macro F1 in %, by the number of items tuned on; measured on 15 000 items, in 5 folds"
+            "macro F1, by the number of items tuned on; measured on 15 000 items, in 5 folds"
         )
 
     def test_a_flat_curve_and_a_single_point(self):
         flat = LearningCurve((5,), (Interval(0.5, 0.4, 0.6),), objective("f1"), 10, 2)
-        assert flat.cells() == [("5", "50.00", "40.0-60.0", "#")]
+        assert flat.cells() == [("5", "50.0 %", "40.0 to 60.0", "#")]
 
     def test_for_terminals(self):
         from rich.console import Console
@@ -236,13 +236,13 @@ class TestShown:
         text = io.StringIO()
         Console(file=text, width=120, color_system=None).print(self.curve())
         shown = text.getvalue()
-        for words in ("items tuned on", "held-out", "1 500", "45.0-55.0", "#" * 20, "macro F1 in %"):
+        for words in ("items tuned on", "held-out", "1 500", "45.0 to 55.0", "#" * 20, "macro F1, by"):
             assert words in shown
 
     def test_for_notebooks(self):
         html = self.curve()._repr_html_()
         assert html.count("<tr>") == 4
-        for words in ("items tuned on", "<td>1 500</td>", "<td>50.00</td>", self.curve().summary()):
+        for words in ("items tuned on", "<td>1 500</td>", "<td>50.0 %</td>", self.curve().summary()):
             assert words in html
 
 

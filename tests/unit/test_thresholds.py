@@ -61,7 +61,7 @@ def test_one_label_takes_one_dimension():
         ([[0.5] * 4], "y_score has 4 columns, the thresholds are for 3 labels"),
         (
             sparse.csr_array((1, 4)),
-            "y_score has 4 columns, the thresholds are for 3 labels. Columns must be the same",
+            "Columns must be the same labels in the same order.",
         ),
         ([[0.5, np.nan, 0.5]], "y_score has NaN in 1 of 3 labels (first: '[bold red]dog[/bold red]', row 0)"),
         (np.full((1, 3), np.inf), "y_score has an infinite value in 3 of 3 labels"),
