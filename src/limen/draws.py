@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limen.errors import InputError
 
@@ -33,3 +36,10 @@ def as_seed(random_state: Any) -> int:
     raise InputError(
         f"random_state={random_state!r} is not usable. Give a whole number from 0, None or a numpy Generator."
     )
+
+
+def name_keys(names: Sequence[str], random_state: int) -> NDArray[np.uint64]:
+    """Return a number for each name (n_names,) and seed, from which what a label draws follows."""
+    salt = random_state.to_bytes(16, "little")
+    digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8, salt=salt).digest() for name in names)
+    return np.frombuffer(digests, "<u8").astype(np.uint64)

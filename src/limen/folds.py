@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.draws import name_keys
 from limen.errors import InputError, count
 from limen.sources.blocks import Source
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Row numbers of a part to tune (or fit) on, and of a part to measure (or score)."""
+
+
+FEW = 100
+"""So few units are dealt in numbers as equal as can be."""
 
 
 def unit_count(n_items: int, groups: NDArray[np.int64] | None) -> int:
@@ -263,3 +268,54 @@ def _rows(rows: Any, n_items: int, copies: bool) -> NDArray[np.int64]:
     if not copies and len(np.unique(rows)) < len(rows):
         raise InputError("cv has a part that names a row twice. Each row can be in a part once.")
     return np.asarray(rows)
+
+
+def content_keys(source: Source, random_state: int) -> NDArray[np.uint64]:
+    """Return a number for each item (n_items,), from its scores and its labels.
+
+    The sum, modulo 2^64, of a hash of each pair's label name, score and truth, so that the order of the labels
+    does not matter.
+    """
+    from limen import _sampling_kernels as kernels
+
+    names = name_keys(source.labels, random_state)
+    keys, row = np.zeros(source.n_items, np.uint64), 0
+    for block in source.dense_blocks():
+        bits = (block.scores.astype(np.float64) + 0.0).view(np.uint64)
+        kernels.hash_rows((bits, block.truth), names, keys[row : row + len(bits)])
+        row += len(bits)
+    return keys
+
+
+def keyed_folds(keys: NDArray[np.uint64], number: int) -> list[NDArray[np.int64]]:
+    """Return the ascending row numbers of each of at most ``number`` folds, none empty, by the keys of the rows.
+
+    A row's fold depends on its key alone, so parts of the data that are dealt by themselves agree. Only of rows
+    with one key, which are alike, does it matter which comes first; and ``FEW`` rows are dealt in turn by their
+    keys.
+    """
+    order = np.argsort(keys, kind="stable")
+    new = np.append(True, keys[order][1:] != keys[order][:-1])
+    start = np.flatnonzero(new)
+    occurrence = np.empty(len(keys), np.int64)
+    occurrence[order] = np.arange(len(keys)) - np.repeat(start, np.diff(np.append(start, len(keys))))
+    if len(keys) <= FEW:
+        fold = np.empty(len(keys), np.int64)
+        fold[order] = np.arange(len(keys)) % number
+    else:
+        fold = ((keys % np.uint64(number)).astype(np.int64) + occurrence) % number
+    folds = [np.flatnonzero(fold == k) for k in range(number)]
+    return [rows for rows in folds if len(rows)]
+
+
+def refuse_overlap(
+    pairs: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]], doing: str, held_out: str
+) -> None:
+    """Raise `InputError` if the two parts of a pair, row numbers each, share a row."""
+    for one, other in pairs:
+        overlap = np.intersect1d(one, other)
+        if len(overlap):
+            raise InputError(
+                f"cv {doing} the same {count(len(overlap), 'row')} (first: {overlap[0]}). The parts must not "
+                f"overlap: the {held_out} would not be held out."
+            )

@@ -177,7 +177,9 @@ def kind_in(scores: NDArray[Any]) -> Kind:
 
 def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return probabilities of log odds."""
-    return 0.5 * (1 + np.tanh(0.5 * x))
+    # Of the small part of 1 nothing is lost: exp of a negative number over 1 and itself.
+    small = np.exp(-np.abs(x))
+    return np.asarray(np.where(x >= 0, 1.0, small) / (1 + small))
 
 
 def logit(p: NDArray[np.float64]) -> NDArray[np.float64]:

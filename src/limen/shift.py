@@ -75,9 +75,10 @@ def estimate_prevalence(
         raise InputError(f"damping={damping} is not usable. It must be from 0 to 1.")
     if not 0 <= level <= 1:
         raise InputError(f"level={level} is not usable. It must be from 0 to 1.")
-    source = as_data(y_true, y_score, labels=labels).source
+    data = as_data(y_true, y_score, labels=labels)
+    source = data.source
     fresh = _new_scores(new_scores, source)
-    (fine,) = FineCurves.of_folds([source], [source])
+    fine = FineCurves.of([source], data.kind)
     none = np.broadcast_to(np.zeros(1, np.uint8), fresh.shape)
     unlabelled = as_source(none, fresh, labels=source.labels)
     new = replace(fine, raw=Curves.from_source(unlabelled, fine.curves.candidates))

@@ -14,9 +14,8 @@ import limen
 from limen.curves import Curves
 from limen.display import percent, span
 from limen.objectives import objective
-from limen.solvers import Auto, Bagged, Problem
+from limen.solvers import Auto, Problem
 from limen.solvers.auto import OWN, SHARES
-from limen.solvers.fine import FineCurves
 from limen.sources.door import as_source
 from limen.thresholds import Thresholds
 from strategies import AVERAGES, METRICS, PATIENT, Data, data, problems, random_data, tuned
@@ -80,25 +79,12 @@ class TestDetails:
         assert ((values > 0) & (values < 1)).all()
         np.testing.assert_allclose(values[:, -1], values[0, -1])
 
-    def test_weights_follow_from_the_values(self):
-        """Worked out again from what the details say."""
-        t = once()
-        values = np.array([t.details["cross_fitted"][kind] for kind in OWN])
-        scale = Auto().temperature / np.sqrt(t.counts.p.sum())
-        grid = np.exp((values - values.max()) / scale)
-        grid /= grid.sum()
-        shared = float((grid * SHARES).sum())
-        assert t.details["weights"]["shared"] == pytest.approx(shared, abs=1e-12)
-        for k, kind in enumerate(OWN):
-            own = float((grid[k] * (1 - np.array(SHARES))).sum())
-            assert t.details["weights"][kind] == pytest.approx(own, abs=1e-12)
-
-    def test_a_high_temperature_weighs_all_alike_and_a_low_one_takes_the_best(self):
+    def test_a_high_temperature_weighs_all_alike_and_a_low_one_takes_the_best_of_each_resample(self):
         hot, cold = (once(method=Auto(temperature=heat)).details["weights"] for heat in (1e9, 1e-9))
         assert hot["shared"] == pytest.approx(0.5, abs=1e-6)
         assert {round(hot[kind], 6) for kind in OWN} == {round(0.5 / 3, 6)}
-        shares = np.array(list(cold.values()))
-        np.testing.assert_allclose(shares * 4, np.round(shares * 4), atol=1e-9)
+        times = np.array(list(cold.values())) * 4 * Auto().resamples
+        np.testing.assert_allclose(times, np.round(times), atol=1e-6)
 
     def test_what_is_saved_is_read_again(self, tmp_path):
         t = once()
@@ -118,7 +104,7 @@ class TestDetails:
     def test_progress_is_told(self):
         steps = []
         limen.tune(*mixed()[:2], progress=lambda *step: steps.append(step[:2]))
-        assert steps == [(k + 1, 6) for k in range(5)]
+        assert steps == [(k + 1, 11) for k in range(10)]
 
 
 class TestRanges:
@@ -128,14 +114,23 @@ class TestRanges:
         assert (t.ranges[0] <= t.values).all()
         assert (t.values <= t.ranges[1]).all()
 
-    def test_they_spread_about_the_thresholds_as_the_bootstrap_samples_do(self):
-        problem = mixed()
-        source = as_source(*problem[:2])
-        (fine,) = FineCurves.of_folds([source], [source])
-        draws = Bagged(30).draws(fine, objective("f1", "micro"), 0)
-        for end, percentile in zip(once().ranges, (2.5, 97.5), strict=True):
-            spread = np.percentile(draws, percentile, axis=0) - draws.mean(axis=0)
-            np.testing.assert_allclose(end, once().values + spread, rtol=1e-6)
+    @pytest.mark.parametrize("average", ["micro", "macro"])
+    def test_they_hold_the_thresholds_of_other_data(self, average):
+        """In every band of positives: also labels without any, which have some in the other data."""
+        prevalence = np.repeat([0.2, 0.05, 0.015, 0.004], 5)
+        found = {band: [] for band in ("none", "few", "many")}
+        for seed in range(6):
+            problem, other = (world(number, 200, prevalence) for number in (seed, 100 + seed))
+            low, high = auto(problem, average=average).ranges
+            values = auto(other, average=average).values
+            positives = problem.y_true.sum(axis=0)
+            for band, chosen in (
+                ("none", positives == 0),
+                ("few", (positives > 0) & (positives < 5)),
+                ("many", positives > 4),
+            ):
+                found[band].extend(((low <= values) & (values <= high))[chosen])
+        assert {band: np.mean(held) >= 0.8 for band, held in found.items()} == dict.fromkeys(found, True)
 
     def test_more_items_are_known_better(self):
         few, many = (auto(world(1, n, [0.3, 0.2, 0.2]), average="macro").ranges for n in (200, 5000))
@@ -198,6 +193,21 @@ def excess(true_labels, n_items, offset, *, average="micro", seeds=4):
         methods = ("auto", "shared", "exact", "bagged")
         rows.append([on(fresh, tuned(problem, method=m, average=average), average) for m in methods])
     return np.mean(rows, axis=0)
+
+
+@pytest.mark.parametrize("average", ["micro", "macro"])
+def test_what_is_left_out_does_not_tell_of_itself(average):
+    """Scores that say nothing, of labels most of which have no positive: what to expect is what is found."""
+    rng, prevalence = np.random.default_rng(0), np.repeat([0.3, 0.02], [3, 40])
+    fresh = data((rng.random((5000, 43)) < prevalence).astype(float), rng.normal(size=(5000, 43)))
+    expected, found = [], []
+    for _ in range(4):
+        t = auto(
+            data((rng.random((60, 43)) < prevalence).astype(float), rng.normal(size=(60, 43))), average=average
+        )
+        expected.append(t.details["cross_fitted"]["calibrated"][0])
+        found.append(on(fresh, t, average))
+    assert np.mean(expected) < np.mean(found) + 0.05
 
 
 class TestNewData:
@@ -399,14 +409,52 @@ class TestSameData:
         np.testing.assert_allclose(t.values, 1 / (1 + np.exp(-once().values)), atol=0.03)
         assert (t.decide(p) != once().decide(problem.y_score)).mean() < 0.005
 
-    def test_items_or_labels_in_another_order(self):
-        """Folds and draws then differ: the value stays about the same, the thresholds nearly."""
-        problem = mixed()
-        rng = np.random.default_rng(0)
+    @pytest.mark.parametrize("average", ["micro", "macro"])
+    def test_items_or_labels_in_another_order(self, average):
+        """What is drawn and dealt follows from names and contents, never from places."""
+        problem, rng = mixed(), np.random.default_rng(0)
         items, labels = rng.permutation(400), rng.permutation(5)
-        turned = limen.tune(problem.y_true[items][:, labels], problem.y_score[items][:, labels])
-        assert turned.value == pytest.approx(once().value, abs=0.03)
-        np.testing.assert_allclose(turned.values[np.argsort(labels)][:3], once().values[:3], atol=0.5)
+        plain = limen.tune(*problem[:2], labels=list("abcde"), average=average)
+        turned = limen.tune(
+            problem.y_true[items][:, labels],
+            problem.y_score[items][:, labels],
+            labels=list(np.array(list("abcde"))[labels]),
+            average=average,
+        )
+        np.testing.assert_allclose(turned.values, plain.values[labels], rtol=1e-12)
+        np.testing.assert_allclose(turned.ranges, plain.ranges[:, labels], rtol=1e-9)
+        assert turned.expected.value == pytest.approx(plain.expected.value, abs=1e-12)
+
+    def test_items_in_another_order_with_weights_and_with_groups(self):
+        problem, rng = mixed(), np.random.default_rng(0)
+        items, weight, groups = rng.permutation(400), rng.exponential(size=400), np.arange(400) // 4
+        for options in ({"sample_weight": weight}, {"groups": groups}):
+            plain = limen.tune(*problem[:2], **options)
+            turned = {name: part[items] for name, part in options.items()}
+            values = limen.tune(problem.y_true[items], problem.y_score[items], **turned).values
+            np.testing.assert_allclose(values, plain.values, rtol=1e-9)
+
+    @pytest.mark.parametrize("average", ["micro", "macro"])
+    def test_twice_all_weights_are_the_same(self, average):
+        weight = np.random.default_rng(0).exponential(size=400)
+        a, b = (limen.tune(*mixed()[:2], sample_weight=w, average=average) for w in (weight, 2 * weight))
+        np.testing.assert_array_equal(a.values, b.values)
+        np.testing.assert_array_equal(a.ranges, b.ranges)
+
+    @pytest.mark.parametrize("average", ["micro", "macro"])
+    @pytest.mark.parametrize("tied", [False, True])
+    def test_noise_in_the_scores_moves_no_cut(self, average, tied):
+        problem, rng = mixed(), np.random.default_rng(0)
+        p = 1 / (1 + np.exp(-np.maximum(problem.y_score, -6)))
+        p = np.clip(np.round(p, 2), 0.01, 0.99) if tied else p
+        noisy = p + 3e-8 * rng.choice([-1, 1], p.shape)
+        one = p.copy()
+        one[0, 0] += 3e-8
+        values = limen.tune(problem.y_true, p, average=average).values
+        for other in (noisy, one):
+            np.testing.assert_allclose(
+                limen.tune(problem.y_true, other, average=average).values, values, atol=0.005
+            )
 
     def test_weights_of_1_are_no_weights(self):
         t = limen.tune(*mixed()[:2], sample_weight=np.ones(400))

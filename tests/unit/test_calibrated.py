@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 import limen
 from limen.objectives import objective
+from limen.scales import kind_of
 from limen.solvers import Calibrated
 from limen.solvers.calibrated import Calibration
 from limen.solvers.fine import FineCurves
@@ -17,8 +18,7 @@ from strategies import Data, data, tuned
 
 def fine_of(problem):
     source = as_source(*problem[:2])
-    (fine,) = FineCurves.of_folds([source], [source])
-    return fine
+    return FineCurves.of([source], kind_of([source]))
 
 
 def gaussian(seed, n_items, prevalence, distance=2.0, offset=0.0, slope=1.0):

@@ -2,23 +2,74 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.draws import name_keys
 from limen.objectives import Objective
 from limen.solvers.base import Problem
-from limen.solvers.calibrated import Calibrated
+from limen.solvers.calibrated import Calibrated, Calibration
 from limen.solvers.fine import FineCurves
-from limen.solvers.regularised import Bagged, LogOddsSolver, one_cut
+from limen.solvers.regularised import Bagged, LogOddsSolver, averaged, one_cut
+from limen.solvers.resampled import resampled
 from limen.solvers.solution import CrossFit, Solution
+from limen.solvers.spread import spread
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 OWN = ("bagged", "balanced", "calibrated")
+
+
+class Kinds(NamedTuple):
+    """What some of the data say, in log odds.
+
+    Attributes
+    ----------
+    cuts : float64 (mixtures, n_labels)
+        Of each own kind with each share of the shared cut.
+    draws : float64 (samples, n_labels)
+        Exact cuts of bootstrap samples.
+    calibration : Calibration
+    """
+
+    cuts: NDArray[np.float64]
+    draws: NDArray[np.float64]
+    calibration: Calibration
+
+
+class HeldOut(NamedTuple):
+    """What each part says of the cuts tuned without it.
+
+    Attributes
+    ----------
+    counts : float64 (parts, 2, mixtures, n_labels)
+        Its tp and pp.
+    totals : float64 (parts, 2, n_labels)
+        Its positives and known items.
+    positives : float64 (parts,)
+        Number of positives, of as many alike as would say as much.
+    """
+
+    counts: NDArray[np.float64]
+    totals: NDArray[np.float64]
+    positives: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, parts: list[FineCurves], tuned: list[Kinds]) -> HeldOut:
+        """Return the counts of parts at cuts tuned without them."""
+        return cls(
+            np.array([part.counts(kind.cuts) for part, kind in zip(parts, tuned, strict=True)]),
+            np.array([(part.curves.n_positive, part.curves.n_known) for part in parts], np.float64),
+            np.array([part.positives.sum() for part in parts]),
+        )
+
+    def without(self, number: int) -> HeldOut:
+        """Return what the other parts say."""
+        return HeldOut(*(np.delete(part, number, axis=0) for part in self))
 
 
 @dataclass(frozen=True)
@@ -34,143 +85,174 @@ class Auto(LogOddsSolver):
     strength : float
         A label with this many positives takes its "balanced" cut halfway between the bagged and the
         calibrated one.
+    pull : float
+        Averages over labels: every kind of cut of a label with this many positives is drawn halfway to the
+        shared cut.
     temperature : float
         A mixture that is worse by this much, in standard errors of a proportion over all positives,
-        weighs 1/e as much.
+        weighs 1/e as much in a resample.
+    resamples : int
+        Resamples of the held-out counts that the weights are averaged over, at most.
     min_positive : float
         Labels with fewer positives lean on the pool alone: the calibrated and the shared cut.
 
     Notes
     -----
-    Three kinds of per-label cut (bagged; calibrated across labels; balanced between the two by the
-    number of positives) are each mixed with the best shared cut, which takes 0, 1/4, 1/2, 3/4 or all of
-    the mixture. Each of the 15 mixtures is tuned on all folds but one and measured on that one; their
-    weights fall exponentially with the loss of the cross-fitted objective to the best, and the cuts tuned
-    on all data are averaged with these weights. No per-label choice is made from a label's few
-    positives, and a clear winner takes all. For what to expect on new data each fold is decided by the
-    cuts tuned without it, averaged with weights in which its own result does not count.
+    Three kinds of per-label cut (bagged; calibrated across labels; balanced between the two by the number of
+    positives) are each mixed with the best shared cut, which takes 0, 1/4, 1/2, 3/4 or all of the mixture. Each
+    of the 15 mixtures is tuned on all folds but one and measured on that one. The held-out counts are resampled,
+    by label and fold; in each resample the weights fall exponentially with the loss of the objective to the
+    best, and their mean is taken: what may be luck is shared. The result is the mean of the mixed cuts of all
+    data and of those of the folds. No per-label choice is made from a label's few positives, and a clear winner
+    takes all.
+
+    Where labels count alike, a label without tuning positives scores 0 whatever its cut, and so can't choose, but
+    it counts on new data. There every kind is drawn to the shared cut, the more, the fewer positives.
+
+    Folds of items are dealt for each label by itself, by rank among its scores: nothing depends on the order of
+    items or labels, and noise in the scores moves little. With groups, weights, or curves added from parts, and
+    for what to expect on new data, folds are of whole items, dealt by a hash of their content (or of groups, or
+    the parts). For what to expect, each fold is decided by the cuts tuned without it, mixed with weights in
+    which its own result does not count.
     """
 
     name: ClassVar[str] = "auto"
     folds: int = 5
     samples: int = 30
     strength: float = 20.0
+    pull: float = 0.5
     temperature: float = 0.1
+    resamples: int = 200
     min_positive: float = 0.0
 
     def solve(self, problem: Problem) -> Solution:
         """Return the averaged cuts, the weights in ``details``, and cross-fitted cuts of each fold."""
-        objective = problem.objective
+        objective, names = problem.objective, name_keys(problem.labels, problem.random_state)
         folds = problem.split(self.folds)
-        parts = FineCurves.of_folds(problem.sources, [source for _, source in folds])
-        if problem.target_prevalence is not None:
-            parts = [part.reweighted(problem.target_prevalence) for part in parts]
-        whole = sum(parts[1:], start=parts[0])
+        whole, parts = FineCurves.of_folds(problem.sources, [source for _, source in folds], problem.kind)
+        plain = problem.groups is None and len(problem.sources) == 1 and _all_alike(whole)
+        dealt = whole.dealt(min(self.folds, problem.n_items), names) if plain and len(parts) > 1 else parts
+        target = problem.target_prevalence
+        whole, parts, dealt = whole.reweighted(target), _reweighted(parts, target), _reweighted(dealt, target)
+        first = self._kinds(whole, objective, names, 0)
         if len(parts) == 1:
-            return Solution(values=whole.back(self._mixtures(whole, objective, problem.random_state)[0]))
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            fitting = [pool.submit(self._without_fold, number, parts, problem) for number in range(len(parts))]
-            draws = Bagged(self.samples).draws(whole, objective, problem.random_state)
-            cuts = self._mixtures(whole, objective, problem.random_state, draws)
-            counts: list[NDArray[Any]] = []
-            tuned: list[NDArray[np.float64]] = []
-            for number, fitted in enumerate(fitting):
-                counted, cuts_of_fold = fitted.result()
-                counts.append(counted)
-                tuned.append(cuts_of_fold)
-                if problem.progress is not None:
-                    problem.progress(number + 1, len(parts) + 1, float("nan"))
-        by_fold = np.asarray(counts)  # (folds, mixtures, 2, labels)
-        total = self._weights(by_fold, parts, objective)
-        cross_fit = []
+            return Solution(values=whole.back(first.cuts[0]))
+        training = [whole.without(part) for part in (dealt if dealt is parts else [*dealt, *parts])]
+        tasks: list[Callable[[], Kinds]] = [
+            partial(self._kinds, fine, objective, names, 1 + number, first.calibration)
+            for number, fine in enumerate(training)
+        ]
+        kinds = self._done(tasks, whole, problem)
+        tuned, by_item = kinds[: len(dealt)], kinds[-len(parts) :]
+        weights, values = self._weights(HeldOut.of(dealt, tuned), objective, names)
+        final = weights @ (first.cuts / 2 + np.mean([kind.cuts for kind in tuned], axis=0) / 2)
+        own_kinds = first.cuts[[number * len(SHARES) for number in range(len(OWN))] + [len(SHARES) - 1]]
+        shared = [
+            one_cut(sample, None, objective) for sample in resampled(whole, names, 1 << 30, 10 * objective.pooled)
+        ]
+        # Calibrated cuts lie at one calibrated value, so what shared cuts vary by is common to all.
+        common = float(np.std(shared or [0.0]))
+        of_folds = np.array([weights @ kind.cuts for kind in tuned])
+        ends = spread(final, own_kinds, of_folds, first.draws, whole.positives, common)
+        held_out, cross_fit = HeldOut.of(parts, by_item), []
         for number, (rows, source) in enumerate(folds):
-            weights = self._weights(np.delete(by_fold, number, axis=0), _without(parts, number), objective)
-            cross_fit.append(CrossFit(rows, source, whole.back(weights @ tuned[number])))
-        final = total @ cuts
-        low, high = final + np.percentile(draws, [2.5, 97.5], axis=0) - draws.mean(axis=0)
+            own, _ = self._weights(held_out.without(number), objective, names)
+            cross_fit.append(CrossFit(rows, source, whole.back(own @ by_item[number].cuts)))
         return Solution(
             values=whole.back(final),
             cross_fit=tuple(cross_fit),
-            ranges=np.array([whole.back(np.minimum(low, final)), whole.back(np.maximum(high, final))]),
-            details=self._explain(total, by_fold, parts, objective, whole),
+            ranges=np.array([whole.back(end) for end in ends]),
+            details=self._explain(weights, values, len(dealt), whole),
         )
 
-    def _without_fold(
-        self, number: int, parts: list[FineCurves], problem: Problem
-    ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-        """Return tp and pp of one fold under each mixture's cuts, tuned on the others, and the cuts."""
-        held_out, others = parts[number], [part for other, part in enumerate(parts) if other != number]
-        training = sum(others[1:], start=others[0]).without_foreign()
-        cuts = self._mixtures(training, problem.objective, problem.random_state + 1 + number)
-        index = [held_out.index(cut) for cut in cuts]
-        return np.array([(held_out.curves.tp[at], held_out.curves.pp[at]) for at in index]), cuts
+    def _done(self, tasks: list[Callable[[], Kinds]], whole: FineCurves, problem: Problem) -> list[Kinds]:
+        """Return the results of the tasks, and tell of progress."""
+        from limen import _sampling_kernels as kernels
 
-    def _mixtures(
+        found = []
+        for result in kernels.in_threads(len(whole.raw.tp) * self.samples, tasks):
+            found.append(result)
+            if problem.progress is not None:
+                problem.progress(len(found), len(tasks) + 1, float("nan"))
+        return found
+
+    def _kinds(
         self,
         fine: FineCurves,
         objective: Objective,
-        random_state: int,
-        draws: NDArray[np.float64] | None = None,
-    ) -> NDArray[np.float64]:
-        """Return the cuts of every mixture, (mixtures, n_labels)."""
-        if draws is None:
-            draws = Bagged(max(1, self.samples // 3)).draws(fine, objective, random_state)
-        bagged = draws.mean(axis=0)
-        calibrated = Calibrated().cuts(fine, objective, random_state)
-        positives = fine.raw.n_positive
-        enough = positives >= self.min_positive
-        own = positives / (positives + self.strength)
-        bagged = np.where(enough & (positives > 0), bagged, calibrated)
-        balanced = own * bagged + (1 - own) * calibrated
-        shared = one_cut(fine, fine.points.x, objective)
-        kinds = (bagged, balanced, calibrated)
-        return np.array([(1 - share) * kind + share * shared for kind in kinds for share in SHARES])
+        names: NDArray[np.uint64],
+        number: int,
+        start: Calibration | None = None,
+    ) -> Kinds:
+        """Return the cuts of every mixture; ``number`` tells draws apart; ``start`` calibrates all data."""
+        samples = self.samples if start is None else max(1, self.samples // 3)
+        draws = Bagged(samples).draws(fine, objective, names, number << 20)
+        calibration = Calibration.fit(fine) if start is None else Calibration.fit(fine, 2, start)
+        calibrated = Calibrated.cuts_of(calibration, fine, objective)
+        shared, positives = one_cut(fine, None, objective), fine.positives
+        bagged = np.where(_own(positives, self.min_positive), draws.mean(axis=0), calibrated)
+        share = positives / (positives + self.strength)
+        kept = 1.0 if objective.pooled else positives / (positives + self.pull)
+        kinds = (bagged, share * bagged + (1 - share) * calibrated, calibrated)
+        drawn = [kept * kind + (1 - kept) * shared for kind in kinds]
+        return Kinds(np.array([(1 - s) * kind + s * shared for kind in drawn for s in SHARES]), draws, calibration)
 
     def _weights(
-        self, counts: NDArray[np.float64], parts: list[FineCurves], objective: Objective
-    ) -> NDArray[np.float64]:
-        """Return the weight of each mixture by its cross-fitted objective."""
-        values = _cross_fitted(counts, parts, objective)
-        positives = float(sum(part.curves.n_positive.sum() for part in parts))
-        scale = self.temperature / np.sqrt(max(positives, 1.0))
-        weights = np.exp((values - values.max()) / scale)
-        return np.asarray(weights / weights.sum())
+        self, held_out: HeldOut, objective: Objective, names: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the weight of each mixture by its held-out counts, and its cross-fitted objective."""
+        from limen import _sampling_kernels as kernels
+
+        counts, totals, positives = held_out
+        values = averaged(objective, *counts.sum(axis=0), *totals.sum(axis=0))
+        n_parts, _, n_mixtures, n_labels = counts.shape
+        samples = int(np.clip((1 << 21) // (n_mixtures * n_labels), 8, self.resamples))
+        resample = np.empty((samples, n_parts, n_labels))
+        kernels.exponential_weights(names, resample)
+        if objective.pooled:
+            by_cell = np.concatenate([counts, totals[:, :, np.newaxis].repeat(n_mixtures, 2)], axis=1)
+            cells = by_cell.transpose(0, 3, 1, 2).reshape(n_parts * n_labels, -1)
+            drawn = (resample.reshape(samples, -1) @ cells).reshape(samples, 4, n_mixtures)
+            tp, pp, p, n = drawn.swapaxes(0, 1)
+            resampled = np.asarray(objective.metric(tp, pp, p, n, objective.zero_division))
+        else:
+            tp, pp = np.einsum("spl,pcml->csml", resample, counts)
+            p, n = np.einsum("spl,pcl->csl", resample, totals)
+            resampled = averaged(objective, tp, pp, p, n)
+        scale = self.temperature / np.sqrt(max(positives.sum(), 1.0))
+        weights = np.exp((resampled - resampled.max(axis=1, keepdims=True)) / scale)
+        return (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0), values
 
     def _explain(
-        self,
-        weights: NDArray[np.float64],
-        counts: NDArray[np.float64],
-        parts: list[FineCurves],
-        objective: Objective,
-        whole: FineCurves,
+        self, weights: NDArray[np.float64], values: NDArray[np.float64], folds: int, whole: FineCurves
     ) -> dict[str, object]:
-        values = _cross_fitted(counts, parts, objective).reshape(len(OWN), len(SHARES))
         grid = weights.reshape(len(OWN), len(SHARES))
         shared = float(grid @ SHARES @ np.ones(len(OWN)))
         kinds = dict(zip(OWN, (grid @ (1 - np.array(SHARES))).tolist(), strict=True))
-        positives = whole.raw.n_positive
-        own = positives / (positives + self.strength)
-        from_own = (kinds["bagged"] + kinds["balanced"] * own) * (
-            (positives >= self.min_positive) & (positives > 0)
-        )
+        positives = whole.positives
+        share = positives / (positives + self.strength)
+        from_own = (kinds["bagged"] + kinds["balanced"] * share) * _own(positives, self.min_positive)
         names = np.array(whole.curves.labels)
         return {
             "weights": {"shared": shared, **kinds},
-            "cross_fitted": {kind: values[k].tolist() for k, kind in enumerate(OWN)},
+            "cross_fitted": {
+                kind: row.tolist() for kind, row in zip(OWN, values.reshape(grid.shape), strict=True)
+            },
             "shares_of_shared": list(SHARES),
-            "folds": len(parts),
+            "folds": folds,
             "leaning_on_pool": names[from_own < 0.5].tolist(),
         }
 
 
-def _cross_fitted(
-    counts: NDArray[np.float64], parts: list[FineCurves], objective: Objective
-) -> NDArray[np.float64]:
-    """Return the objective of each mixture, its held-out counts summed over folds."""
-    p = np.add.reduce([part.curves.n_positive for part in parts])
-    n = np.add.reduce([part.curves.n_known for part in parts])
-    return np.array([objective(tp, pp, p, n) for tp, pp in counts.sum(axis=0)])
+def _own(positives: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
+    """Return which labels have positives enough for a cut of their own; sums of weights are rounded."""
+    return (positives > 0) & (positives >= least * (1 - 1e-9))
 
 
-def _without(parts: list[FineCurves], number: int) -> list[FineCurves]:
-    return [part for other, part in enumerate(parts) if other != number]
+def _all_alike(fine: FineCurves) -> bool:
+    """Return whether every item weighs 1."""
+    return bool(np.abs(fine.units - 1).max() < 1e-9)
+
+
+def _reweighted(parts: list[FineCurves], target: NDArray[np.float64] | None) -> list[FineCurves]:
+    return parts if target is None else [part.reweighted(target) for part in parts]

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.data import Data
+from limen.draws import name_keys
 from limen.errors import InputError, UnsupportedError
-from limen.folds import fold_rows
+from limen.folds import content_keys, keyed_folds, unit_count
 from limen.objectives import Objective
 from limen.scales import Kind, kind_in, kind_of
 from limen.solvers.solution import Solution
@@ -116,9 +117,10 @@ class Problem:
         return self.sources[0].weighted
 
     def split(self, number: int) -> list[tuple[NDArray[np.int64], Source]]:
-        """Return the row numbers and the data of each of ``number`` random folds that divide no group.
+        """Return the row numbers and the data of each of ``number`` random folds, or fewer, that divide no group.
 
-        Curves that were added keep their parts as folds, unless groups say otherwise.
+        Items are dealt by their content, groups by their number, so that the order of items and labels does not
+        matter. Curves that were added keep their parts as folds, unless groups say otherwise.
         """
         if len(self.sources) > 1:
             if self.groups is not None:
@@ -129,7 +131,12 @@ class Problem:
             ends = np.cumsum([source.n_items for source in self.sources])
             return [(np.arange(e - s.n_items, e), s) for e, s in zip(ends, self.sources, strict=True)]
         source = self.sources[0]
-        folds = fold_rows(source.n_items, number, self.groups, self.random_state)
+        if self.groups is None:
+            folds = keyed_folds(content_keys(source, self.random_state), number)
+        else:
+            names = [str(group) for group in range(unit_count(self.n_items, self.groups))]
+            dealt = keyed_folds(name_keys(names, self.random_state), number)
+            folds = [np.flatnonzero(np.isin(self.groups, members)) for members in dealt]
         return [(rows, source.take(rows)) for rows in folds]
 
     def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,42 +14,64 @@ from limen.solvers.fine import MARGIN, FineCurves
 from limen.solvers.regularised import LogOddsSolver, one_cut, weighted_quantile
 
 
+class State(NamedTuple):
+    """A fit on the scale of (x - center) / scale: offsets and slopes, and mean and precision of their prior."""
+
+    center: float
+    scale: float
+    offset: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    precision: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """``P(label | x) = sig(offset + slope * x)`` for each label, x clipped to ``low`` and ``high``."""
+    """``P(label | x) = sig(offset + slope * x)`` for each label, x clipped to ``low`` and ``high``.
+
+    Attributes
+    ----------
+    offset, slope, low, high : float64 (n_labels,)
+    state : State, optional
+        Where the fit ended, for another one to begin.
+    """
 
     offset: NDArray[np.float64]
     slope: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    state: State | None = None
 
     @classmethod
-    def fit(cls, fine: FineCurves, rounds: int = 8) -> Calibration:
+    def fit(cls, fine: FineCurves, rounds: int = 8, start: Calibration | None = None) -> Calibration:
         """Return a Platt scaling for each label, with a normal prior across labels.
 
         Offsets and slopes are drawn from normal distributions whose means and variances are estimated
         too (Laplace and EM), so a label without positives gets the typical calibration. Log odds are
         clipped to each label's 5 % and 99.95 % quantiles: a few outlying scores would else decide the
-        slope.
+        slope. ``start`` is the calibration of more data, of which these are part: few rounds then do.
         """
+        from limen import _sampling_kernels as kernels
+
         points, n_labels = fine.points, fine.n_labels
-        weight = points.positive + points.negative
-        low = weighted_quantile(points, weight, 0.05, n_labels)
-        high = weighted_quantile(points, weight, 0.9995, n_labels)
+        weight, state = points.positive + points.negative, None if start is None else start.state
+        low, high = (weighted_quantile(points, weight, share, n_labels) for share in (0.05, 0.9995))
         x = np.clip(points.x, low[points.label], high[points.label])
-        center, scale = _center_and_scale(x, weight)
+        center, scale = _center_and_scale(x, weight) if state is None else state[:2]
         x = (x - center) / scale
-        mean, precision = _platt(x, points.positive, weight), np.array([1.0, 1.0])
-        offset, slope = np.full(n_labels, mean[0]), np.full(n_labels, mean[1])
+        if state is None or n_labels == 1:
+            begin = None if state is None else state.mean
+            mean, precision = _platt(x, points.positive, weight, begin), np.array([1.0, 1.0])
+            offset, slope = np.full(n_labels, mean[0]), np.full(n_labels, mean[1])
+        else:
+            _, _, offset, slope, mean, precision = state
+        sums = np.empty((5, n_labels))
         for _ in range(rounds if n_labels > 1 else 0):
             for _ in range(3):
-                p = sigmoid(offset[points.label] + slope[points.label] * x)
-                residual, curvature = points.positive - weight * p, weight * p * (1 - p)
-                by_offset = fine.sums(residual) - precision[0] * (offset - mean[0])
-                by_slope = fine.sums(residual * x) - precision[1] * (slope - mean[1])
-                a = fine.sums(curvature) + precision[0]
-                b = fine.sums(curvature * x)
-                c = fine.sums(curvature * x * x) + precision[1]
+                kernels.logistic_sums((x, points.label, points.positive, weight), offset, slope, sums)
+                by_offset = sums[0] - precision[0] * (offset - mean[0])
+                by_slope = sums[1] - precision[1] * (slope - mean[1])
+                a, b, c = sums[2] + precision[0], sums[3], sums[4] + precision[1]
                 determinant = a * c - b * b
                 up = (c * by_offset - b * by_slope) / determinant
                 along = (a * by_slope - b * by_offset) / determinant
@@ -59,9 +81,10 @@ class Calibration:
             spread = [((offset - mean[0]) ** 2 + c / determinant).mean()]
             spread.append(((slope - mean[1]) ** 2 + a / determinant).mean())
             precision = 1 / np.maximum(spread, 1e-4)
-        slope = slope / scale
+        state = State(center, scale, offset, slope, mean, precision)
         least = 0.05 / np.where(high > low, high - low, 1.0)
-        return cls(offset - slope * center, np.maximum(slope, least), low, high)
+        slope = slope / scale
+        return cls(offset - slope * center, np.maximum(slope, least), low, high, state)
 
     def log_odds(self, x: NDArray[np.float64], label: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the calibrated log odds of scores ``x`` of the given labels."""
@@ -84,7 +107,11 @@ class Calibrated(LogOddsSolver):
 
     def cuts(self, fine: FineCurves, objective: Objective, random_state: int) -> NDArray[np.float64]:
         """Return the cut of each label, in log odds (n_labels,)."""
-        fitted = Calibration.fit(fine)
+        return self.cuts_of(Calibration.fit(fine), fine, objective)
+
+    @staticmethod
+    def cuts_of(fitted: Calibration, fine: FineCurves, objective: Objective) -> NDArray[np.float64]:
+        """Return the cuts for a calibration."""
         z = fitted.log_odds(fine.points.x, fine.points.label)
         low, high = fine.span
         if not objective.pooled:
@@ -103,16 +130,20 @@ def _center_and_scale(x: NDArray[np.float64], weight: NDArray[np.float64]) -> tu
     share = np.cumsum(weight[order]) / max(weight.sum(), 1e-300)
     at = np.minimum(np.searchsorted(share, [0.25, 0.5, 0.75]), len(x) - 1)
     low, middle, high = map(float, x[order[at]])
-    spread = (high - low) / 1.35 or float(np.ptp(x)) or 1.0
-    return middle, spread
+    spread = max((high - low) / 1.35, 0.0)
+    spread = spread if spread > 1e-9 * abs(middle) else float(np.ptp(x))
+    return middle, spread if spread > 1e-9 * abs(middle) else 1.0
 
 
 def _platt(
-    x: NDArray[np.float64], positive: NDArray[np.float64], weight: NDArray[np.float64]
+    x: NDArray[np.float64],
+    positive: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    begin: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return offset and slope of one logistic regression for all points, held a little towards 0 and 1."""
     share = np.clip(positive.sum() / max(weight.sum(), 1e-300), 1e-6, 1 - 1e-6)
-    fitted = np.array([np.log(share / (1 - share)), 0.0])
+    fitted = np.array([np.log(share / (1 - share)), 0.0]) if begin is None else begin
     for _ in range(30):
         p = sigmoid(fitted[0] + fitted[1] * x)
         curvature, residual = weight * p * (1 - p), positive - weight * p
@@ -132,14 +163,13 @@ def _best_expected(fine: FineCurves, p: NDArray[np.float64], objective: Objectiv
     points = fine.points
     if not len(points.x):
         return np.zeros(fine.n_labels)
-    order = np.lexsort((-points.x, points.label))
-    label, x = points.label[order], points.x[order]
-    weight = (points.positive + points.negative)[order]
-    tp, pp = (_cumulated(part, label, fine.n_labels) for part in (weight * p[order], weight))
+    label, x, weight = points.label, points.x, points.positive + points.negative
+    tp, pp = (_cumulated(part, label, fine.n_labels) for part in (weight * p, weight))
     last = np.searchsorted(label, np.arange(fine.n_labels), side="right") - 1
     some = np.bincount(label, minlength=fine.n_labels) > 0
     p_total, n_total = np.where(some, tp[last], 0.0), np.where(some, pp[last], 0.0)
     values = objective.of_labels(tp, pp, p_total, n_total, label)
+    none = objective.of_labels(0 * p_total, 0 * p_total, p_total, n_total)
     best = np.full(fine.n_labels, -np.inf)
     np.maximum.at(best, label, values)
     hits = np.flatnonzero(values == best[label])
@@ -148,7 +178,6 @@ def _best_expected(fine: FineCurves, p: NDArray[np.float64], objective: Objectiv
     beyond = np.minimum(at + 1, last[of_label])
     cuts = np.zeros(fine.n_labels)
     cuts[of_label] = x[at] / 2 + x[beyond] / 2
-    none = objective.of_labels(0 * p_total, 0 * p_total, p_total, n_total)
     return np.where(none > best, fine.span[1] + MARGIN, cuts)
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
+from limen.draws import name_keys
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.exact import exact_index
 from limen.solvers.fine import MARGIN, FineCurves, Points
+from limen.solvers.resampled import exact_cuts_of
 from limen.solvers.solution import Solution
 from limen.sources.candidates import Candidates
+
+CELLS = 1 << 18
+"""Resampled counts kept at one time, about: those of a few samples stay in a near cache."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,7 @@ class LogOddsSolver:
 
     def solve(self, problem: Problem) -> Solution:
         """Return the cuts, on the scale of the scores."""
-        parts = FineCurves.of_folds(problem.sources, problem.sources)
-        fine = sum(parts[1:], start=parts[0])
-        if problem.target_prevalence is not None:
-            fine = fine.reweighted(problem.target_prevalence)
+        fine = FineCurves.of(problem.sources, problem.kind).reweighted(problem.target_prevalence)
         return Solution(values=fine.back(self.cuts(fine, problem.objective, problem.random_state)))
 
     def cuts(self, fine: FineCurves, objective: Objective, random_state: int) -> NDArray[np.float64]:
@@ -38,40 +40,64 @@ class LogOddsSolver:
         raise NotImplementedError
 
 
-def one_cut(fine: FineCurves, z: NDArray[np.float64], objective: Objective, most: int = 256) -> float:
-    """Return the best cut on a scale ``z`` of the points that all labels share.
+def one_cut(fine: FineCurves, z: NDArray[np.float64] | None, objective: Objective, most: int = 256) -> float:
+    """Return the best cut on a scale ``z`` of the points that all labels share; None: their log odds.
 
-    Micro averages try every point with a positive; others, and costs by label, ``most`` of them. Giving no
-    label to any item is tried too.
+    Micro averages try every point with a positive; others, and costs by label, ``most`` of them (fewer where
+    labels are many). Giving no label to any item is tried too.
     """
     points, curves = fine.points, fine.curves
+    order = fine.falling if z is None else np.argsort(-z, kind="stable")
+    z = points.x if z is None else z
     p, n = curves.n_positive, curves.n_known
-    order = np.argsort(-z, kind="stable")
-    falling = z[order]
-    own = np.flatnonzero(points.positive[order] > 0)
+    falling, positive = z[order], points.positive[order]
+    own = np.flatnonzero(positive > 0)
     if not len(own):
         return float(z.max(initial=0.0)) + 1
     # A cut keeps all points that stand at the same place.
-    own = np.unique(np.searchsorted(-falling, -falling[own], side="right") - 1)
+    ends = np.append(np.flatnonzero(falling[1:] != falling[:-1]), len(falling) - 1)
+    own = np.unique(ends[np.searchsorted(ends, own)])
     if objective.pooled:
-        tp = np.cumsum(points.positive[order])
+        tp = np.cumsum(positive)
         pp = tp + np.cumsum(points.negative[order])
-        values = objective.metric(tp[own], pp[own], p.sum(), n.sum(), objective.zero_division)
+        values = np.asarray(objective.metric(tp[own], pp[own], p.sum(), n.sum(), objective.zero_division))
     else:
-        own = own[np.unique(np.linspace(0, len(own) - 1, min(most, len(own))).astype(np.int64))]
-        cell = np.searchsorted(-falling[own], -z, side="left") * fine.n_labels + points.label
+        most = min(len(own), max(32, min(most, (1 << 20) // fine.n_labels)))
+        own = own[np.unique(np.linspace(0, len(own) - 1, most).astype(np.int64))]
+        step = np.searchsorted(own, np.arange(len(order)))
+        cell = step * fine.n_labels + points.label[order]
         shape = (len(own) + 1, fine.n_labels)
         tp, fp = (
-            np.bincount(cell, part, shape[0] * shape[1]).reshape(shape).cumsum(axis=0)
+            np.bincount(cell, part[order], shape[0] * shape[1]).reshape(shape)[:-1].cumsum(axis=0)
             for part in (points.positive, points.negative)
         )
-        values = [objective(tp[k], tp[k] + fp[k], p, n) for k in range(len(own))]
+        values = averaged(objective, tp, tp + fp, p, n)
     at = own[int(np.argmax(values))]
     if objective(0 * p, 0 * p, p, n) > np.max(values):
         return float(falling[0]) + MARGIN
     if at + 1 == len(falling):
         return float(falling[at]) - MARGIN
     return float(falling[at] / 2 + falling[at + 1] / 2)
+
+
+def averaged(objective: Objective, tp: Any, pp: Any, p: Any, n: Any) -> NDArray[np.float64]:
+    """Return the objective of counts (..., cuts, n_labels) with totals (..., n_labels)."""
+    if objective.average == "micro" and objective.metric.by_label:
+        p, n = (np.broadcast_to(part[..., np.newaxis, :], tp.shape) for part in (p, n))
+        flat = [np.reshape(part, (-1, tp.shape[-1])) for part in (tp, pp, p, n)]
+        return np.array([objective(*counts) for counts in zip(*flat, strict=True)]).reshape(tp.shape[:-1])
+    zero = objective.zero_division
+    if objective.average == "micro":
+        summed = tp.sum(axis=-1), pp.sum(axis=-1)
+        p, n = (part.sum(axis=-1)[..., np.newaxis] for part in (p, n))
+        return np.asarray(objective.metric(*summed, p, n, zero))
+    values = objective.metric(tp, pp, p[..., np.newaxis, :], n[..., np.newaxis, :], zero)
+    if objective.average == "macro":
+        return np.asarray(np.minimum(values.mean(axis=-1), 1.0))
+    total = p.sum(axis=-1, keepdims=True)
+    weight = np.where(total > 0, p / np.where(total > 0, total, 1), 0.0)
+    mean = np.einsum("...ml,...l->...m", values, weight)
+    return np.asarray(np.where(total > 0, np.minimum(mean, 1.0), zero))
 
 
 @dataclass(frozen=True)
@@ -95,34 +121,22 @@ class Bagged(LogOddsSolver):
 
     def cuts(self, fine: FineCurves, objective: Objective, random_state: int) -> NDArray[np.float64]:
         """Return the cut of each label, in log odds (n_labels,)."""
-        return np.asarray(self.draws(fine, objective, random_state).mean(axis=0))
+        keys = name_keys(fine.raw.labels, random_state)
+        return np.asarray(self.draws(fine, objective, keys).mean(axis=0))
 
-    def draws(self, fine: FineCurves, objective: Objective, random_state: int) -> NDArray[np.float64]:
-        """Return the exact cuts of each bootstrap sample, (samples, n_labels)."""
-        from limen import _kernels
+    def draws(
+        self, fine: FineCurves, objective: Objective, keys: NDArray[np.uint64], first: int = 0
+    ) -> NDArray[np.float64]:
+        """Return the exact cuts of each bootstrap sample, (samples, n_labels).
 
-        draw = np.random.default_rng(random_state)
-        curves = fine.raw
-        last = curves.offsets[1:] - 1
-        outside = np.maximum(curves.n_positive - curves.tp[last], 0)
-        unseen = np.maximum(curves.n_known - curves.n_positive - curves.fp[last], 0)
-        units = fine.units
-        label = curves.label_of
-        cuts = np.empty((self.samples, fine.n_labels))
-        for row in cuts:
-            tp, fp = (
-                (draw.poisson(part / unit[label]) * unit[label]).astype(part.dtype)
-                for part, unit in zip(fine.increments, units, strict=True)
-            )
-            _kernels.cumulate(curves.offsets, tp)
-            _kernels.cumulate(curves.offsets, fp)
-            positive = tp[last] + outside
-            negative = fp[last] + draw.poisson(unseen / units[1]) * units[1]
-            known = (positive + negative).astype(curves.n_known.dtype)
-            sample = replace(curves, tp=tp, fp=fp, n_positive=positive, n_known=known)
-            sample = sample if fine.target is None else sample.reweighted(fine.target)
-            row[:] = fine.log_odds(sample.thresholds(exact_index(sample, objective)))
-        return cuts
+        ``keys`` (n_labels,), and the number of the ``first`` sample, decide what is drawn.
+        """
+        step = max(1, CELLS // len(fine.raw.tp))
+        parts = [
+            exact_cuts_of(fine, objective, keys, first + start, min(step, self.samples - start))
+            for start in range(0, self.samples, step)
+        ]
+        return np.concatenate(parts)
 
 
 @dataclass(frozen=True)
@@ -166,7 +180,7 @@ class Smoothed(LogOddsSolver):
     def _widths(self, fine: FineCurves) -> NDArray[np.float64]:
         """Return the kernel's width for each label: its positives' spread, half drawn to the median label's."""
         points = fine.points
-        positives = np.maximum(fine.sums(points.positive), 1)
+        positives = np.maximum(fine.positives, 1)
         spread = weighted_quantile(points, points.positive, 0.75, fine.n_labels)
         spread = (spread - weighted_quantile(points, points.positive, 0.25, fine.n_labels)) / 1.35
         usual = positives >= 4
@@ -192,8 +206,8 @@ class Shrunk(LogOddsSolver):
 
     def cuts(self, fine: FineCurves, objective: Objective, random_state: int) -> NDArray[np.float64]:
         """Return the cut of each label, in log odds (n_labels,)."""
-        exact = fine.log_odds(fine.curves.thresholds(exact_index(fine.curves, objective)))
-        own = fine.raw.n_positive / (fine.raw.n_positive + self.strength)
+        exact = fine.places.cut[exact_index(fine.curves, objective)]
+        own = fine.positives / (fine.positives + self.strength)
         return np.asarray(own * exact + (1 - own) * one_cut(fine, fine.points.x, objective))
 
 
@@ -219,11 +233,10 @@ def weighted_quantile(
     points: Points, weight: NDArray[np.float64], share: float, n_labels: int
 ) -> NDArray[np.float64]:
     """Return each label's weighted quantile of the points' log odds; 0 where there is no weight."""
-    order = np.lexsort((points.x, points.label))
-    order = order[weight[order] > 0]
-    label, total = points.label[order], np.bincount(points.label, weight, n_labels)
+    label, total = points.label, np.bincount(points.label, weight, n_labels)
     before = np.concatenate([[0.0], np.cumsum(total)])[label]
-    reached = np.cumsum(weight[order]) - before >= share * total[label] * (1 - 1e-12)
+    at_or_below = total[label] - (np.cumsum(weight) - before) + weight
+    reached = (weight > 0) & (at_or_below >= share * total[label] * (1 - 1e-12))
     quantile = np.full(n_labels, np.inf)
-    np.minimum.at(quantile, label[reached], points.x[order][reached])
+    np.minimum.at(quantile, label[reached], points.x[reached])
     return np.where(np.isfinite(quantile), quantile, 0.0)

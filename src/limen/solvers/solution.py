@@ -54,7 +54,7 @@ class Solution:
     cross_fit : tuple of CrossFit
         For each fold, thresholds tuned on the others; empty if the solver does not cross-fit.
     ranges : float64 (2, n_labels), optional
-        How far the exact thresholds of bootstrap samples spread, set about the chosen ones.
+        Where the thresholds of other data of the same size lie, about.
     details : dict
         What was chosen, and why; plain numbers, text and lists.
     """

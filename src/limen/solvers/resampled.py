@@ -1,0 +1,146 @@
+"""Exact cuts of bootstrap samples, many samples at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.curves import prevalence_factors
+from limen.metrics import Linear, LinearRatio, ratio
+from limen.objectives import Objective
+from limen.solvers.exact import exact_index
+from limen.solvers.fine import FineCurves
+
+
+def exact_cuts_of(
+    fine: FineCurves, objective: Objective, keys: NDArray[np.uint64], first: int, samples: int
+) -> NDArray[np.float64]:
+    """Return the exact cuts (samples, n_labels), in log odds, of bootstrap samples from number ``first`` on.
+
+    Each item weighs Poisson(1), so the count of an interval is a Poisson number: no pass over the scores.
+    """
+    from limen import _sampling_kernels as kernels
+
+    curves, places = fine.raw, fine.places
+    drawn, totals = _drawn(fine, keys, first, samples)
+    if fine.target is not None:
+        positive, known = totals[:, 0], totals.sum(axis=1)
+        factors = np.stack(prevalence_factors(positive, known, fine.target), axis=1)
+        drawn *= factors[:, :, places.label]
+        totals *= factors
+    positive, known = totals[:, 0], totals.sum(axis=1)
+    index = np.empty((samples, fine.n_labels), np.int64)
+    if objective.structure == "separable":
+        values = _of_labels(objective, drawn, positive, known, places.label)
+        kernels.best_of_values(curves.offsets, values, index)
+    elif isinstance(objective.metric, LinearRatio):
+        index = _dinkelbach(curves.offsets, objective, drawn, positive, known)
+    else:
+        for row, counts, p, n in zip(index, drawn, positive, known, strict=True):
+            sample = replace(curves, tp=counts[0], fp=counts[1], n_positive=p, n_known=n, sources=())
+            row[:] = exact_index(sample, objective)
+    return places.cut[index]
+
+
+def resampled(fine: FineCurves, keys: NDArray[np.uint64], first: int, samples: int) -> Iterator[FineCurves]:
+    """Yield bootstrap samples, from number ``first`` on."""
+    for counts, total in zip(*_drawn(fine, keys, first, samples), strict=True):
+        raw = replace(
+            fine.raw, tp=counts[0], fp=counts[1], n_positive=total[0], n_known=total.sum(axis=0), sources=()
+        )
+        yield replace(fine, raw=raw)
+
+
+def _drawn(
+    fine: FineCurves, keys: NDArray[np.uint64], first: int, samples: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return tp and fp (samples, 2, n_candidates), and all positives and negatives (samples, 2, n_labels)."""
+    from limen import _sampling_kernels as kernels
+
+    increments = np.stack(fine.increments).astype(np.float64)
+    drawn = np.empty((samples, *increments.shape))
+    totals = np.repeat(np.stack(fine.below)[np.newaxis].astype(np.float64), samples, axis=0)
+    kernels.resample(fine.raw.offsets, increments, fine.units, keys, first, drawn, totals)
+    return drawn, totals
+
+
+def _of_labels(
+    objective: Objective,
+    drawn: NDArray[np.float64],
+    positive: NDArray[np.float64],
+    known: NDArray[np.float64],
+    label: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the metric of each label alone at each candidate, (samples, n_candidates)."""
+    metric = objective.metric.with_labels(lambda parameter: parameter[label])
+    pp = drawn[:, 0] + drawn[:, 1]
+    return np.asarray(metric(drawn[:, 0], pp, positive[:, label], known[:, label], objective.zero_division))
+
+
+def _dinkelbach(
+    offsets: NDArray[np.int64],
+    objective: Objective,
+    drawn: NDArray[np.float64],
+    positive: NDArray[np.float64],
+    known: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """Return the optimum (samples, n_labels) of a ratio of sums over labels; see `Dinkelbach`, which proves it."""
+    from limen import _sampling_kernels as kernels
+
+    assert isinstance(objective.metric, LinearRatio)
+    shape = positive.shape
+    if objective.metric.by_label:
+        pairs = [
+            objective.metric.pooled_terms(p, n, objective.zero_division)
+            for p, n in zip(positive, known, strict=True)
+        ]
+        above, below = (_stacked([pair[side] for pair in pairs], shape) for side in (0, 1))
+    else:
+        terms = objective.metric.terms(positive.sum(axis=1), known.sum(axis=1), objective.zero_division)
+        above, below = (_spread_out(side, shape) for side in terms)
+    never = np.broadcast_to(offsets[:-1], shape)
+
+    def totals(index: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        tp = np.take_along_axis(drawn[:, 0], index, axis=1)
+        pp = tp + np.take_along_axis(drawn[:, 1], index, axis=1)
+        return tuple((side.of_tp * tp + side.of_pp * pp).sum(axis=1) + side.constant for side in (above, below))
+
+    none = ratio(*totals(never), objective.zero_division)
+    best, value = np.array(never), np.full(len(positive), -np.inf)
+    guess = none
+    for _ in range(STEPS):
+        # tp and fp: a tag costs what it adds to pp, and a right one gives what it adds to tp besides.
+        of_tp = above.of_tp - guess[:, np.newaxis] * below.of_tp
+        of_pp = above.of_pp - guess[:, np.newaxis] * below.of_pp
+        index = np.empty(shape, np.int64)
+        kernels.best_of_gains(offsets, drawn, of_tp + of_pp, -of_pp, index)
+        found = np.asarray(ratio(*totals(index), objective.zero_division))
+        better = found > value
+        best[better], value[better] = index[better], found[better]
+        if not (found > guess + 1e-12).any():
+            break
+        guess = np.maximum(guess, found)
+    best[none >= value] = offsets[:-1]
+    return best
+
+
+def _spread_out(terms: Linear, shape: tuple[int, ...]) -> Linear:
+    """Return terms by sample with coefficients (samples, n_labels) and constants (samples,)."""
+    of_tp, of_pp = (np.broadcast_to(np.asarray(x, np.float64).reshape(-1, 1), shape) for x in terms[:2])
+    return Linear(of_tp, of_pp, np.broadcast_to(np.asarray(terms.constant, np.float64), shape[:1]))
+
+
+def _stacked(terms: list[Linear], shape: tuple[int, ...]) -> Linear:
+    """Return the terms of all samples: coefficients (samples, n_labels), constants (samples,)."""
+    of_tp, of_pp = (
+        np.stack([np.broadcast_to(np.asarray(term[side], np.float64), shape[1:]) for term in terms])
+        for side in (0, 1)
+    )
+    return Linear(of_tp, of_pp, np.array([float(term.constant) for term in terms]))
+
+
+STEPS = 30
+"""More than Dinkelbach's steps ever are: they close in faster than linearly."""
