@@ -94,3 +94,26 @@ def count(number: int, noun: str) -> str:
     ('1 label', '20 371 items')
     """
     return f"{number:,}".replace(",", " ") + f" {noun}" + ("" if number == 1 else "s")
+
+
+def percent(value: float, *, signed: bool = False) -> str:
+    """Return a share in per cent with one decimal, as every figure is shown.
+
+    Examples
+    --------
+    >>> percent(0.8331), percent(-0.021, signed=True)
+    ('83.3 %', '-2.1 %')
+    """
+    return f"{100 * value:{'+' if signed else ''}.1f} %"
+
+
+def span(low: float, high: float, *, signed: bool = False) -> str:
+    """Return the ends of a 95 % interval of a share, in per cent.
+
+    Examples
+    --------
+    >>> span(0.812, 0.85)
+    '95 % 81.2 to 85.0'
+    """
+    sign = "+" if signed else ""
+    return f"95 % {100 * low:{sign}.1f} to {100 * high:{sign}.1f}"

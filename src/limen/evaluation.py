@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from limen import metrics, objectives
 from limen.data import Data, as_data
 from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions, values_by_label
-from limen.display import Displayed, Shown, percent
+from limen.display import Displayed, Shown
 from limen.draws import as_seed
-from limen.errors import InputError, count, examples
+from limen.errors import InputError, count, examples, percent
 from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
 from limen.metrics import Metric
 from limen.sources.blocks import Source

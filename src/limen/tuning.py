@@ -15,9 +15,9 @@ from limen import objectives, solvers
 from limen.curves import Curves, Placement, prevalence_factors
 from limen.data import as_data
 from limen.decisions import THRESHOLD_RULE, Counts, count_decisions, in_dtype
-from limen.display import Displayed, Shown, percent, svg_curve
+from limen.display import Displayed, Shown, svg_curve
 from limen.draws import as_seed
-from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
+from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples, percent
 from limen.expectation import expect
 from limen.folds import as_groups
 from limen.intervals import Interval, Part

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 import limen
-from limen.display import percent, span
-from limen.errors import count
+from limen.errors import count, percent, span
 from shell import LIMEN, run, write_csv
 
 

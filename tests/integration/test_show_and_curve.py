@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import limen
-from limen.display import percent
+from limen.errors import percent
 from shell import run
 
 

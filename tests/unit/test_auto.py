@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 import limen
 from limen.curves import Curves
-from limen.display import percent, span
+from limen.errors import percent, span
 from limen.objectives import objective
 from limen.solvers import Auto, Problem
 from limen.solvers.auto import OWN, SHARES

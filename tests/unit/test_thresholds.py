@@ -11,8 +11,7 @@ from rich.console import Console
 from scipy import sparse
 
 import limen
-from limen.display import percent
-from limen.errors import InputError
+from limen.errors import InputError, percent
 from limen.solvers import TopK
 from strategies import SCORE_DTYPES, random_data, tuned
 

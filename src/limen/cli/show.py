@@ -37,7 +37,8 @@ def show(thresholds: str, sort: str | None, most: int | None, new_items: int | N
     limen show thresholds.json --new-items 500
     """
     from limen import metrics
-    from limen.display import TextTable, percent
+    from limen.display import TextTable
+    from limen.errors import percent
     from limen.thresholds import REWEIGHTED, Thresholds
 
     chosen = Thresholds.load(thresholds)
@@ -115,7 +116,8 @@ def _cut_of(thresholds: str, label: str) -> float:
 def _print_curve(curves: Curves, marked: float | None, rows: int) -> None:
     """Show the curve of the only label at up to ``rows`` cuts, among them the best by F1 and the marked one."""
     from limen import metrics
-    from limen.display import TextTable, percent
+    from limen.display import TextTable
+    from limen.errors import percent
 
     n_cuts = len(curves.tp)
     positive, known = np.repeat(curves.n_positive, n_cuts), np.repeat(curves.n_known, n_cuts)

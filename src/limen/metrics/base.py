@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.display import percent, span
+from limen.errors import percent, span
 
 Counts = Any
 
