@@ -78,7 +78,7 @@ class Comparison(Displayed):
 
     def summary(self) -> str:
         """Return what is compared and on what."""
-        return f"{self.objective}, {self.design}"
+        return f"{self.objective.noun}, {self.design}"
 
     def __getitem__(self, method: str) -> Compared:
         for row in self.rows:

@@ -47,7 +47,7 @@ class LearningCurve(Displayed):
     def summary(self) -> str:
         """Return what is shown."""
         return (
-            f"{self.objective}, by the number of items tuned on; measured on {count(self.n_items, 'item')}, "
+            f"{self.objective.noun}, by the number of items tuned on; measured on {count(self.n_items, 'item')}, "
             f"in {self.folds} folds"
         )
 

@@ -121,8 +121,12 @@ class Objective:
 
     def said(self, value: float) -> str:
         """Return what was measured and its value, as people read it: "micro F1 83.3 %"."""
-        name = "cost" if isinstance(self.metric, metrics.Cost) else self.metric
-        return f"{self.average} {name} {self.metric.said(value)}"
+        return f"{self.noun} {self.metric.said(value)}"
+
+    @property
+    def noun(self) -> str:
+        """What is measured, as people call it: "micro F1"; costs, which are made small, are not called negated."""
+        return f"{self.average} {'cost' if isinstance(self.metric, metrics.Cost) else self.metric}"
 
     def __str__(self) -> str:
         return f"{self.average} {self.metric}"
