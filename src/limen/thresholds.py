@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 from limen import metrics, objectives
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide
 from limen.display import Displayed, Shown
-from limen.errors import InputError, UnreadableError, count, examples
+from limen.errors import InputError, UnreadableError, count
 from limen.expectation import on_new_items
 from limen.files.writing import write_atomically
 from limen.intervals import Interval
@@ -24,9 +22,23 @@ from limen.names import unique
 from limen.objectives import Average, Objective
 from limen.scales import Kind
 from limen.solvers.solution import Status
+from limen.thresholds_file import (
+    FIELDS,
+    LABEL_FIELDS,
+    LATER,
+    SCHEMA,
+    SCHEMA_VERSION,
+    check_choice,
+    check_fields,
+    check_values,
+    counts_of,
+    interval_of,
+    once,
+    ranges_of,
+    refuse_constant,
+    threshold_of,
+)
 
-SCHEMA = "https://limen.dev/schema/thresholds"
-SCHEMA_VERSION = 2
 TUNING_DATA = "tuning data"
 REWEIGHTED = "tuning data, reweighted to target_prevalence"
 FEW_POSITIVES = 20
@@ -179,7 +191,7 @@ class Thresholds(Displayed):
         except UnicodeDecodeError as error:
             raise InputError(f"{path} is not a thresholds file: it is not UTF-8 text.") from error
         try:
-            content = json.loads(text, parse_constant=_refuse_constant)
+            content = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=once)
         except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{path} is not a whole thresholds file: {error}. Write it again with limen tune."
@@ -243,25 +255,27 @@ class Thresholds(Displayed):
                 f"the file has schema version {version}; this limen reads up to {SCHEMA_VERSION}. Upgrade limen: "
                 "pip install --upgrade limen."
             )
-        content = {**_LATER, **content} if version < SCHEMA_VERSION else content
-        _check_fields(content, _FIELDS, "the file")
+        content = {**LATER, **content} if version < SCHEMA_VERSION else content
+        check_fields(content, FIELDS, "the file")
         if content["score_scale"] is not None:
-            _check_choice(content, "score_scale", get_args(Kind))
-        _check_choice(content, "status", get_args(Status))
-        _check_choice(content, "average", get_args(Average))
-        _check_choice(content, "score_dtype", ("float16", "float32", "float64"))
-        if content["n_items"] < 1:
-            raise InputError(f"'n_items' is {content['n_items']}. At least one item is needed.")
+            check_choice(content, "score_scale", get_args(Kind))
+        check_choice(content, "status", get_args(Status))
+        check_choice(content, "average", get_args(Average))
+        check_choice(content, "score_dtype", ("float16", "float32", "float64"))
+        if not 1 <= content["n_items"] < 1 << 62:
+            raise InputError(
+                f"'n_items' is {content['n_items']}. At least one item is needed, and fewer than 2^62."
+            )
         if not content["labels"]:
             raise InputError("the file has no labels. At least one is needed.")
         for number, label in enumerate(content["labels"]):
             if not isinstance(label, dict):
                 raise InputError(f"label {number} is not an object.")
-            _check_fields(label, _LABEL_FIELDS, f"label {number}")
+            check_fields(label, LABEL_FIELDS, f"label {number}")
         labels = unique((label["name"] for label in content["labels"]), "the file")
         check_rule(content["rule"], len(labels))
         dtype = np.dtype(content["score_dtype"])
-        wide = np.array([_threshold(label["threshold"]) for label in content["labels"]], np.float64)
+        wide = np.array([threshold_of(label["threshold"]) for label in content["labels"]], np.float64)
         values = wide.astype(dtype)
         if not np.array_equal(values.astype(np.float64), wide):
             at = int(np.flatnonzero(values.astype(np.float64) != wide)[0])
@@ -271,15 +285,17 @@ class Thresholds(Displayed):
             )
         objective = objectives.objective(content["metric"], content["average"], content["zero_division"])
         objective.check_labels(len(labels))
+        counts, expected = counts_of(content["labels"], content["n_items"]), interval_of(content["expected"])
+        check_values(content, objective, counts, expected)
         return cls(
             labels=labels,
             values=values,
             metric=objective.metric,
-            counts=_counts(content["labels"]),
+            counts=counts,
             digest=content["data_digest"],
             scale=content["score_scale"],
-            expected=_interval(content["expected"]),
-            ranges=_ranges([label["range"] for label in content["labels"]], dtype),
+            expected=expected,
+            ranges=ranges_of(content["labels"], dtype),
             **{
                 key: content[key]
                 for key in (
@@ -374,114 +390,8 @@ class Thresholds(Displayed):
         )
 
 
-_NUMBER = (int, float)
-_FIELDS: dict[str, tuple[type, ...]] = {
-    "schema": (str,),
-    "schema_version": (int,),
-    "metric": (str, dict),
-    "average": (str,),
-    "zero_division": _NUMBER,
-    "method": (str,),
-    "status": (str,),
-    "reason": (str,),
-    "value": _NUMBER,
-    "value_measured_on": (str,),
-    "expected": (dict, type(None)),
-    "expected_reason": (str,),
-    "upper_bound": (int, float, type(None)),
-    "rule": (str,),
-    "score_dtype": (str,),
-    "score_scale": (str, type(None)),
-    "n_items": (int,),
-    "data_digest": (str,),
-    "created": (str,),
-    "versions": (dict,),
-    "details": (dict,),
-    "labels": (list,),
-}
-_LATER: dict[str, Any] = {"reason": "", "expected_reason": "", "score_scale": None}
-"""What files of schema version 1 lack."""
-_LABEL_FIELDS: dict[str, tuple[type, ...]] = {
-    "name": (str,),
-    "threshold": (int, float, type(None)),
-    "range": (list, type(None)),
-    "tp": _NUMBER,
-    "pp": _NUMBER,
-    "p": _NUMBER,
-    "n": _NUMBER,
-}
-
-
-def _check_fields(content: dict[str, Any], fields: dict[str, tuple[type, ...]], where: str) -> None:
-    missing, unknown = [k for k in fields if k not in content], [k for k in content if k not in fields]
-    if missing or unknown:
-        raise InputError(
-            f"{where} lacks {examples(missing) or 'nothing'} and has unknown {examples(unknown) or 'nothing'}. "
-            f"A thresholds file of schema version {SCHEMA_VERSION} has exactly: {', '.join(fields)}."
-        )
-    for key, kinds in fields.items():
-        if isinstance(content[key], float) and not math.isfinite(content[key]):
-            raise InputError(f"{key!r} of {where} is {content[key]}. It must be a finite number.")
-        if not isinstance(content[key], kinds) or (isinstance(content[key], bool)):
-            raise InputError(
-                f"{key!r} of {where} is {content[key]!r}. It must be {' or '.join(k.__name__ for k in kinds)}."
-            )
-
-
-def _check_choice(content: dict[str, Any], key: str, choices: Sequence[str]) -> None:
-    if content[key] not in choices:
-        raise InputError(f"{key!r} is {content[key]!r}. It must be one of {', '.join(choices)}.")
-
-
-def _threshold(value: Any) -> float:
-    if value is None:
-        return math.inf
-    if not isinstance(value, int | float) or not _is_finite(value):
-        raise InputError(f"a threshold is {str(value)[:40]}. It must be a finite number, or null for never.")
-    return float(value)
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
-
-
-def _counts(labels: list[dict[str, Any]]) -> Counts:
-    for label in labels:
-        tp, pp, p, n = (label[key] for key in Counts._fields)
-        slack = 1e-9 * (abs(n) + 1)
-        if not all(map(_is_finite, (tp, pp, p, n))) or not (
-            -slack <= tp <= min(p, pp) + slack and p <= n + slack and pp <= n + slack and n < 1 << 62
-        ):
-            raise InputError(
-                f"the counts of {label['name']!r} cannot be: tp {tp}, pp {pp}, p {p}, n {n}. The file was altered."
-            )
-    return Counts(*(np.array([label[key] for label in labels]) for key in Counts._fields))
-
-
 def _number(value: Any) -> float | None:
     return None if value == np.inf else float(value)
-
-
-def _interval(content: dict[str, Any] | None) -> Interval | None:
-    if content is None:
-        return None
-    _check_fields(content, dict.fromkeys(Interval._fields, _NUMBER), "'expected'")
-    return Interval(**content)
-
-
-def _ranges(ends: list[list[Any] | None], dtype: np.dtype[Any]) -> NDArray[Any] | None:
-    if all(pair is None for pair in ends):
-        return None
-    if any(pair is None or len(pair) != 2 for pair in ends):
-        raise InputError("'range' must be two numbers for every label, or null for every label.")
-    return np.array([[_threshold(end) for end in pair] for pair in ends if pair is not None]).T.astype(dtype)
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number (null means: never given)")
 
 
 def _show(value: Any, digits: int = 4) -> str:

@@ -288,6 +288,10 @@ def test_target_prevalence_and_adaptation(folder, data):
     run(*command, "--adapt-to", "scores.csv", cwd=folder, check=0)
     both = (*command, "--adapt-to", "scores.csv", "--target-prevalence", "shares.csv")
     assert "Use one" in run(*both, cwd=folder, check=2).stderr
+    for share in ("nan", "1.5", "1_0", "\u0663"):
+        (folder / "shares.csv").write_text(f"label,share\ndigit 0,{share}\n", encoding="utf-8")
+        done = run(*command, "--target-prevalence", "shares.csv", cwd=folder, check=2)
+        assert "shares.csv has no share from 0 to 1 for 'digit 0'" in done.stderr
     (folder / "shares.csv").write_text("label,share\nringo,0.9\n")
     assert "'ringo'" in run(*command, "--target-prevalence", "shares.csv", cwd=folder, check=2).stderr
 

@@ -351,6 +351,15 @@ class TestDetections:
             ),
             (CSV + "0,3,Turdus merula,Blackbird,nan,a\n", "has the confidence 'nan'. It must be a number"),
             (CSV + "0,3,Turdus merula,Blackbird,,a\n", "has the confidence ''"),
+            (CSV + "0,3,Turdus merula,Blackbird,1_0,a\n", "has the confidence '1_0'. It must be a number"),
+            (
+                CSV + "0,3,Turdus merula,Blackbird,0.8\n",
+                "line 2 of .*in.csv has 5 cells, fewer than the first line",
+            ),
+            (
+                CSV + '"0,3,Turdus merula,Blackbird,0.8,"a"\n',
+                "in.csv is no table of detections: ',' expected after",
+            ),
             (CSV + "\xc9\n", "in.csv is no table of detections: it is not UTF-8 text."),
             (CSV + "a" * 200_000 + "\n", "in.csv is no table of detections: field larger than field limit"),
         ],

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import limen
 from limen.cli.export import birdnet_filter, export
 from limen.errors import FileError, InputError, UnsupportedError
 from limen.exports import birdnet, huggingface, sql
@@ -110,6 +111,23 @@ def test_birdnet_detections_are_filtered(folder):
     said = run(birdnet_filter, "in.csv", "thresholds.json", "-o", "out.csv", "--unknown", "keep")
     assert "kept, as they have no threshold" in said
     assert (folder / "out.csv").read_text() == header + rows[0] + rows[2]
+
+
+def test_detections_do_not_replace_the_thresholds(folder):
+    (folder / "in.csv").write_text("Scientific name,Common name,Confidence\nTurdus merula,Amsel,0.5\n")
+    before = (folder / "thresholds.json").read_bytes()
+    with pytest.raises(InputError, match=r"thresholds\.json would replace thresholds\.json"):
+        run(birdnet_filter, "in.csv", "thresholds.json", "-o", "thresholds.json")
+    assert (folder / "thresholds.json").read_bytes() == before
+
+
+def test_detections_beyond_probabilities_are_refused(folder):
+    replace(limen.Thresholds.load("thresholds.json"), scale="probability").save("thresholds.json")
+    (folder / "in.csv").write_text("Scientific name,Common name,Confidence\nTurdus merula,Amsel,80.5\n")
+    with pytest.raises(
+        InputError, match=r"in.csv has the confidence 80.5 for 'Turdus merula_Amsel'. The thresholds"
+    ):
+        run(birdnet_filter, "in.csv", "thresholds.json", "-o", "out.csv")
 
 
 def test_a_model_gets_its_thresholds(folder):

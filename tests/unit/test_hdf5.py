@@ -93,6 +93,16 @@ def test_damaged_files(tmp_path):
         read_table(path, kind="scores")
 
 
+def test_a_heap_of_texts_without_an_end(tmp_path):
+    """HDF5 1.14 looks for its end for ever."""
+    path = save(tmp_path / "x.h5", scores=SCORES, ids=["a", "b", "c"])
+    data = path.read_bytes()
+    heap = data.index(b"GCOL") + 16
+    path.write_bytes(data[:heap] + bytes(16) + data[heap + 16 :])
+    with pytest.raises(UnreadableError, match=r"x\.h5 cannot be read as HDF5 \(a heap of texts has no end\)"):
+        read_table(path, kind="scores")
+
+
 @pytest.mark.parametrize("ids", [None, ["a", "b", "ü"]])
 def test_tags_are_written_as_they_are_read(tmp_path, ids):
     path = tmp_path / "tags.h5"

@@ -81,6 +81,11 @@ def test_a_pivot(database, query):
         ("SELECT * FROM wide WHERE false", "has a header and no rows"),
         ("SELECT clip_id, dog, dog FROM wide", "repeats the column 'dog'"),
         ("SELECT clip_id, dog, NULL::FLOAT AS cat FROM wide", "has no score in 3 cells"),
+        ("SELECT [clip_id] AS id, dog FROM wide", "has lists in the column 'id', where names belong. Unnest them"),
+        (
+            "SELECT clip_id, ['dog'] AS label, dog AS score FROM wide",
+            "has lists in the column 'label', where names",
+        ),
     ],
 )
 def test_queries_that_cannot_serve(database, query, message):

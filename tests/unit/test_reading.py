@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -556,6 +557,27 @@ class TestRefusedText:
 
 
 class TestRefusedMatrices:
+    def test_names_that_are_empty(self, tmp_path):
+        path = tmp_path / "s.npz"
+        np.savez(path, scores=np.eye(2), ids=["a", ""])
+        assert "s.npz: ids has an empty name (row 2). Every row needs one." in refused(path, "scores")
+
+    @pytest.mark.parametrize("part", ["indices", "indptr"])
+    def test_sparse_places_that_are_no_whole_numbers(self, tmp_path, part):
+        parts = {"data": np.ones(2), "indices": np.array([0, 1]), "indptr": np.array([0, 1, 2])}
+        parts[part] = parts[part].astype(float)
+        path = tmp_path / "s.npz"
+        np.savez(path, **parts, shape=[2, 2], format="csr")
+        assert "not a valid CSR matrix" in refused(path, "scores")
+
+    def test_parquet_that_is_damaged_in_its_pages(self, tmp_path):
+        path = save_parquet(tmp_path / "s.parquet", ["id", "label", "score"], ["a", "b"], ["x", "x"], [0.5, 0.25])
+        data = path.read_bytes()
+        for start in range(4, len(data) - 8, 7):  # wherever it is, it is said, or it changed no structure
+            path.write_bytes(data[:start] + b"\xff" * 6 + data[start + 6 :])
+            with contextlib.suppress(InputError):
+                read_table(path, kind="scores")
+
     def test_pickled(self, tmp_path):
         np.save(tmp_path / "o.npy", np.array([[1, "x"]], dtype=object), allow_pickle=True)
         np.savez(tmp_path / "o.npz", scores=np.array([[1, None]], dtype=object))

@@ -186,6 +186,12 @@ class TestStrict:
             ({"metric": {"name": "fbeta", "beta": -1}}, "beta=-1 is not a weight"),
             ({"metric": {"name": "cost", "fp": [1, 2], "fn": 1}}, "the cost fp has 2 values for 3 labels"),
             ({"zero_division": 7}, "zero_division=7 is not usable"),
+            ({"value": 7.5}, "'value' is 7.5, and the counts of the labels give micro F1 1."),
+            ({"upper_bound": 0.5}, "'upper_bound' is 0.5. It cannot be below the value 1.0"),
+            ({"upper_bound": 1.5}, "'upper_bound' is 1.5. It cannot be below"),
+            ({"expected": {"value": 0.5, "low": 0.75, "high": 0.25}}, "'expected' is 0.5 from 0.75 to 0.25"),
+            ({"expected": {"value": 0.5, "low": 0.25, "high": 1.25}}, "'expected' is 0.5 from 0.25 to 1.25"),
+            ({"n_items": 2}, "the counts of 'Speech' cannot be, of 2 items: tp 2, pp 2, p 2, n 3"),
             ({"value": float("inf")}, "value"),
             ({"upper_bound": float("-inf")}, "upper_bound"),
         ],
@@ -205,6 +211,15 @@ class TestStrict:
         for counts in ({"tp": -1}, {"tp": 3}, {"p": 4}, {"tp": 10**30, "pp": 10**30}):
             first = {**content["labels"][0], **counts}
             refused({**content, "labels": [first, *content["labels"][1:]]})
+
+    def test_a_reversed_range(self, content):
+        labels = [{**label, "range": [0.25, None]} for label in content["labels"]]
+        assert limen.Thresholds.from_dict({**content, "labels": labels}).ranges.tolist() == [
+            [0.25] * 3,
+            [np.inf] * 3,
+        ]
+        labels[1]["range"] = [None, 0.25]
+        assert "is [None, 0.25]. Its lower end must come first" in refused({**content, "labels": labels})
 
     def test_mcut_needs_two_labels(self, content):
         refused({**content, "rule": "mcut", "labels": content["labels"][:1]})
@@ -244,6 +259,15 @@ class TestFile:
         path = tmp_path / "t.json"
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"t\.json is not a (whole )?thresholds file"):
+            limen.Thresholds.load(path)
+
+    @pytest.mark.parametrize("key", ["metric", "threshold"])
+    def test_a_key_that_stands_twice(self, tmp_path, content, key):
+        path = tmp_path / "t.json"
+        path.write_text(json.dumps(content).replace(f'"{key}":', f'"{key}": 0, "{key}":', 1))
+        with pytest.raises(
+            InputError, match=rf"t\.json is not a whole thresholds file: the key '{key}' stands twice"
+        ):
             limen.Thresholds.load(path)
 
     def test_a_message_names_the_file(self, tmp_path, content):

@@ -24,6 +24,9 @@ from limen.cli.tune import tune
 from limen.cli.words import in_words, wrapped
 from limen.errors import InputError, LimenError, UnsupportedError
 
+WHOLE = "every output file is as it was before, or whole and new"
+"""What is true at any moment: a signal may come just after the last file took its name."""
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="limen")
@@ -75,7 +78,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _fail("interrupted; no output file was changed", 130)
+        _fail(f"interrupted; {WHOLE}", 130)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         _close_stdout()
         sys.exit(0)
@@ -108,7 +111,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def _stop(number: int, _frame: object) -> NoReturn:
     signal.signal(number, signal.SIG_IGN)
-    _fail(f"stopped by {signal.Signals(number).name}; no output file was changed", 128 + number)
+    _fail(f"stopped by {signal.Signals(number).name}; {WHOLE}", 128 + number)
 
 
 def _close_stdout() -> None:

@@ -174,6 +174,7 @@ def birdnet_filter(detections: str, thresholds: str, output: str, labels_file: s
     from limen.exports.birdnet import filter_detections
     from limen.thresholds import Thresholds
 
+    refuse_to_replace(output, inputs=(thresholds, labels_file))
     chosen = Thresholds.load(thresholds)
     found: Filtered = filter_detections(detections, chosen, output, labels_file=labels_file, unknown=unknown)
     say(f"wrote {output}: kept {found.kept} of {count(found.read, 'detection')}")

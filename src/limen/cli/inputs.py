@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 def refuse_to_replace(*outputs: str | None, inputs: tuple[str | None, ...]) -> None:
     """Raise `InputError` if an output is one of the inputs, or two outputs are one file."""
+    from os.path import realpath
     from pathlib import Path
 
-    seen = {Path(name).resolve(): name for name in inputs if name and Path(name).exists()}
+    seen = {realpath(name): name for name in inputs if name and Path(name).exists()}
     for output in filter(None, outputs):
-        path = Path(output).resolve()
+        path = realpath(output)
         if path in seen:
             raise InputError(
                 f"{output} would replace {seen[path]}, which this command needs. Choose another name."
@@ -110,14 +111,15 @@ def prevalence_of(path: str | None, adapt_to: str | None, data: Data) -> Any:
         raise InputError("--target-prevalence and --adapt-to both say the shares of positives. Use one.")
     if path is not None:
         shares = {name: number_of(share) for name, share in read_pairs(path, data.labels, "share").items()}
-        wrong = [name for name, share in shares.items() if share is None]
+        wrong = [name for name, share in shares.items() if share is None or not 0 <= share <= 1]
         if wrong:
-            raise InputError(f"{path} has no number for {examples(wrong)}. Shares lie from 0 to 1.")
+            raise InputError(f"{path} has no share from 0 to 1 for {examples(wrong)}. Every label needs one.")
         return shares
     if adapt_to is None:
         return None
     from limen.shift import estimate_prevalence
 
+    words.call(new_scores=adapt_to)
     table = read_table(adapt_to, kind="scores")
     scores = table.values
     if table.labels is not None:
@@ -144,9 +146,9 @@ def metric_of(name: str, beta: float | None, costs: str | None) -> Any:
 
 
 def number_of(text: str) -> float | None:
-    """Return the number that a text is, or None."""
+    """Return the number that a text is, or None; as in files, ``1_0`` and digits beyond ASCII are none."""
     try:
-        return float(text)
+        return float(text) if "_" not in text and text.isascii() else None
     except ValueError:
         return None
 

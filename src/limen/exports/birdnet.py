@@ -215,6 +215,11 @@ def filter_detections(
 
     def passes(species: Species, confidence: float) -> bool:
         nonlocal n_read, n_kept
+        if thresholds.scale == "probability" and not 0 <= confidence <= 1:
+            raise InputError(
+                f"{detections} has the confidence {confidence:g} for {called(*species)!r}. The thresholds are for "
+                "probabilities, from 0 to 1: mend the line, or tune on such scores."
+            )
         label = label_of(*species)
         if label is None:
             strangers[called(*species)] = None

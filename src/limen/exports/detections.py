@@ -82,18 +82,16 @@ def _passing_lines(file: IO[str], source: Path, passes: Passes) -> Iterator[str]
     first = file.readline()
     if not first and source.suffix == ".txt":
         return  # Audacity labels of a recording without detections
-    columns = _columns_of_line(first, source)
+    columns, n_cells = _columns_of_line(first, source)
     header = columns is not AUDACITY
     for text, cells, line in _lines(itertools.chain([first], file), source, _delimiter(first)):
         keep = not cells or (header and line == 1)
         if not keep:
             where = f"line {line} of {source}"
-            try:
-                species, written = columns.species(cells), cells[columns.confidence].strip()
-            except IndexError:
-                raise InputError(
-                    f"{where} has {count(len(cells), 'cell')}, fewer than the first line. Mend it."
-                ) from None
+            # More is usual: commas in a path that is not quoted. With fewer, a confidence may be cut short.
+            if len(cells) < n_cells:
+                raise InputError(f"{where} has {count(len(cells), 'cell')}, fewer than the first line. Mend it.")
+            species, written = columns.species(cells), cells[columns.confidence].strip()
             keep = _NO_DETECTION in species or passes(species, _confidence(written, where))
         if keep:
             yield text
@@ -115,13 +113,19 @@ def _lines(raw: Iterator[str], source: Path, delimiter: str) -> Iterator[tuple[s
     if delimiter == "\t":
         reader, start = csv.reader(remembered(), delimiter=delimiter, quoting=csv.QUOTE_NONE), 1
     else:
-        reader, start = csv.reader(remembered()), 1
-    for cells in reader:
-        if ended:
+        reader, start = csv.reader(remembered(), strict=True), 1
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if not ended:
+                raise
             raise InputError(
                 f"line {start} of {source} opens a quotation mark that is never closed: all lines after it would "
                 "be one. Mend it."
-            )
+            ) from error
         yield "".join(text), cells, reader.line_num
         text.clear()
         start = reader.line_num + 1
@@ -131,10 +135,11 @@ def _delimiter(line: str) -> str:
     return "\t" if "\t" in line else ","
 
 
-def _columns_of_line(line: str, source: Path) -> _Columns:
+def _columns_of_line(line: str, source: Path) -> tuple[_Columns, int]:
+    """Return the columns of a text file by its first line, and how many cells that has."""
     heading = next(csv.reader([line.removeprefix(_BOM)], delimiter=_delimiter(line)), [])
     numbers = [_is_number(cell) for cell in heading]
-    return AUDACITY if numbers == [True, True, False, True] else _columns_of(heading, source)
+    return AUDACITY if numbers == [True, True, False, True] else _columns_of(heading, source), len(heading)
 
 
 def _columns_of(heading: Sequence[str], source: Path) -> _Columns:
@@ -203,18 +208,21 @@ def _text(cell: object) -> str:
 
 
 def _is_number(cell: str) -> bool:
+    return not math.isnan(_number(cell))
+
+
+def _number(written: Any) -> float:
+    """Return a cell as a number, NaN if it is none; ``1_0`` and digits beyond ASCII are none."""
+    if isinstance(written, str) and ("_" in written or not written.isascii()):
+        return math.nan
     try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+        return float(written)
+    except (ValueError, TypeError):
+        return math.nan
 
 
 def _confidence(written: Any, where: str) -> float:
-    try:
-        confidence = float(written)
-    except (ValueError, TypeError):
-        confidence = math.nan
+    confidence = _number(written)
     if not math.isfinite(confidence):
         raise InputError(f"{where} has the confidence {written!r}. It must be a number; mend the file.")
     return confidence

@@ -182,4 +182,8 @@ def _read_names(archive: Archive, keys: list[str], size: int, axis: str, path: P
             f"{path}: {key} has {count(len(names), 'name')} for {count(size, axis)}. Save one name for each "
             f"{axis}."
         )
+    if "" in names:
+        raise InputError(
+            f"{path}: {key} has an empty name ({axis} {names.index('') + 1}). Every {axis} needs one."
+        )
     return unique(names, f"{path}: {key}", f"Every {axis} needs a name of its own.")

@@ -63,7 +63,30 @@ class _Hdf5:
 
     def text(self, key: str) -> list[str] | None:
         shape, _ = self.header(key)
+        if key in self._file:
+            self._check_heap(self._file[key])
         return as_text(np.asarray(self._part(key)[()])) if len(shape) == 1 else None
+
+    def _check_heap(self, dataset: Any) -> None:
+        """Raise `ValueError` if a heap of texts has an object without an end: HDF5 would go on for ever."""
+        offset, sizes = dataset.id.get_offset(), self._file.id.get_create_plist().get_sizes()
+        if offset is None or dataset.dtype.kind != "O" or sizes != (8, 8):
+            return
+        with self._path.open("rb") as file:
+            file.seek(offset)
+            raw = file.read(16 * dataset.size)  # of each text: length, address of its heap, number in it
+            for address in {int.from_bytes(raw[at + 4 : at + 12], "little") for at in range(0, len(raw), 16)}:
+                file.seek(min(address, self._path.stat().st_size))
+                signature, size = (head := file.read(16))[:4], int.from_bytes(head[8:], "little")
+                heap, at = file.read(size - 16) if signature == b"GCOL" and size > 16 else b"", 0
+                while at + 16 <= len(heap):
+                    number, length = (
+                        int.from_bytes(heap[at + k : at + k + n], "little") for k, n in ((0, 2), (8, 8))
+                    )
+                    # Free space, number 0, counts its own head.
+                    at += length if number == 0 else 16 + (length + 7) // 8 * 8
+                    if number == 0 and length < 16:
+                        raise ValueError("a heap of texts has no end")
 
     def _part(self, key: str) -> Any:
         return self._file[key] if key in self._file else np.asarray(self._attributes[key])

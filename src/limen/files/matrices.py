@@ -106,7 +106,9 @@ def _read_csr(arrays: _Npz, source: str) -> CSR:
     check_claim(shape[1], data.nbytes + indptr.nbytes)
     n_items, n_labels = shape
     fits = (
-        data.shape == indices.shape == (int(indptr[-1]),)
+        indices.dtype.kind in "iu"
+        and indptr.dtype.kind in "iu"
+        and data.shape == indices.shape == (int(indptr[-1]),)
         and indptr.shape == (n_items + 1,)
         and indptr[0] == 0
         and (np.diff(indptr) >= 0).all()

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from limen.errors import InputError, UnreadableError, examples
-from limen.files.stored import connect, parquet_columns
+from limen.files.stored import parquet_columns
 from limen.files.text import TextColumns
 from limen.names import beyond, unique
 from limen.sources.columns import Columns
@@ -34,8 +34,8 @@ def read_pairs(path: str | os.PathLike[str], names: tuple[str, ...], what: str) 
     if not file.name.lower().endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")):
         raise InputError(f"{file} has the ending {file.suffix!r}. A file of {what} is .csv, .tsv or .parquet.")
     if file.suffix.lower() == ".parquet":
-        with connect() as con:
-            rows = _pairs(parquet_columns(con, file, "labels"), what)
+        with parquet_columns(file, "labels") as columns:
+            rows = _pairs(columns, what)
     else:
         rows = _pairs(TextColumns(file, "labels", every=True), what)
     empty = [number for number, row in enumerate(rows, 1) if None in row]

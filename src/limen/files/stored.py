@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,26 +102,31 @@ def read_parquet(path: Path, *, kind: Kind) -> Table:
     UnreadableError
         If the file is damaged.
     """
-    with connect() as con:
-        return table_of(parquet_columns(con, path, kind))
+    with parquet_columns(path, kind) as columns:
+        return table_of(columns)
 
 
-def parquet_columns(con: duckdb.DuckDBPyConnection, path: Path, kind: Kind) -> StoredColumns:
-    """Return the columns of a Parquet file, with the names that it has: duckdb renames repeated ones."""
+@contextmanager
+def parquet_columns(path: Path, kind: Kind) -> Iterator[StoredColumns]:
+    """Give the columns of a Parquet file, with the names that it has: duckdb renames repeated ones.
+
+    Columns are read while they are used, so damage is found then too.
+    """
     import duckdb
 
     # As one file, not as a pattern of several.
     file = quoted(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())), "'")
     try:
-        tree = con.execute(f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({file})").fetchall()
-        names, depth = [], 0
-        for name, n_children in tree[1:]:
-            if depth == 0:
-                names.append(str(name))
-                depth = 1
-            depth += n_children - 1
-        return StoredColumns(con, f"read_parquet({file}, hive_partitioning=false)", names, str(path), kind)
-    except duckdb.Error as error:
+        with connect() as con:
+            tree = con.execute(f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({file})").fetchall()
+            names, depth = [], 0
+            for name, n_children in tree[1:]:
+                if depth == 0:
+                    names.append(str(name))
+                    depth = 1
+                depth += n_children - 1
+            yield StoredColumns(con, f"read_parquet({file}, hive_partitioning=false)", names, str(path), kind)
+    except (duckdb.Error, UnicodeDecodeError) as error:
         raise damaged(str(path), "Parquet", "the program that made it", first_line(error)) from error
 
 

@@ -165,7 +165,7 @@ def _wide(columns: Columns) -> Table:
         raise InputError(
             f"{source} has numbers for column names: {examples(labels)}. The first line must name the columns."
         )
-    ids = None if item is None else tuple(columns.cells(item))
+    ids = None if item is None else tuple(_names(columns, item))
     if ids is not None:
         _check_ids(ids, columns, "Every item needs one row and an id of its own.")
     values = columns.numbers(rest)
@@ -185,13 +185,14 @@ def _wide(columns: Columns) -> Table:
 
 def _listed(columns: Columns, roles: Roles) -> Table:
     """Return the table of a long file, of pairs of id and label, or of tag lists: one entry a row or tag."""
-    source, kind, item = columns.source, columns.kind, columns.cells(roles.item)
-    label: list[Any] = columns.cells(roles.label)
+    source, kind, item = columns.source, columns.kind, _names(columns, roles.item)
+    lists = roles.layout == "lists"
+    label: list[Any] = columns.cells(roles.label) if lists else _names(columns, roles.label)
     if roles.value is not None and roles.value in columns.texts:
         raise InputError(_text_found(columns, [roles.value], roles.item))
     if None in item:
         raise InputError(_no_id(columns, item))
-    if roles.layout == "lists":
+    if lists:
         one_each = "A tag list has one line for each item; for one line a tag, call the second column label."
         _check_ids(item, columns, one_each)
         separator = ";" if any(isinstance(cell, str) and ";" in cell for cell in label) else "|"
@@ -252,6 +253,17 @@ def _coded(names: list[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Return the distinct names by first appearance, and the number of each name."""
     number = {name: k for k, name in enumerate(dict.fromkeys(names))}
     return tuple(number), np.fromiter(map(number.__getitem__, names), np.int64, len(names))
+
+
+def _names(columns: Columns, column: int) -> list[Any]:
+    """Return a column of names; an empty cell is None."""
+    cells = columns.cells(column)
+    if any(isinstance(cell, list) for cell in cells):
+        raise InputError(
+            f"{columns.source} has lists in the column {columns.names[column]!r}, where names belong. Unnest "
+            "them, or give tags by item: the columns id, tags."
+        )
+    return cells
 
 
 def _check_ids(ids: Sequence[str | None], columns: Columns, rule: str) -> None:
