@@ -217,17 +217,17 @@ def _write_npz(file: Path, ids: Sequence[str] | None, labels: Sequence[str], dec
 
 
 def _write_hdf5(file: Path, ids: Sequence[str] | None, labels: Sequence[str], decisions: Decisions) -> None:
+    """Write the file in memory and then as a whole: HDF5 may crash on a disk that is full."""
     h5py = require("h5py", extra="hdf5", user="writing HDF5")
-    try:
-        with h5py.File(file, "w") as archive:
-            matrix = archive.create_dataset("labels", tuple(decisions.shape), bool)
-            for start, block in _blocks(decisions):
-                matrix[start : start + len(block)] = block
-            for key, names in (("names", labels), ("ids", ids)):
-                if names is not None:
-                    archive[key] = list(names)
-    except RuntimeError as error:  # what HDF5 says of a full disk when it closes the file
-        raise OSError(str(error)) from error
+    with h5py.File(file, "w", driver="core", backing_store=False) as archive:
+        matrix = archive.create_dataset("labels", tuple(decisions.shape), bool)
+        for start, block in _blocks(decisions):
+            matrix[start : start + len(block)] = block
+        for key, names in (("names", labels), ("ids", ids)):
+            if names is not None:
+                archive[key] = list(names)
+        archive.flush()
+        file.write_bytes(archive.id.get_file_image())
 
 
 def _write_matrix(file: IO[bytes], decisions: Decisions) -> None:
