@@ -148,7 +148,7 @@ def metric_of(name: str, beta: float | None, costs: str | None) -> Any:
 def number_of(text: str) -> float | None:
     """Return the number that a text is, or None; as in files, ``1_0`` and digits beyond ASCII are none."""
     try:
-        return float(text) if "_" not in text and text.isascii() else None
+        return float(text) if "_" not in text and text.isascii() and text.isprintable() else None
     except ValueError:
         return None
 

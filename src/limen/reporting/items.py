@@ -142,7 +142,8 @@ class _Tally:
         n_labels, bins = self.positive.shape
         stored = block.scores > -np.inf
         place = (np.where(stored, x, axis.low) - axis.low) * (bins / (axis.high - axis.low))
-        code = np.clip(place, 0, bins - 1).astype(np.int64) + bins * np.arange(n_labels)
+        # Where scores are so far apart that their distance is no number, they stand at the low end.
+        code = np.clip(np.nan_to_num(place), 0, bins - 1).astype(np.int64) + bins * np.arange(n_labels)
         size = n_labels * bins
         for truth, counts in ((1, self.positive), (0, self.negative)):
             chosen = stored & (block.truth == truth)
