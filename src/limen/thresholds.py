@@ -89,7 +89,7 @@ class Thresholds(Displayed):
     expected_reason : str
         Why nothing is expected, where that was tried; may be empty.
     ranges : ndarray (2, n_labels) or None
-        Where the threshold would lie for 95 % of bootstrap samples: how well it is known.
+        Where other data like these would put the threshold (95 %): how well it is known.
     details : dict
         What the method chose, and why.
     history : tuple of float

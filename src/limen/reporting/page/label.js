@@ -84,7 +84,8 @@ function refreshLabel() {
     flags.never && "Never given.",
     flags.worse && `${spec.title} is below that at 0.5 on these data.`,
     ranges && i === given[k] && cut !== Infinity &&
-      `95 % of bootstrap samples put the threshold from ${cutText(ranges[k])} to ${cutText(ranges[nLabels + k])}: the bar on top.`,
+      `Other data like those tuned on would put the threshold from ${cutText(ranges[k])} to ${cutText(ranges[nLabels + k])} (95 %): ` +
+      "the bar on top.",
     content.positions.all_cuts && allCuts[k] > sizeOf(k) &&
       `Thinned: ${whole(sizeOf(k))} of ${whole(allCuts[k])} cuts can be chosen here; the counts of each are exact.`,
   ];

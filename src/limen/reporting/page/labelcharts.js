@@ -92,7 +92,7 @@ function paintHistogram(plot) {
   paintCut(plot, cut);
 }
 
-/** Where 95 % of bootstrap samples put the threshold as given: a bar along the top. @param {uPlot} plot @param {number} k */
+/** Where other data like those tuned on would put the threshold: a bar along the top. @param {uPlot} plot @param {number} k */
 function paintRange(plot, k) {
   if (!ranges || cutAt(k, given[k]) === Infinity) return;
   /** @param {number} cut */

@@ -47,7 +47,7 @@ const COLUMNS = [
     el("button", { type: "button", class: "name", tabindex: k === table.roving ? "0" : "-1" }, nameOf(labels[k])),
     badges(k)] },
   { key: "threshold", title: "threshold", value: (k) => cutAt(k, edits.at[k]),
-    explain: "and where 95 % of bootstrap samples put it", cell: (k) => {
+    explain: "and where other data like those tuned on would put it (95 %)", cell: (k) => {
       const cut = cutAt(k, edits.at[k]);
       return [exact(cut, cutText(cut)), el("small", {}, rangeText(k) || (edits.at[k] === given[k] ? "" : "edited"))];
     } },
