@@ -69,7 +69,8 @@ def text_model(transformers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("text")
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefg"]
     (folder / "vocab.txt").write_text("\n".join(words))
-    transformers.BertTokenizerFast(vocab_file=str(folder / "vocab.txt")).save_pretrained(folder)
+    tokenizer = transformers.BertTokenizerFast(str(folder / "vocab.txt"), clean_up_tokenization_spaces=True)
+    tokenizer.save_pretrained(folder)
     options = tiny(vocab_size=len(words), max_position_embeddings=16, **config_options(LABELS))
     return saved(transformers.BertForSequenceClassification(transformers.BertConfig(**options)), folder)
 
