@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+OLDEST := .venv-oldest
 # The tests need a PyTorch; this version satisfies them, and any that is installed already is kept.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test docs clean
+.PHONY: demo test test-oldest docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/limen demo
@@ -17,6 +18,13 @@ test: $(VENV)/.installed-test
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto
 	$(MAKE) docs
+
+# Not run: what needs a browser or Node, the documentation, and two campaigns that do not depend on versions.
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/python -m pip freeze --exclude-editable
+	$(OLDEST)/bin/python -m pytest --ignore=tests/integration/test_docs.py --ignore=tests/sabotage \
+		--ignore=tests/property/test_interval_coverage.py \
+		$(patsubst %,--ignore=tests/integration/test_report_%.py,editing page saving types values)
 
 docs: $(VENV)/.installed-test
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --show-traceback --quiet --jobs 2 --builder html docs build/docs
@@ -33,5 +41,11 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
 	touch $@ $(VENV)/.installed
 
+$(OLDEST)/.installed: pyproject.toml tests/oldest.txt
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/oldest.txt \
+		"$(TORCH)" --editable ".[test]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(OLDEST) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,6 +1,7 @@
 """scikit-learn's own checks of estimators."""
 
 import pytest
+import sklearn
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -11,6 +12,12 @@ from limen.sklearn import FixedThresholds, ThresholdTuner
 LOGISTIC = LogisticRegression(solver="liblinear")
 TREE = DecisionTreeClassifier(max_depth=3, random_state=0)
 AT_HALF = "wants predictions at 0.5, as no tuned threshold gives (TunedThresholdClassifierCV fails it too)"
+# These two gave the weighted and the repeated rows different labels, until scikit-learn 1.7.
+MISTAKEN = {
+    f"check_sample_weight_equivalence_on_{kind}_data": "this scikit-learn gives the two fits different labels"
+    for kind in ("dense", "sparse")
+    if sklearn.__version__.startswith("1.6.")
+}
 TUNERS = {
     "at half": (ThresholdTuner(LOGISTIC, method="fixed:0.5"), {}),
     "exact": (ThresholdTuner(LOGISTIC, method="exact"), {"check_classifiers_train": AT_HALF}),
@@ -25,7 +32,9 @@ TUNERS = {
 def checks():
     """Every check that applies: those of array libraries are no claim of ours, nor a method that is not there."""
     for name, (tuner, expected) in TUNERS.items():
-        for parameters in estimator_checks_generator(tuner, expected_failed_checks=expected, mark="xfail"):
+        for parameters in estimator_checks_generator(
+            tuner, expected_failed_checks=expected | MISTAKEN, mark="xfail"
+        ):
             estimator, check = getattr(parameters, "values", parameters)
             marks = getattr(parameters, "marks", ())
             said = str(check.func.__name__)

@@ -48,7 +48,7 @@ class StoredColumns(Columns):
     def cells(self, column: int) -> list[Any]:
         """Return a column as text, or as lists; an empty cell is None."""
         name, form = self._types[column]
-        lists = form.endswith("]")
+        lists = form.endswith("]") or form == "list"  # all that DuckDB before 1.2 says of it
         result = self._con.execute(f"SELECT CAST({name} AS VARCHAR{'[]' * lists}) FROM {self._rows}")
         cells: list[Any] = []
         pool: dict[str, str] = {}

@@ -63,7 +63,7 @@ class Frame(Columns):
         self.texts = [
             column
             for column, dtype in enumerate(self._dtypes)
-            if not (dtype.is_numeric() or dtype == nw.Boolean)
+            if not (dtype.is_numeric() or dtype == nw.Boolean or self._unnamed_float(column))
             and self._series(column).null_count() < max(len(self.table), 1)
         ]
 
@@ -72,6 +72,12 @@ class Frame(Columns):
 
     def _series(self, column: int) -> nw.Series[Any]:
         return self.table.get_column(self.table.columns[column])
+
+    def _unnamed_float(self, column: int) -> bool:
+        """Return whether a column is of floats that narwhals has no name for: float16 before its version 2.23."""
+        import narwhals as nw
+
+        return self._dtypes[column] == nw.Unknown and self._series(column).to_numpy().dtype.kind == "f"
 
     def cells(self, column: int) -> list[Any]:
         """Return a column as text, or as lists; an empty cell is None."""
