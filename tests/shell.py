@@ -33,11 +33,11 @@ def _within(command, cwd, env):
     from limen.cli import main
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    out, err = io.StringIO(), io.StringIO()
-    code = 0
+    out, err, code = io.StringIO(), io.StringIO(), 0
     with (
         mock.patch.object(sys, "argv", command),
-        mock.patch.object(sys.modules["__main__"], "__package__", None),  # else click calls limen "python -m pytest"
+        # Else click calls the program "python -m pytest".
+        mock.patch.object(sys.modules["__main__"], "__package__", None),
         mock.patch.dict(os.environ, env),
         warnings.catch_warnings(),
         contextlib.chdir(cwd),

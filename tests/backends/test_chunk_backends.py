@@ -1,7 +1,5 @@
 """Data in pieces: chunks and sums of curves equal the curves of the whole, bit for bit."""
 
-from __future__ import annotations
-
 import pickle
 
 import numpy as np

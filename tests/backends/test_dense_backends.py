@@ -1,7 +1,5 @@
 """Dense arrays of every layout, dtype and origin count alike, bit for bit."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The micro precision-recall frontier against the oracle's hull of all threshold vectors."""
 
-from __future__ import annotations
-
 import warnings
 from fractions import Fraction
 from itertools import pairwise
@@ -14,7 +12,7 @@ import limen
 from limen.curves import Curves
 from limen.errors import InputError
 from oracle import naive
-from strategies import PATIENT, data, exactly, problems, random_data, recounted, smooth_data
+from strategies import PATIENT, data, exactly, problems, recounted, smooth_data
 
 
 def frontier_of(problem):
@@ -83,17 +81,6 @@ def test_ratios_are_those_of_the_counts(problem):
     assert (np.diff(frontier.slope) <= 0).all()
     gained, added = np.diff(frontier.tp), np.diff(frontier.pp)
     np.testing.assert_allclose(frontier.slope * added, gained)
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_no_shared_threshold_lies_above(seed):
-    problem = random_data(seed) if seed % 2 else smooth_data(seed)
-    hull = points_of(frontier_of(problem))
-    for threshold in [*np.unique(problem.y_score).tolist(), np.inf]:
-        counts = recounted(problem, np.full(problem.y_score.shape[1], threshold))
-        tp, pp = (sum(map(Fraction, (label[k] for label in counts))) for k in (0, 1))
-        limit = height(hull, pp)
-        assert tp <= (hull[-1][1] if limit is None else limit)
 
 
 def test_the_points_of_a_small_case():

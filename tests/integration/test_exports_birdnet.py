@@ -1,7 +1,5 @@
 """BirdNET: species lists as its own package reads them, and detections as BirdNET-Analyzer writes them."""
 
-from __future__ import annotations
-
 import csv
 import warnings
 from dataclasses import replace

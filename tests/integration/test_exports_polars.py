@@ -1,9 +1,5 @@
 """Polars expressions on real frames: eager, lazy and streaming."""
 
-from __future__ import annotations
-
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -146,19 +142,3 @@ def test_what_does_not_match_is_an_error_of_polars():
         pl.DataFrame({"cat": [0.5]}).select(expressions(t))
     with pytest.raises(pl.exceptions.InvalidOperationError, match="incomplete mapping"):
         pl.DataFrame({"label": ["dog", "Dog"], "score": [0.5, 0.5]}).select(long_expression(t))
-
-
-def test_a_missing_polars_is_named():
-    code = """if True:
-        import sys
-        sys.modules["polars"] = None
-        from limen.errors import MissingDependencyError
-        try:
-            import limen.exports.polars
-        except MissingDependencyError as error:
-            print(error)
-    """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == (
-        'limen.exports.polars needs polars, which is not installed: pip install "limen[polars]"\n'
-    )

@@ -1,7 +1,5 @@
 """SQL text in real databases: DuckDB, SQLite and PostgreSQL decide exactly as `Thresholds.decide`."""
 
-from __future__ import annotations
-
 import csv
 import os
 import shutil

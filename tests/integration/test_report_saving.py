@@ -1,7 +1,5 @@
 """Files that leave the page: the edited thresholds decide as the page shows, and the table is what is shown."""
 
-from __future__ import annotations
-
 import csv
 import json
 

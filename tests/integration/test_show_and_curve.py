@@ -1,7 +1,5 @@
 """`limen show`, `limen curve`, and files of every kind on the command line."""
 
-from __future__ import annotations
-
 import duckdb
 import numpy as np
 import pytest

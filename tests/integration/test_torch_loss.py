@@ -1,8 +1,7 @@
 """MetricLoss: values and gradients against limen's objectives, for every metric, average and edge."""
 
-from __future__ import annotations
-
 import copy
+from re import escape
 
 import numpy as np
 import pytest
@@ -304,9 +303,8 @@ def test_what_is_shown():
     ],
 )
 def test_refused_arguments(arguments, options, words):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=escape(words)):
         MetricLoss(*arguments, **options)
-    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -330,6 +328,5 @@ def test_refused_arguments(arguments, options, words):
     ],
 )
 def test_refused_tensors(y_true, options, words):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=escape(words)):
         MetricLoss()(torch.zeros(4, 2), y_true, **options)
-    assert words in str(caught.value)

@@ -1,7 +1,5 @@
 """Trained thresholds: full batches, mini-batches, with a head; against limen's own SGL and exact optimum."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Curves against the oracle: counts, thresholds, and nothing written to the inputs."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

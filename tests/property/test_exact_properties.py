@@ -1,7 +1,5 @@
 """The exact methods against the oracle, without tolerance: values are compared as fractions of counts."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from itertools import product
 

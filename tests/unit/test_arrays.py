@@ -1,7 +1,5 @@
 """Scores, labels and weights of every kind, checked; and each message."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """From scores to decisions, and what decisions count to."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import sparse

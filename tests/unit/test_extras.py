@@ -1,7 +1,5 @@
 """Every extra stays in its leaf, and says its name where it is missing."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """The walk along the frontier, and the coordinate steps after it; limen.frontier is in tests/contract."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
