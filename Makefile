@@ -18,8 +18,9 @@ test: $(VENV)/.installed-test
 	$(BIN)/pytest -n auto --dist loadgroup
 	$(MAKE) docs
 
+# Sphinx deals out the pages in runs of the alphabet, as many as jobs: with two, one job would run nearly all notebooks.
 docs: $(VENV)/.installed-test
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --show-traceback --quiet --jobs 2 --builder html docs build/docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --show-traceback --quiet --jobs 8 --builder html docs build/docs
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -82,10 +82,6 @@ class TestExport:
             export(folder / "tagger.onnx", thresholds(), other / "out.onnx")
         assert contents(other) == {DATA: b"precious"}
 
-    def test_a_folder_that_is_not_there(self, folder):
-        with pytest.raises(FileError, match=r"cannot write .*: .* is no folder"):
-            export(folder / "tagger.onnx", thresholds(), folder / "missing" / "out.onnx")
-
     def test_what_is_read_is_not_replaced(self, folder):
         before = contents(folder)
         for name in ("tagger.onnx", DATA, "thresholds.json"):

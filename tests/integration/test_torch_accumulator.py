@@ -155,12 +155,6 @@ class TestAfterwards:
         assert curves == Curves.from_arrays(*problem[:2])
         assert curves.n_items == 60
 
-    def test_a_batch_of_repeated_items_only(self):
-        accumulator = CurveAccumulator()
-        for _ in range(2):
-            accumulator.update([[1], [0]], [[0.5], [0.2]], index=[3, 4])
-        assert accumulator.compute() == Curves.from_arrays([[1], [0]], [[0.5], [0.2]])
-
     def test_what_is_shown(self):
         assert repr(CurveAccumulator()) == "CurveAccumulator(0 items)"
         assert repr(CurveAccumulator(["a", "b"])) == "CurveAccumulator(0 items, 2 labels)"

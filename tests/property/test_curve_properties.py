@@ -70,14 +70,6 @@ def test_the_order_of_the_items_does_not_matter(problem, random):
 
 
 @PATIENT
-@given(problems(weighted=False))
-def test_weights_of_one_are_no_weights(problem):
-    weighted = curves_of(problem._replace(sample_weight=np.ones(len(problem.y_true))))
-    assert weighted == curves_of(problem)
-    assert weighted.tp.dtype == np.float64
-
-
-@PATIENT
 @given(problems(weighted=False), st.data())
 def test_whole_weights_are_repeated_items(problem, draw):
     n_items = len(problem.y_true)

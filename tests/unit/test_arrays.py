@@ -122,13 +122,6 @@ def tags(y_true, labels=("dog", "cat", "bird"), first_row=0):
     return as_truth(y_true, labels, first_row)
 
 
-def test_lists_of_label_names():
-    y_true = [["dog", "bird"], [], ("cat",), {"bird"}, ["cat", "cat"]]
-    expected = [[1, 0, 1], [0, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]]
-    assert dense(tags(y_true)).tolist() == expected
-    assert dense(tags([[], []])).tolist() == [[0, 0, 0], [0, 0, 0]]
-
-
 @pytest.mark.parametrize(
     ("y_true", "words"),
     [

@@ -74,11 +74,6 @@ def test_stored_scores_decide_by_item():
         decide_entries(entries, values, "mcut")
 
 
-@pytest.mark.parametrize("rule", [">=", "mcut", "top-k:1", "top-k:3"])
-def test_rules(rule):
-    check_rule(rule, 3)
-
-
 @pytest.mark.parametrize(
     "rule",
     ["", ">", "top-k", "top-k:", "top-k:0", "top-k:4", "top-k:-1", "top-k:1.5", "top-k:²", "mcut:1", ">=:1"],

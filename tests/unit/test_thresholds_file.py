@@ -148,10 +148,6 @@ class TestStrict:
             content["labels"][0][key] = value
             assert f"{key!r} of label 0 is {value!r}. It must be" in refused(content)
 
-    @pytest.mark.parametrize("value", [False, True])
-    def test_true_is_no_number(self, content, value):
-        assert "'n_items' of the file is" in refused({**content, "n_items": value})
-
     def test_labels_are_objects(self, content):
         assert "label 1 is not an object" in refused({**content, "labels": [content["labels"][0], "Speech"]})
 
