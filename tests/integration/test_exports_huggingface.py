@@ -4,7 +4,6 @@ import json
 import math
 import os
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,15 +11,14 @@ import pytest
 import limen
 from limen.errors import FileError, InputError, LimenWarning, UnreadableError
 from limen.exports.huggingface import PostProcessor, labels_of, read_thresholds, write_thresholds
-from strategies import random_data, tuned
+from strategies import thresholds_at
 
 LABELS = ("kind", "café", "rude", "spam", "never", "dull", "odd")
 TEXTS = ["a b", "c", "d e f", "g g g g", "a c e g", "b", "f e d c b a", "a"]
 
 
 def one(values, labels=LABELS, dtype=np.float32):
-    t = tuned(random_data(3, n_items=6, n_labels=len(labels), weighted=False, dtype=dtype), labels=labels)
-    return replace(t, values=np.array(values, dtype))
+    return thresholds_at(values, labels, dtype)
 
 
 CUTS = [0.25, 0.5, 0.1, 0.9, math.inf, 0.3, 0.4]

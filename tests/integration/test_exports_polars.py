@@ -1,13 +1,12 @@
 """Polars expressions on real frames: eager, lazy and streaming."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategies import PATIENT, SCORE_DTYPES, problems, random_data, tuned
+from strategies import PATIENT, SCORE_DTYPES, problems, tuned
+from strategies import thresholds_at as one
 
 pl = pytest.importorskip("polars")
 
@@ -21,11 +20,6 @@ NAMES = st.lists(
     unique=True,
 )
 SOME = settings(PATIENT, max_examples=60)
-
-
-def one(values, labels=("dog",), dtype=float):
-    t = tuned(random_data(3, n_items=6, n_labels=len(labels), weighted=False), labels=labels)
-    return replace(t, values=np.array(values, dtype))
 
 
 def wide(labels, scores):

@@ -9,11 +9,7 @@ from hypothesis import strategies as st
 
 from limen.curves import Curves, at_or_above, halfway
 from oracle import naive
-from strategies import PATIENT, SCORE_DTYPES, Data, grid, problems, recounted
-
-
-def curves_of(problem: Data) -> Curves:
-    return Curves.from_arrays(problem.y_true, problem.y_score, sample_weight=problem.sample_weight)
+from strategies import PATIENT, SCORE_DTYPES, curves_of, grid, problems, recounted
 
 
 def rows_of(curves: Curves, k: int) -> list[tuple]:

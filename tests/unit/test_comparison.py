@@ -9,36 +9,16 @@ import pytest
 import limen
 from limen.errors import InputError
 from limen.metrics import get
-from limen.solvers import Fixed, Solution
-from strategies import data, random_data, smooth_data, tuned
-
-
-class Spy:
-    """A solver that remembers which items it was tuned on, by their scores."""
-
-    name, needs, serves = "spy", "scores", ("separable", "linear-ratio", "quasi-convex", "counts")
-
-    def __init__(self):
-        self.seen = []
-
-    def solve(self, problem):
-        (block,) = problem.blocks()
-        self.seen.append(set(block.scores[:, 0].tolist()))
-        return Solution(values=np.full(len(problem.labels), 0.5))
-
-
-def numbered(n_items):
-    """Items whose score is their number, so that a solver can tell them apart."""
-    y_score = np.column_stack([np.arange(n_items, dtype=float), np.zeros(n_items)])
-    return np.tile([[1, 0], [0, 1]], (n_items, 1))[:n_items], y_score
+from limen.solvers import Fixed
+from strategies import Spy, data, numbered, random_data, smooth_data, tuned
 
 
 @pytest.mark.parametrize("cv", [2, 3, 5, 11])
 def test_folds_are_disjoint_and_measure_every_item_once(cv):
     spy = Spy()
     limen.compare(*numbered(11), methods=[spy], cv=cv)
-    everything = set(map(float, range(11)))
-    measured = [everything - seen for seen in spy.seen]
+    everything = set(range(11))
+    measured = [everything - set(seen) for seen in spy.seen]
     assert len(measured) == cv
     assert sorted(item for fold in measured for item in fold) == sorted(everything)
     assert max(map(len, measured)) - min(map(len, measured)) <= 1
@@ -70,7 +50,7 @@ def test_folds_are_drawn_by_the_seed():
     for seed in (0, 0, 1):
         spy = Spy()
         limen.compare(*numbered(11), methods=[spy], cv=3, random_state=seed)
-        folds.append(spy.seen)
+        folds.append([part.tolist() for part in spy.seen])
     assert folds[0] == folds[1] != folds[2]
 
 

@@ -3,17 +3,12 @@
 import numpy as np
 import pytest
 
-from limen.curves import Curves
 from limen.metrics import Cost
 from limen.objectives import Objective
 from limen.solvers.base import Problem
 from limen.solvers.exact import Dinkelbach, Enumeration, first_best, maximise_gain
 from oracle import naive
-from strategies import best_value, data, exactly, random_data, smooth_data, tuned
-
-
-def curves_of(problem):
-    return Curves.from_arrays(problem.y_true, problem.y_score, sample_weight=problem.sample_weight)
+from strategies import best_value, curves_of, data, exactly, random_data, smooth_data, tuned
 
 
 def two_peaks():

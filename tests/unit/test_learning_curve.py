@@ -10,29 +10,7 @@ from limen.errors import InputError
 from limen.intervals import Interval
 from limen.learning_curve import SHARES, LearningCurve, learning_curve
 from limen.objectives import objective
-from limen.solvers import Solution
-from strategies import AVERAGES, random_data, smooth_data
-
-
-class Spy:
-    """A solver that remembers which items it was tuned on, by their scores, and gives each part a cut."""
-
-    name, needs, serves = "spy", "scores", ("separable", "linear-ratio", "quasi-convex", "counts")
-
-    def __init__(self):
-        self.seen, self.groups = [], []
-
-    def solve(self, problem):
-        rows = np.concatenate([block.scores[:, 0] for block in problem.blocks()])
-        self.seen.append(rows.astype(int))
-        self.groups.append(problem.groups)
-        return Solution(values=np.full(len(problem.labels), 0.5))
-
-
-def numbered(n_items):
-    """Items whose score is their number."""
-    y_score = np.column_stack([np.arange(n_items, dtype=float), np.zeros(n_items)])
-    return np.tile([[1, 0], [0, 1]], (n_items, 1))[:n_items], y_score
+from strategies import AVERAGES, Spy, numbered, random_data, smooth_data
 
 
 def test_every_item_is_measured_once_at_every_size():

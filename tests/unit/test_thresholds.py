@@ -33,11 +33,8 @@ def shown(renderable):
     ("y_score", "words"),
     [
         ([[0.5]], "y_score has 1 column, the thresholds are for 3 labels ('<script>alert(1)</script>'"),
-        ([[0.5] * 4], "y_score has 4 columns, the thresholds are for 3 labels"),
-        (
-            sparse.csr_array((1, 4)),
-            "Columns must be the same labels in the same order.",
-        ),
+        (sparse.csr_array((1, 4)), "y_score has 4 columns, the thresholds are for 3 labels ('<script>"),
+        ([[0.5] * 4], ", 'a \"quoted\" & name'). Columns must be the same labels in the same order."),
         ([[0.5, np.nan, 0.5]], "y_score has NaN in 1 of 3 labels (first: '[bold red]dog[/bold red]', row 0)"),
         (np.full((1, 3), np.inf), "y_score has an infinite value in 3 of 3 labels"),
         (sparse.csr_array(np.array([[0, np.inf, 0]])), "y_score has an infinite value"),

@@ -3,16 +3,11 @@
 import numpy as np
 import pytest
 
-from limen.curves import Curves
 from limen.objectives import objective
 from limen.solvers.base import Problem
 from limen.solvers.coordinate import improve
 from limen.solvers.frontier import FrontierWalk, Walk
-from strategies import data, random_data, smooth_data
-
-
-def curves_of(problem):
-    return Curves.from_arrays(problem.y_true, problem.y_score, sample_weight=problem.sample_weight)
+from strategies import curves_of, data, random_data, smooth_data
 
 
 def value(of, curves, index):
