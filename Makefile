@@ -18,7 +18,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/pytest -n auto --dist loadgroup
 	$(MAKE) docs
 
-# Sphinx deals out the pages in runs of the alphabet, as many as jobs: with two, one job would run nearly all notebooks.
+# Sphinx deals out pages in runs of the alphabet, one a job: of two jobs, one would run nearly all notebooks.
 docs: $(VENV)/.installed-test
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --show-traceback --quiet --jobs 8 --builder html docs build/docs
 

@@ -32,7 +32,7 @@ def run(*arguments, cwd, check=None, env=None, **options):
 def _within(command, cwd, env):
     from limen.cli import main
 
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     out, err, code = io.StringIO(), io.StringIO(), 0
     with (
         mock.patch.object(sys, "argv", command),
