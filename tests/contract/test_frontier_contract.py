@@ -97,7 +97,7 @@ def test_the_points_of_a_small_case():
     assert (t.method, t.status, t.upper_bound) == ("frontier point 3", "local", None)
     assert frontier.thresholds(1, metric="precision").value == 1
     assert repr(frontier) == (
-        "Frontier(4 points from no tags to precision 0.600 at recall 1.000, on 3 tuning items)"
+        "Frontier(4 points from no tags to precision 60.0 % at recall 100.0 %, on 3 tuning items)"
     )
 
 
