@@ -16,7 +16,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 	$(MAKE) docs
 
 # Not run: what needs a browser or Node, the documentation, and two campaigns that do not depend on versions.
@@ -26,8 +26,9 @@ test-oldest: $(OLDEST)/.installed
 		--ignore=tests/property/test_interval_coverage.py \
 		$(patsubst %,--ignore=tests/integration/test_report_%.py,editing page saving types values)
 
+# Sphinx deals out pages in runs of the alphabet, one a job: of two jobs, one would run nearly all notebooks.
 docs: $(VENV)/.installed-test
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --show-traceback --quiet --jobs 2 --builder html docs build/docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --show-traceback --quiet --jobs 8 --builder html docs build/docs
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

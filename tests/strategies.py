@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import limen
+import limen.solvers
 from oracle import naive
 
 AVERAGES = ("micro", "macro", "weighted")
@@ -130,6 +132,38 @@ def tuned(problem: Data | limen.Curves, **options: Any) -> limen.Thresholds:
             y_true, y_score, sample_weight = problem
             return limen.tune(y_true, y_score, sample_weight=sample_weight, **options)
         return limen.tune(problem, **options)
+
+
+def curves_of(problem: Data, **options: Any) -> limen.Curves:
+    return limen.Curves.from_arrays(*problem[:2], sample_weight=problem.sample_weight, **options)
+
+
+def thresholds_at(values: Any, labels: Any = ("dog",), dtype: Any = float) -> limen.Thresholds:
+    """Thresholds of these values, and whatever else an artefact needs."""
+    problem = random_data(3, n_items=6, n_labels=len(labels), weighted=False, dtype=dtype)
+    return replace(tuned(problem, labels=labels), values=np.array(values, dtype))
+
+
+class Spy:
+    """A solver that remembers which of `numbered` items it was tuned on, and their groups; it gives 0.5."""
+
+    name, needs, serves = "spy", "scores", ("separable", "linear-ratio", "quasi-convex", "counts")
+
+    def __init__(self) -> None:
+        self.seen: list[NDArray[Any]] = []
+        self.groups: list[Any] = []
+
+    def solve(self, problem: Any) -> limen.solvers.Solution:
+        scores = np.concatenate([block.scores[:, 0] for block in problem.blocks()])
+        self.seen.append(scores.astype(int))
+        self.groups.append(problem.groups)
+        return limen.solvers.Solution(values=np.full(len(problem.labels), 0.5))
+
+
+def numbered(n_items: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Labels, and scores that are the numbers of the items."""
+    y_score = np.column_stack([np.arange(n_items, dtype=float), np.zeros(n_items)])
+    return np.tile([[1, 0], [0, 1]], (n_items, 1))[:n_items], y_score
 
 
 def exactly(counts: Iterable[NDArray[Any]]) -> list[tuple[Fraction, ...]]:

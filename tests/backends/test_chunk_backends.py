@@ -1,7 +1,5 @@
 """Data in pieces: chunks and sums of curves equal the curves of the whole, bit for bit."""
 
-from __future__ import annotations
-
 import pickle
 
 import numpy as np
@@ -15,13 +13,9 @@ from limen.curves import Curves
 from limen.errors import InputError, MergeError, UnsupportedError
 from limen.sources import blocks
 from limen.sources.door import as_source
-from strategies import PATIENT, Data, data, problems, random_data, smooth_data, tuned
+from strategies import PATIENT, Data, curves_of, data, problems, random_data, smooth_data, tuned
 
 SEEDS = range(12)
-
-
-def curves_of(problem, **options):
-    return Curves.from_arrays(problem.y_true, problem.y_score, sample_weight=problem.sample_weight, **options)
 
 
 def chunk(problem):

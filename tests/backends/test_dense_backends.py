@@ -1,7 +1,5 @@
 """Dense arrays of every layout, dtype and origin count alike, bit for bit."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -75,13 +73,7 @@ def test_scores_of_the_other_byte_order(dtype):
     np.testing.assert_array_equal(t.decide(swapped), t.decide(problem.y_score))
 
 
-@pytest.mark.parametrize("kind", [">f8", ">f4", ">i4", ">u2"])
-def test_labels_of_the_other_byte_order(kind):
-    problem = plain(1, unknown=False)
-    assert curves_of(problem.y_true.astype(kind), *problem[1:]) == curves_of(*problem)
-
-
-@pytest.mark.parametrize("kind", ["?", "u1", "i1", "i4", "i8", "u8", "f2", "f4", "f8", "g"])
+@pytest.mark.parametrize("kind", ["?", "u1", "i1", "i8", "u8", "f2", "f4", "f8", "g", ">f8", ">f4", ">i4", ">u2"])
 @pytest.mark.parametrize("seed", range(4))
 def test_labels_of_every_dtype(seed, kind):
     problem = plain(seed, unknown=False)
@@ -139,19 +131,17 @@ def test_masked_arrays(seed):
     assert curves_of(np.ma.MaskedArray(shown), *problem[1:]) == curves_of(shown, *problem[1:])
 
 
-@pytest.mark.parametrize("filler", [-1])
-def test_a_masked_array_hides_values_that_are_no_labels(filler):
+def test_a_masked_array_hides_values_that_are_no_labels():
     """This is how numpy makes them: np.ma.masked_equal(y_true, -1) keeps the -1 under the mask."""
     problem = plain(3, unknown=True)
-    coded = np.where(np.isnan(problem.y_true), filler, problem.y_true).astype(int)
-    assert curves_of(np.ma.masked_equal(coded, filler), *problem[1:]) == curves_of(*problem)
+    coded = np.where(np.isnan(problem.y_true), -1, problem.y_true).astype(int)
+    assert curves_of(np.ma.masked_equal(coded, -1), *problem[1:]) == curves_of(*problem)
 
 
-@pytest.mark.parametrize("filler", [-1])
-def test_a_mask_hides_values_that_are_no_labels(filler):
+def test_a_mask_hides_values_that_are_no_labels():
     problem = plain(3, unknown=True)
     known = ~np.isnan(problem.y_true)
-    coded = np.where(known, problem.y_true, filler).astype(int)
+    coded = np.where(known, problem.y_true, -1).astype(int)
     assert curves_of(coded, *problem[1:], mask=known) == curves_of(*problem)
 
 

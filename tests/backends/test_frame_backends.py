@@ -1,7 +1,5 @@
 """Data frames of three libraries: columns are labels and are joined by name."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -101,20 +99,6 @@ def test_a_null_label_is_unknown(make, kind):
 
 
 @every_library
-def test_a_column_may_be_null_throughout(make):
-    if make is pandas_frame:
-        y_true = make({"dog": [1.0, 0.0], "cat": [np.nan, np.nan]})
-    else:
-        y_true = make({"dog": [1.0, 0.0], "cat": np.array([np.nan, np.nan])})
-    t = tuned_frames(y_true, framed(make, np.array([[0.5, 0.1], [0.2, 0.3]]), ["dog", "cat"]))
-    assert t.counts.n.tolist() == [2, 0]
-
-
-def tuned_frames(y_true, y_score):
-    return tuned(Curves.from_arrays(y_true, y_score))
-
-
-@every_library
 def test_a_frame_of_scores_is_decided_by_name(make):
     problem, _ = case(4, weighted=False, unknown=False)
     t = limen.tune(problem.y_true, problem.y_score, labels=LABELS, method="fixed:0.3")
@@ -131,7 +115,7 @@ def test_a_frame_of_scores_is_decided_by_name(make):
 @every_library
 def test_frames_are_evaluated(make):
     problem, _ = case(5, weighted=False)
-    t = tuned_frames(framed(make, problem.y_true), framed(make, problem.y_score))
+    t = tuned(Curves.from_arrays(framed(make, problem.y_true), framed(make, problem.y_score)))
     measured = limen.evaluate(framed(make, problem.y_true), framed(make, problem.y_score), t)
     assert measured.value == t.value
     assert measured.labels == LABELS
@@ -153,7 +137,8 @@ def test_names_that_do_not_match(make):
 @every_library
 def test_columns_that_are_no_numbers_are_named(make):
     y_score = make({"clip": ["a", "b"], "dog": [0.1, 0.2]})
-    with pytest.raises(InputError, match="y_score has columns that are not numbers: 'clip'"):
+    words = r"y_score has columns that are not numbers: 'clip'\. Every column must be a label; set item ids aside"
+    with pytest.raises(InputError, match=words):
         Curves.from_arrays([[1], [0]], y_score)
 
 

@@ -1,8 +1,5 @@
 """Sparse scores and labels against dense ones; a score that is not stored is below every cut."""
 
-from __future__ import annotations
-
-from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -265,12 +262,3 @@ def test_one_dimensional_sparse_scores_are_one_label_or_refused():
     except InputError:
         return
     assert curves == Curves.from_arrays([1, 0, 1], np.array([0.5, 0.25, 0.75]))
-
-
-def test_values_are_fractions_of_counts():
-    """A spot check by hand: 3 positives, one of them without a score."""
-    scores = sparse.csr_array(np.array([[0.9], [0.0], [0.5], [0.4]]))
-    t = limen.tune([[1], [1], [0], [1]], scores, method="exact")
-    assert exactly(t.counts) == [(2, 3, 3, 4)]
-    assert Fraction(t.value).limit_denominator(100) == Fraction(2, 3)
-    assert t.values.tolist() == [0.4]

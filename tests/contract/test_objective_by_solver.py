@@ -1,8 +1,7 @@
 """Every objective with every method: what a status promises is kept."""
 
-from __future__ import annotations
-
 from fractions import Fraction
+from re import escape
 
 import numpy as np
 import pytest
@@ -88,23 +87,6 @@ def test_status_keeps_its_promise(method, metric, average):
 
 @pytest.mark.parametrize("average", AVERAGES)
 @pytest.mark.parametrize("metric", METRICS)
-def test_exact_is_proven_wherever_it_can_be(metric, average):
-    expected = {"bounded", "optimal"} if (metric, average) == ("g_mean", "micro") else {"optimal"}
-    for seed in range(10):
-        assert tuned(random_data(seed), metric=metric, average=average).status in expected
-
-
-@pytest.mark.parametrize("seed", range(30))
-def test_micro_g_mean_is_bounded_and_sometimes_proven(seed):
-    problem = random_data(seed, most_items=10, weighted=False)
-    t = tuned(problem, metric="g_mean")
-    best = naive.as_float("g_mean", best_value("g_mean", "micro", problem))
-    assert t.value - ROUNDING <= best <= t.upper_bound + ROUNDING
-    assert t.upper_bound <= 1 + ROUNDING
-
-
-@pytest.mark.parametrize("average", AVERAGES)
-@pytest.mark.parametrize("metric", METRICS)
 def test_the_choice_can_be_asked_for(metric, average):
     expected = solvers.Enumeration if average != "micro" else EXACT[KIND[metric]]
     chosen = solvers.choose(metric, average, "exact")
@@ -155,9 +137,8 @@ def test_a_name_makes_its_solver(method, made):
     ],
 )
 def test_no_such_method(method, words):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=escape(words)):
         solvers.choose(method=method)
-    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -175,9 +156,8 @@ def test_no_such_method(method, words):
     ],
 )
 def test_a_solver_that_does_not_serve_the_objective(solver, metric, average, words):
-    with pytest.raises(UnsupportedError) as caught:
+    with pytest.raises(UnsupportedError, match=escape(words)):
         tuned(random_data(0), metric=metric, average=average, method=solver)
-    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("method", SOLVERS)

@@ -9,6 +9,17 @@ from limen import metrics
 from limen.datasets import spoken_tags
 from shell import write_csv
 
+SLOW_TO_START = ("chrome", "processes", "postgres", "transformers")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests that share what is slow to start go to one worker (pytest --dist loadgroup)."""
+    for item in items:
+        for name in SLOW_TO_START:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
+
 
 @pytest.fixture(scope="module")
 def chrome():

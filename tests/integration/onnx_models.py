@@ -1,7 +1,5 @@
 """Small ONNX models, thresholds for them, and how they are run."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Metrics as a user would write them, one of each kind."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

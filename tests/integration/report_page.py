@@ -1,7 +1,5 @@
 """Reports opened in a real browser, for the tests."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

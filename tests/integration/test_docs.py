@@ -1,7 +1,5 @@
 """The parts of the documentation that make pages from the source; building it runs every page."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable

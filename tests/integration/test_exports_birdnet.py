@@ -1,7 +1,5 @@
 """BirdNET: species lists as its own package reads them, and detections as BirdNET-Analyzer writes them."""
 
-from __future__ import annotations
-
 import csv
 import warnings
 from dataclasses import replace
@@ -17,16 +15,12 @@ from limen.exports.birdnet import (
     write_confidences,
     write_species_list,
 )
-from strategies import SCORE_DTYPES, random_data, tuned
+from strategies import SCORE_DTYPES
+from strategies import thresholds_at as one
 
 BLACKBIRD, ROBIN = "Turdus merula_Eurasian Blackbird", "Erithacus rubecula_European Robin"
 TIT, ENGINE, OWL = "Parus major_Great Tit", "Engine_Engine", "Strix aluco_Tawny Owl"
 MODEL = (OWL, BLACKBIRD, ENGINE, ROBIN, TIT)
-
-
-def one(values, labels, dtype=float):
-    t = tuned(random_data(3, n_items=6, n_labels=len(labels), weighted=False), labels=labels)
-    return replace(t, values=np.array(values, dtype))
 
 
 T = one([0.5, 0.25, np.inf, 0.1], (BLACKBIRD, ROBIN, TIT, ENGINE))

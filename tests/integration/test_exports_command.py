@@ -1,7 +1,5 @@
 """`limen export` and `limen birdnet-filter`, from files to files."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from dataclasses import replace

@@ -1,17 +1,12 @@
 """Polars expressions on real frames: eager, lazy and streaming."""
 
-from __future__ import annotations
-
-import subprocess
-import sys
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategies import PATIENT, SCORE_DTYPES, problems, random_data, tuned
+from strategies import PATIENT, SCORE_DTYPES, problems, tuned
+from strategies import thresholds_at as one
 
 pl = pytest.importorskip("polars")
 
@@ -25,11 +20,6 @@ NAMES = st.lists(
     unique=True,
 )
 SOME = settings(PATIENT, max_examples=60)
-
-
-def one(values, labels=("dog",), dtype=float):
-    t = tuned(random_data(3, n_items=6, n_labels=len(labels), weighted=False), labels=labels)
-    return replace(t, values=np.array(values, dtype))
 
 
 def wide(labels, scores):
@@ -146,19 +136,3 @@ def test_what_does_not_match_is_an_error_of_polars():
         pl.DataFrame({"cat": [0.5]}).select(expressions(t))
     with pytest.raises(pl.exceptions.InvalidOperationError, match="incomplete mapping"):
         pl.DataFrame({"label": ["dog", "Dog"], "score": [0.5, 0.5]}).select(long_expression(t))
-
-
-def test_a_missing_polars_is_named():
-    code = """if True:
-        import sys
-        sys.modules["polars"] = None
-        from limen.errors import MissingDependencyError
-        try:
-            import limen.exports.polars
-        except MissingDependencyError as error:
-            print(error)
-    """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == (
-        'limen.exports.polars needs polars, which is not installed: pip install "limen[polars]"\n'
-    )

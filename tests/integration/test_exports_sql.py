@@ -1,7 +1,5 @@
 """SQL text in real databases: DuckDB, SQLite and PostgreSQL decide exactly as `Thresholds.decide`."""
 
-from __future__ import annotations
-
 import csv
 import os
 import shutil
@@ -18,7 +16,8 @@ from hypothesis import strategies as st
 
 from limen.errors import InputError
 from limen.exports.sql import case_sql, duckdb_macros, long_sql
-from strategies import PATIENT, SCORE_DTYPES, problems, random_data, tuned
+from strategies import PATIENT, SCORE_DTYPES, problems, tuned
+from strategies import thresholds_at as one
 
 duckdb = pytest.importorskip("duckdb")
 pa = pytest.importorskip("pyarrow")
@@ -47,11 +46,6 @@ NAMES = st.lists(
 
 # Each example opens two databases.
 FEWER = settings(PATIENT, max_examples=20)
-
-
-def one(values, labels=("dog",), dtype=float):
-    t = tuned(random_data(3, n_items=6, n_labels=len(labels), weighted=False), labels=labels)
-    return replace(t, values=np.array(values, dtype))
 
 
 DOG = one([0.5])

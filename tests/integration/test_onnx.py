@@ -1,7 +1,5 @@
 """Tags of an ONNX model are the decisions of the thresholds, bit for bit, in onnxruntime."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,10 +1,4 @@
-"""`limen export onnx` as a user meets it: files, wrong files, and once as a process."""
-
-from __future__ import annotations
-
-import subprocess
-import sys
-from pathlib import Path
+"""`limen export onnx` as a user meets it: files, wrong files, and once through the whole program."""
 
 import numpy as np
 import pytest
@@ -19,11 +13,10 @@ from limen.cli.export import export
 from limen.errors import FileError, InputError, LimenWarning
 from limen.onnx import read_thresholds
 from limen.thresholds import Thresholds
+from shell import run
 
 from .onnx_models import run as run_model
 from .onnx_models import tagger, thresholds, wide
-
-LIMEN = str(Path(sys.executable).with_name("limen"))
 
 
 @pytest.fixture
@@ -139,16 +132,12 @@ def test_the_output_is_checked_before_the_work(folder):
         limen("wrong.onnx", "t.json", output="none/out.onnx")
 
 
-def test_as_a_process(folder):
+def test_as_a_whole(folder):
     """A mistake is said in one line; the help shows examples."""
-
-    def process(*arguments):
-        command = [LIMEN, "export", "onnx", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-
-    done = process("wide.onnx", "t.json", "-o", "out.onnx")
-    assert done.returncode == 2
+    done = run("export", "onnx", "wide.onnx", "t.json", "-o", "out.onnx", cwd=folder, check=2)
     assert done.stderr.startswith("limen: wide.onnx has 2 outputs that may be the scores")
     assert done.stderr.endswith("Name one with --scores.\n")
     assert done.stderr.count("\n") == 1
-    assert "limen export onnx tagger.onnx thresholds.json -o tagger_with_tags.onnx" in process("--help").stdout
+    assert "limen export onnx tagger.onnx thresholds.json -o tagger_with_tags.onnx" in (
+        run("export", "onnx", "--help", cwd=folder, check=0).stdout
+    )

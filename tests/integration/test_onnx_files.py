@@ -1,7 +1,5 @@
 """ONNX models as files: real exports, weights beside them, and what cannot be used."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import warnings
@@ -83,10 +81,6 @@ class TestExport:
         with pytest.raises(FileError, match=r"cannot write the weights .*: another file of this name is there"):
             export(folder / "tagger.onnx", thresholds(), other / "out.onnx")
         assert contents(other) == {DATA: b"precious"}
-
-    def test_a_folder_that_is_not_there(self, folder):
-        with pytest.raises(FileError, match=r"cannot write .*: .* is no folder"):
-            export(folder / "tagger.onnx", thresholds(), folder / "missing" / "out.onnx")
 
     def test_what_is_read_is_not_replaced(self, folder):
         before = contents(folder)
@@ -327,7 +321,7 @@ class TestRefused:
 
 WITHOUT = """
 import sys
-sys.modules[{!r}] = None
+sys.modules["onnxruntime"] = None
 import limen.onnx
 from onnx import TensorProto, helper
 x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in "xy")
@@ -340,14 +334,12 @@ limen.onnx.append_thresholds(model, t)
 """
 
 
-@pytest.mark.parametrize(("package", "said"), [("onnx", ""), ("onnxruntime", "added\n")])
-def test_a_package_that_is_missing_is_named(package, said, tmp_path):
-    """onnxruntime is needed for verifying only."""
+def test_onnxruntime_is_needed_for_verifying_only(tmp_path):
     thresholds([0.5]).save(tmp_path / "t.json")
-    command = [sys.executable, "-c", WITHOUT.format(package), tmp_path / "t.json"]
+    command = [sys.executable, "-c", WITHOUT, tmp_path / "t.json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.stdout == said
-    assert f'limen.onnx needs {package}, which is not installed: pip install "limen[onnx]"' in done.stderr
+    assert done.stdout == "added\n"
+    assert 'limen.onnx needs onnxruntime, which is not installed: pip install "limen[onnx]"' in done.stderr
 
 
 def test_a_network_of_torch(tmp_path):

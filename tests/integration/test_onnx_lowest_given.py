@@ -1,7 +1,5 @@
 """Thresholds moved to what a model gives, against fractions and arithmetic in 120 digits."""
 
-from __future__ import annotations
-
 from decimal import Decimal, localcontext
 from fractions import Fraction
 

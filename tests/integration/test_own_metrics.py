@@ -1,7 +1,5 @@
 """A metric of one's own at every door: it works, or is refused in words at once."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

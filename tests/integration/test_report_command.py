@@ -1,7 +1,5 @@
 """`limen report` on files."""
 
-from __future__ import annotations
-
 import pytest
 from click.testing import CliRunner
 

@@ -1,7 +1,5 @@
 """What goes into the page, and what `report` refuses; no browser."""
 
-from __future__ import annotations
-
 import base64
 import json
 import time

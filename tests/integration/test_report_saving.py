@@ -1,7 +1,5 @@
 """Files that leave the page: the edited thresholds decide as the page shows, and the table is what is shown."""
 
-from __future__ import annotations
-
 import csv
 import json
 
@@ -20,9 +18,13 @@ def tuned():
     return y_true[:1000], y_score[:1000], limen.tune(y_true[:1000], y_score[:1000], labels=names)
 
 
-def test_unchanged_thresholds_are_saved_as_they_were(chrome, tuned, tmp_path):
-    y_true, y_score, thresholds = tuned
-    path = report(y_true, y_score, thresholds, tmp_path / "r.html", methods=())
+@pytest.fixture(scope="module")
+def path(tuned, tmp_path_factory):
+    return report(*tuned, tmp_path_factory.mktemp("saving") / "r.html", methods=())
+
+
+def test_unchanged_thresholds_are_saved_as_they_were(chrome, tuned, path, tmp_path):
+    thresholds = tuned[2]
     with opened(chrome, path) as page:
         saved = limen.Thresholds.load(page.download("#save", tmp_path))
         assert "as tuned" in page.page.inner_text("#saved")
@@ -30,9 +32,8 @@ def test_unchanged_thresholds_are_saved_as_they_were(chrome, tuned, tmp_path):
     assert saved.values.dtype == thresholds.values.dtype
 
 
-def test_edited_thresholds_decide_as_the_page_shows(chrome, tuned, tmp_path):
+def test_edited_thresholds_decide_as_the_page_shows(chrome, tuned, path, tmp_path):
     y_true, y_score, thresholds = tuned
-    path = report(y_true, y_score, thresholds, tmp_path / "r.html", methods=())
     with opened(chrome, path) as page:
         page.show("digit 7")
         page.drag_to(0.7)
@@ -64,13 +65,11 @@ def test_edited_thresholds_decide_as_the_page_shows(chrome, tuned, tmp_path):
     assert saved.digest == thresholds.digest
 
 
-def test_an_edited_file_can_be_edited_again(chrome, tuned, tmp_path):
-    y_true, y_score, thresholds = tuned
-    first = report(y_true, y_score, thresholds, tmp_path / "r.html", methods=())
-    with opened(chrome, first) as page:
+def test_an_edited_file_can_be_edited_again(chrome, tuned, path, tmp_path):
+    with opened(chrome, path) as page:
         page.page.click("#to-half")
         once = limen.Thresholds.load(page.download("#save", tmp_path))
-    again = report(y_true, y_score, once, tmp_path / "r.html")
+    again = report(*tuned[:2], once, tmp_path / "r.html")
     with opened(chrome, again) as page:
         assert "not measured" in page.page.inner_text("#first-rows .first-given")
         page.page.click("#to-never")
@@ -107,9 +106,7 @@ def test_other_data_than_those_tuned_on(chrome, tuned, tmp_path):
     assert json.loads(file.read_text())["value_measured_on"] == "data of a report"
 
 
-def test_undo_redo_reset_and_what_changed(chrome, tuned, tmp_path):
-    y_true, y_score, thresholds = tuned
-    path = report(y_true, y_score, thresholds, tmp_path / "r.html", methods=())
+def test_undo_redo_reset_and_what_changed(chrome, path):
     with opened(chrome, path) as page:
         start, at_start = page.averages(), page.threshold()
         assert page.page.inner_text("#changed-count") == "no change"
@@ -159,15 +156,13 @@ def test_the_items_nearest_to_the_cuts_as_csv(chrome, tuned, tmp_path):
         assert int(row["has_label"]) == y_true[item, label]
 
 
-def test_the_table_as_csv(chrome, tuned, tmp_path):
-    y_true, y_score, thresholds = tuned
-    path = report(y_true, y_score, thresholds, tmp_path / "r.html", methods=())
+def test_the_table_as_csv(chrome, tuned, path, tmp_path):
     with opened(chrome, path) as page:
         page.page.fill("#search", "digit")
         page.page.locator("#table-head [data-key=recall] button").click()
         file = page.download("#save-table", tmp_path)
     rows = rows_of(file)
-    computed = {row["label"]: row for row in limen.evaluate(y_true, y_score, thresholds).table}
+    computed = {row["label"]: row for row in limen.evaluate(*tuned).table}
     assert {row["label"] for row in rows} == {name for name in computed if name.startswith("digit")}
     recalls = [float(row["recall"]) for row in rows]
     assert recalls == sorted(recalls, reverse=True)

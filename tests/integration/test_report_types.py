@@ -1,7 +1,5 @@
 """The page's own script has sound types: TypeScript checks its JSDoc, without building anything."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """What the page shows is what Python computes, wherever the cuts are dragged."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -102,15 +100,9 @@ def test_many_labels_dragged(chrome, tmp_path):
 @pytest.mark.parametrize(
     "metric",
     [
-        "f2",
         "precision",
-        "recall",
-        "jaccard",
-        "accuracy",
         "balanced_accuracy",
-        "youden_j",
         "kappa",
-        {"name": "cost", "fp": 1.0, "fn": 5.0},
         {"name": "cost", "fp": [1.0, 2.0, 0.5, 1.0, 3.0], "fn": 4.0},
         "mcc",
         "fowlkes_mallows",

@@ -5,7 +5,6 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits, make_classification
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     balanced_accuracy_score,
     f1_score,
@@ -15,8 +14,6 @@ from sklearn.metrics import (
 from sklearn.model_selection import TunedThresholdClassifierCV, cross_val_predict, train_test_split
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from limen.sklearn import ThresholdTuner
@@ -33,7 +30,6 @@ DATA = {
     "noisy": lambda: made(weights=[0.6], flip_y=0.4),
 }
 MODELS = {
-    "logistic": make_pipeline(StandardScaler(), LogisticRegression()),
     "bayes": GaussianNB(),
     "neighbours, with ties": KNeighborsClassifier(7),
     "tree, with many ties": DecisionTreeClassifier(max_depth=3, random_state=0),

@@ -1,14 +1,10 @@
 """ThresholdLayer: decisions bit for bit, in every precision, saved and loaded, compiled, trained."""
 
-from __future__ import annotations
-
 import copy
 import io
 import math
 import pickle
 import shutil
-import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 
@@ -18,7 +14,7 @@ import pytest
 import limen
 from limen.datasets import spoken_tags
 from limen.errors import InputError, UnsupportedError
-from strategies import grid, smooth_data, tuned
+from strategies import smooth_data, tuned
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -63,19 +59,6 @@ class TestDecisions:
         assert layer.thresholds.dtype == getattr(torch, str(thresholds.values.dtype))
         assert not list(layer.parameters())
 
-    @pytest.mark.parametrize("of_thresholds", ["f2", "f4", "f8"])
-    @pytest.mark.parametrize("dtype", FLOATS)
-    def test_ties_in_every_dtype(self, of_thresholds, dtype):
-        """Scores at, next above and next below thresholds, compared as the numbers that they are."""
-        cuts = np.array([*grid(of_thresholds)[:9], 0.7], of_thresholds)
-        base = torch.from_numpy(cuts).to(dtype)
-        steps = [torch.full_like(base, end) for end in (-math.inf, math.inf)]
-        scores = torch.stack([base, *(_next(base, step) for step in steps)])
-        found = ThresholdLayer(cuts)(scores)
-        expected = scores.double().numpy() >= cuts.astype("f8")
-        np.testing.assert_array_equal(found, expected)
-        assert 0 < expected.mean() < 1
-
     def test_never_always_and_not_a_number(self):
         layer = ThresholdLayer([math.inf, -math.inf, 0.5])
         scores = torch.tensor([[math.inf, -3e38, math.nan], [0.5, math.nan, 0.5]])
@@ -100,12 +83,6 @@ class TestDecisions:
         assert array.tolist() == tensor.tolist() == [0.5, 0.25]
         array.setflags(write=False)
         assert torch.equal(ThresholdLayer(array).thresholds, tensor.double())
-
-
-def _next(values, direction):
-    if values.dtype == torch.float16:
-        return torch.from_numpy(np.nextafter(values.numpy(), direction.numpy()))
-    return torch.nextafter(values, direction)
 
 
 class TestPrecision:
@@ -341,7 +318,7 @@ class TestBackToLimen:
 
 class TestCompiled:
     @compiles
-    @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
     def test_whole_graph(self, dtype):
         cuts = torch.tensor([0.3, 0.7, math.inf], dtype=torch.float64)
         layer = ThresholdLayer(cuts)
@@ -350,10 +327,11 @@ class TestCompiled:
         assert torch.equal(compiled(scores), layer(scores))
 
     @compiles
-    def test_training(self):
+    @pytest.mark.parametrize("smooth", [False, True])
+    def test_training(self, smooth):
         gradients = []
         for compile_it in (False, True):
-            layer = ThresholdLayer([0.3, 0.7], trainable=True, learn_slope=True)
+            layer = ThresholdLayer([0.3, 0.7], trainable=True, learn_slope=True, smooth=smooth)
             run = torch.compile(layer, fullgraph=True, backend="aot_eager") if compile_it else layer
             run(torch.linspace(0, 1, 20).reshape(10, 2)).square().sum().backward()
             gradients.append((layer.thresholds.grad, layer.slope.grad))
@@ -444,14 +422,6 @@ class TestRefused:
             ThresholdLayer([0.5], labels=["dog"])(scores)
         assert f"scores have dtype {scores.dtype} and shape {tuple(scores.shape)}." in str(caught.value)
         assert "of shape (..., 1): one column for each label ('dog')." in str(caught.value)
-
-
-def test_without_torch_the_message_says_what_to_install():
-    script = (
-        "import sys; sys.modules['torch'] = None\ntry: import limen.torch\nexcept ImportError as e: print(repr(e))"
-    )
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert said.startswith("MissingDependencyError('limen.torch needs torch, which is not installed: pip install")
 
 
 class TestStates:

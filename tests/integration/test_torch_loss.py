@@ -1,8 +1,7 @@
 """MetricLoss: values and gradients against limen's objectives, for every metric, average and edge."""
 
-from __future__ import annotations
-
 import copy
+from re import escape
 
 import numpy as np
 import pytest
@@ -19,8 +18,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 from limen.torch import MetricLoss, ThresholdLayer  # noqa: E402
 
 compiles = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, while it compiles
-EVERY = [*metrics.METRICS, {"name": "fbeta", "beta": 0.3}, {"name": "cost", "fp": 2.0, "fn": 0.5}]
 BY_LABEL = {"name": "cost", "fp": [1.0, 2.0, 0.0], "fn": [3.0, 0.5, 1.0]}
+EVERY = [*metrics.METRICS, {"name": "fbeta", "beta": 0.3}, {"name": "cost", "fp": 2.0, "fn": 0.5}, BY_LABEL]
 every_metric = pytest.mark.parametrize("metric", EVERY, ids=str)
 every_average = pytest.mark.parametrize("average", ["micro", "macro", "weighted"])
 
@@ -52,7 +51,7 @@ def test_values_and_gradients_are_limens(metric, average, zero_division):
     of = objective(metric, average, zero_division)
     loss = MetricLoss(metric, average, zero_division=zero_division)
     for seed in range(24):
-        problem = random_data(seed, most_items=6)
+        problem = random_data(seed, most_items=6, n_labels=3 if metric is BY_LABEL else None)
         thresholds = np.full(problem.y_true.shape[1], [0.25, 0.5, np.inf][seed % 3])
         counts = [np.asarray(part, float) for part in counted(problem, thresholds)]
         value, gradient = loss_and_gradient(loss, problem, thresholds)
@@ -61,21 +60,6 @@ def test_values_and_gradients_are_limens(metric, average, zero_division):
         weight = 1.0 if problem.sample_weight is None else problem.sample_weight[:, None]
         known = ~np.isnan(problem.y_true)
         expected = np.where(known, by_tp * (problem.y_true == 1) + by_pp, 0) * weight
-        np.testing.assert_allclose(gradient, -expected, atol=1e-12)
-
-
-@every_average
-def test_costs_by_label(average):
-    of, loss = objective(BY_LABEL, average), MetricLoss(BY_LABEL, average)
-    for seed in range(20):
-        problem = random_data(seed, n_labels=3, n_items=6)
-        thresholds = np.full(3, 0.25)
-        counts = counted(problem, thresholds)
-        value, gradient = loss_and_gradient(loss, problem, thresholds)
-        assert value == pytest.approx(1 - of(*counts), abs=1e-12)
-        by_tp, by_pp = of.gradient(*counts)
-        weight = 1.0 if problem.sample_weight is None else problem.sample_weight[:, None]
-        expected = np.where(np.isnan(problem.y_true), 0, by_tp * (problem.y_true == 1) + by_pp) * weight
         np.testing.assert_allclose(gradient, -expected, atol=1e-12)
 
 
@@ -273,7 +257,7 @@ def test_compiled_whole(memory):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 @every_metric
 def test_on_a_gpu(metric):
-    y_pred, y_true = torch.rand(50, 4), torch.rand(50, 4) < 0.3
+    y_pred, y_true = torch.rand(50, 3), torch.rand(50, 3) < 0.3
     loss = MetricLoss(metric, "macro", memory=0.5)
     on_gpu = copy.deepcopy(loss).cuda()
     for _ in range(2):
@@ -304,9 +288,8 @@ def test_what_is_shown():
     ],
 )
 def test_refused_arguments(arguments, options, words):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=escape(words)):
         MetricLoss(*arguments, **options)
-    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -330,6 +313,5 @@ def test_refused_arguments(arguments, options, words):
     ],
 )
 def test_refused_tensors(y_true, options, words):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=escape(words)):
         MetricLoss()(torch.zeros(4, 2), y_true, **options)
-    assert words in str(caught.value)

@@ -1,7 +1,5 @@
 """CurveAccumulator and trained thresholds in two real processes that talk through gloo."""
 
-from __future__ import annotations
-
 import pickle
 
 import numpy as np

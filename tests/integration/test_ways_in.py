@@ -1,7 +1,5 @@
 """The same problem through every way in gives the same thresholds, to the last bit."""
 
-from __future__ import annotations
-
 import duckdb
 import numpy as np
 import pytest
@@ -42,28 +40,6 @@ def arrow_table(content):
     return arrow.table({name: arrow.array(values) for name, values in content.items()})
 
 
-def through_arrays(wrap, tmp_path):
-    y_true, y_score, labels = problem()
-    return wrap(y_true, tmp_path), wrap(y_score, tmp_path), labels
-
-
-def memory_map(array, tmp_path):
-    path = tmp_path / f"{array.dtype.name}.npy"
-    np.save(path, array)
-    return np.load(path, mmap_mode="r")
-
-
-ARRAYS = {
-    "c order": lambda a, _: np.ascontiguousarray(a),
-    "fortran order": lambda a, _: np.asfortranarray(a),
-    "every second row of twice as many": lambda a, _: np.repeat(a, 2, axis=0)[::2],
-    "lists": lambda a, _: a.tolist(),
-    "memory map": memory_map,
-    "scipy csr": lambda a, _: scipy_sparse.csr_array(a),
-    "scipy coo": lambda a, _: scipy_sparse.coo_array(a),
-    "torch": lambda a, _: torch.from_numpy(a.copy()),
-    "torch with gradient": lambda a, _: torch.from_numpy(a.astype(float)).requires_grad_(),
-}
 FRAMES = {"pandas": pandas.DataFrame, "polars": polars.DataFrame, "pyarrow": arrow_table}
 
 
@@ -118,11 +94,6 @@ def check(y_true, y_score, labels=None, *, method="exact"):
     assert t.expected == wanted.expected
 
 
-@pytest.mark.parametrize("kind", ARRAYS)
-def test_arrays(kind, tmp_path):
-    check(*through_arrays(ARRAYS[kind], tmp_path))
-
-
 @pytest.mark.parametrize("make", FRAMES.values(), ids=FRAMES)
 def test_frames(make):
     y_true, y_score, _ = problem()
@@ -140,8 +111,3 @@ def test_the_default_method_too(tmp_path):
     y_true, y_score, _ = problem()
     check(*hdf5(tmp_path), method="auto")
     check(polars.DataFrame(listed(y_true, "value")), polars.DataFrame(listed(y_score, "score")), method="auto")
-
-
-def test_labels_as_lists_of_names():
-    y_true, y_score, labels = problem()
-    check([[labels[k] for k in np.flatnonzero(row)] for row in y_true], y_score, labels)

@@ -1,7 +1,5 @@
 """Curves against the oracle: counts, thresholds, and nothing written to the inputs."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -11,11 +9,7 @@ from hypothesis import strategies as st
 
 from limen.curves import Curves, at_or_above, halfway
 from oracle import naive
-from strategies import PATIENT, SCORE_DTYPES, Data, grid, problems, recounted
-
-
-def curves_of(problem: Data) -> Curves:
-    return Curves.from_arrays(problem.y_true, problem.y_score, sample_weight=problem.sample_weight)
+from strategies import PATIENT, SCORE_DTYPES, curves_of, grid, problems, recounted
 
 
 def rows_of(curves: Curves, k: int) -> list[tuple]:
@@ -69,14 +63,6 @@ def test_halfway_lies_above_what_is_below_and_not_above_what_is_kept(draw, dtype
 def test_the_order_of_the_items_does_not_matter(problem, random):
     order = random.sample(range(len(problem.y_true)), len(problem.y_true))
     assert curves_of(problem.taken(order)) == curves_of(problem)
-
-
-@PATIENT
-@given(problems(weighted=False))
-def test_weights_of_one_are_no_weights(problem):
-    weighted = curves_of(problem._replace(sample_weight=np.ones(len(problem.y_true))))
-    assert weighted == curves_of(problem)
-    assert weighted.tp.dtype == np.float64
 
 
 @PATIENT

@@ -1,7 +1,5 @@
 """The exact methods against the oracle, without tolerance: values are compared as fractions of counts."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from itertools import product
 
@@ -15,9 +13,9 @@ BETAS = {"f1": 1, "f0.5": Fraction(1, 2), "f2": 2}
 BATCH = 100
 
 
-@pytest.mark.parametrize("batch", range(20))
+@pytest.mark.parametrize("batch", range(10))
 def test_fbeta_is_the_best_of_all_threshold_vectors(batch):
-    """2000 problems in 20 batches: each with one beta, for all three averages."""
+    """1000 problems in 10 batches: each with one beta, for all three averages."""
     for seed in range(batch * BATCH, (batch + 1) * BATCH):
         problem = random_data(seed)
         metric = list(BETAS)[seed % 3]
@@ -95,7 +93,7 @@ def test_among_equals_the_highest_threshold_is_taken():
 @pytest.mark.parametrize("metric", METRICS)
 def test_weights_that_are_no_binary_fractions(metric):
     """Sums of tenths are rounded: a value stays in its range, and is the best within rounding."""
-    for seed in range(9000, 9150):
+    for seed in range(9000, 9060):
         rng = np.random.default_rng(seed)
         n_items, n_labels = int(rng.integers(1, 8)), int(rng.integers(1, 3))
         weight = rng.integers(1, 10, n_items) / 10

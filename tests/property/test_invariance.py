@@ -1,7 +1,5 @@
 """What must not change a decision, and inputs that nobody may write to."""
 
-from __future__ import annotations
-
 import copy
 
 import numpy as np
@@ -10,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import limen
+from limen import solvers
 from limen.curves import Curves
+from limen.learning_curve import learning_curve
 from strategies import AVERAGES, PATIENT, data, problems, random_data, smooth_data, tuned
 
 OBJECTIVES = [("f1", "micro"), ("kappa", "micro"), ("mcc", "micro"), ("f2", "macro"), ("g_mean", "weighted")]
@@ -64,40 +64,32 @@ def test_an_item_of_unknown_labels_changes_nothing(problem, objective):
     np.testing.assert_array_equal(t.values, tuned(problem, metric=objective[0], average=objective[1]).values)
 
 
-@pytest.mark.parametrize("average", AVERAGES)
-@pytest.mark.parametrize("seed", range(20))
-def test_tuning_again_gives_the_same_thresholds(seed, average):
+@pytest.mark.parametrize("seed", range(6))
+def test_tuning_again_gives_the_same_thresholds(seed):
     problem = random_data(seed)
-    first, second = (tuned(problem, average=average) for _ in range(2))
+    first, second = (tuned(problem, average=AVERAGES[seed % 3]) for _ in range(2))
     assert first.digest == second.digest
     assert first.values.tobytes() == second.values.tobytes()
     assert (first.value, first.upper_bound) == (second.value, second.upper_bound)
 
 
+def by(method, **options):
+    return lambda y, s, w, m: limen.tune(y, s, sample_weight=w, mask=m, method=method, **options)
+
+
 CALLS = {
-    "tune": lambda y, s, w, m: limen.tune(y, s, sample_weight=w, mask=m),
-    "tune sgl": lambda y, s, w, m: limen.tune(
-        y,
-        s,
-        sample_weight=w,
-        mask=m,
-        method=limen.solvers.SurrogateGradient(epochs=2, batch_size=7, start="shared"),
-    ),
-    "tune rank": lambda y, s, w, m: limen.tune(
-        y, s, sample_weight=w, mask=m, method=limen.solvers.SurrogateGradient(epochs=2, space="rank", bins=8)
-    ),
-    "tune numerical": lambda y, s, w, m: limen.tune(
-        y, s, sample_weight=w, mask=m, method=limen.solvers.Numerical(epochs=2)
-    ),
-    "tune random": lambda y, s, w, m: limen.tune(
-        y, s, sample_weight=w, mask=m, method=limen.solvers.RandomSearch(rounds=2, proposals=5)
-    ),
-    "tune shared": lambda y, s, w, m: limen.tune(y, s, sample_weight=w, mask=m, method="shared", average="macro"),
-    "tune top-k": lambda y, s, w, m: limen.tune(y, s, sample_weight=w, mask=m, method="top-k"),
-    "tune mcut": lambda y, s, w, m: limen.tune(y, s, sample_weight=w, mask=m, method="mcut"),
+    "tune": by("auto"),
+    "tune sgl": by(solvers.SurrogateGradient(epochs=2, batch_size=7, start="shared")),
+    "tune rank": by(solvers.SurrogateGradient(epochs=2, space="rank", bins=8)),
+    "tune numerical": by(solvers.Numerical(epochs=2)),
+    "tune random": by(solvers.RandomSearch(rounds=2, proposals=5)),
+    "tune shared": by("shared", average="macro"),
+    "tune top-k": by("top-k"),
+    "tune mcut": by("mcut"),
     "frontier": lambda y, s, w, m: limen.frontier(y, s, sample_weight=w, mask=m).thresholds(1),
     "evaluate": lambda y, s, w, m: limen.evaluate(y, s, np.full(3, 0.5), sample_weight=w, mask=m),
     "compare": lambda y, s, w, m: limen.compare(y, s, methods=["exact", "pcut"], cv=2, sample_weight=w, mask=m),
+    "learning curve": lambda y, s, w, _: learning_curve(y, s, method="exact", groups=s[:, 0] > 0.5, cv=2),
     "curves": lambda y, s, w, m: (lambda c: c + c)(Curves.from_arrays(y, s, sample_weight=w, mask=m)),
     "decide": lambda y, s, w, m: limen.tune(y, s).decide(s),
 }
@@ -123,7 +115,7 @@ def test_writable_arrays_are_not_written_to():
     """The same where limen could write: read-only arrays take other paths in numpy and numba."""
     y_true, y_score = np.array(smooth_data(1).y_true), np.array(smooth_data(1).y_score)
     before = y_true.copy(), y_score.copy()
-    t = limen.tune(y_true, y_score, method=limen.solvers.SurrogateGradient(epochs=2))
+    t = limen.tune(y_true, y_score, method=solvers.SurrogateGradient(epochs=2))
     limen.evaluate(y_true, y_score, t)
     t.decide(y_score)
     np.testing.assert_array_equal(y_true, before[0])

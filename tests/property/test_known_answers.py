@@ -4,8 +4,6 @@ One label, scores of negatives normal with mean 0, of positives with mean 2, a t
 labels with one calibration. All draws have fixed seeds; bounds leave room for several standard errors.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

@@ -4,8 +4,6 @@
 so that what fails below is the fault and not the replacement.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

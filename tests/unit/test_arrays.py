@@ -1,7 +1,5 @@
 """Scores, labels and weights of every kind, checked; and each message."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -122,13 +120,6 @@ def test_labels_must_be_0_or_1(truth, words):
 
 def tags(y_true, labels=("dog", "cat", "bird"), first_row=0):
     return as_truth(y_true, labels, first_row)
-
-
-def test_lists_of_label_names():
-    y_true = [["dog", "bird"], [], ("cat",), {"bird"}, ["cat", "cat"]]
-    expected = [[1, 0, 1], [0, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]]
-    assert dense(tags(y_true)).tolist() == expected
-    assert dense(tags([[], []])).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
 @pytest.mark.parametrize(

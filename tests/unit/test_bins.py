@@ -1,7 +1,5 @@
 """Scales on which learners work, and the tables they look at."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

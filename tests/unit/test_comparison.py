@@ -1,8 +1,7 @@
 """Methods side by side: nothing is tuned on what it is measured on."""
 
-from __future__ import annotations
-
 from dataclasses import replace
+from re import escape
 
 import numpy as np
 import pytest
@@ -10,49 +9,19 @@ import pytest
 import limen
 from limen.errors import InputError
 from limen.metrics import get
-from limen.solvers import Fixed, Solution, SurrogateGradient
-from strategies import data, random_data, smooth_data, tuned
-
-
-class Spy:
-    """A solver that remembers which items it was tuned on, by their scores."""
-
-    name, needs, serves = "spy", "scores", ("separable", "linear-ratio", "quasi-convex", "counts")
-
-    def __init__(self):
-        self.seen = []
-
-    def solve(self, problem):
-        (block,) = problem.blocks()
-        self.seen.append(set(block.scores[:, 0].tolist()))
-        return Solution(values=np.full(len(problem.labels), 0.5))
-
-
-def numbered(n_items):
-    """Items whose score is their number, so that a solver can tell them apart."""
-    y_score = np.column_stack([np.arange(n_items, dtype=float), np.zeros(n_items)])
-    return np.tile([[1, 0], [0, 1]], (n_items, 1))[:n_items], y_score
+from limen.solvers import Fixed
+from strategies import Spy, data, numbered, random_data, smooth_data, tuned
 
 
 @pytest.mark.parametrize("cv", [2, 3, 5, 11])
 def test_folds_are_disjoint_and_measure_every_item_once(cv):
     spy = Spy()
     limen.compare(*numbered(11), methods=[spy], cv=cv)
-    everything = set(map(float, range(11)))
-    measured = [everything - seen for seen in spy.seen]
+    everything = set(range(11))
+    measured = [everything - set(seen) for seen in spy.seen]
     assert len(measured) == cv
     assert sorted(item for fold in measured for item in fold) == sorted(everything)
     assert max(map(len, measured)) - min(map(len, measured)) <= 1
-
-
-def test_folds_share_out_a_rare_label():
-    """Five positive items among forty: one in each fold, where chance would leave folds without."""
-    y_true, y_score = np.zeros((40, 1)), np.arange(40.0)[:, np.newaxis]
-    y_true[[1, 2, 3, 5, 8]] = 1
-    for seed in range(5):
-        spy = Spy()
-        limen.compare(y_true, y_score, methods=[spy], cv=5, random_state=seed)
-        assert [len({1.0, 2.0, 3.0, 5.0, 8.0} & seen) for seen in spy.seen] == [4] * 5
 
 
 def test_a_share_is_held_out_once():
@@ -81,7 +50,7 @@ def test_folds_are_drawn_by_the_seed():
     for seed in (0, 0, 1):
         spy = Spy()
         limen.compare(*numbered(11), methods=[spy], cv=3, random_state=seed)
-        folds.append(spy.seen)
+        folds.append([part.tolist() for part in spy.seen])
     assert folds[0] == folds[1] != folds[2]
 
 
@@ -159,21 +128,6 @@ def test_rules_by_item_are_measured_as_rules():
         assert compared[method].held_out == measured.value
 
 
-def test_splits_may_be_masks():
-    problem = smooth_data(0)
-    first = np.arange(60) < 20
-    a = limen.compare(*problem[:2], methods=["exact"], cv=[(first, ~first)])
-    b = limen.compare(*problem[:2], methods=["exact"], cv=[(np.arange(20), np.arange(20, 60))])
-    assert a["exact"].held_out == b["exact"].held_out
-
-
-def test_names_of_ones_own():
-    problem = smooth_data(0)
-    methods = {"mine": SurrogateGradient(epochs=3), "plain": "fixed:0.5"}
-    compared = limen.compare(*problem[:2], methods=methods, cv=2)
-    assert {row.method for row in compared.rows} == {"mine", "plain"}
-
-
 def test_no_method_is_dropped_for_its_name():
     """Two solvers of one kind differ by their options: both are measured, or the caller is told."""
     problem = smooth_data(0)
@@ -203,15 +157,12 @@ def test_labels_without_positives_do_not_warn_at_every_fold():
     ("cv", "words"),
     [
         (1, "cv=1 folds of 6 items. Use 2 to 6 folds."),
-        (7, "cv=7 folds of 6 items"),
-        (0, "cv=0 folds"),
         (True, "cv=True is no way to split. Give a number of folds, a share to hold out, or pairs of row"),
         ("folds", "cv='folds' is no way to split"),
         ([], "cv is empty. Give a number of folds, or pairs of row numbers."),
         ([([0, 1, 2], [2, 3])], "cv has the same 1 row (first: 2) in both parts of a pair. They must not overlap"),
         ([([0], [1]), ([0, 1, 2], [1, 2, 3])], "the same 2 rows (first: 1)"),
         ([([0], [6])], "cv has a part that is empty or has row numbers outside 0 to 5."),
-        ([([], [1])], "cv has a part that is empty"),
         ([([-1], [1])], "row numbers outside 0 to 5"),
         (2.5, "cv=2.5 is no share of the items to hold out. It must be between 0 and 1."),
         (0.01, "cv=0.01 of 6 items leaves none on one side. Give more items."),
@@ -220,9 +171,8 @@ def test_labels_without_positives_do_not_warn_at_every_fold():
     ],
 )
 def test_no_way_to_split(cv, words):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=escape(words)):
         limen.compare(*smooth_data(0, n_items=6)[:2], methods=["exact"], cv=cv)
-    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -231,15 +181,12 @@ def test_no_way_to_split(cv, words):
         ({"methods": []}, "methods is empty. Name at least one."),
         ({"methods": {}}, "methods is empty"),
         ({"methods": ["exact", "magic"]}, "method='magic' is unknown"),
-        ({"metric": "auc"}, "metric='auc' is unknown"),
         ({"metric": {"name": "cost", "fp": [1]}}, "the cost fp has 1 values for 3 labels"),
-        ({"labels": ["a"]}, "labels has 1 name, y_score has 3 columns"),
     ],
 )
 def test_refused(options, words):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=escape(words)):
         limen.compare(*smooth_data(0)[:2], cv=2, **{"methods": ["exact"], **options})
-    assert words in str(caught.value)
 
 
 class TestShown:
@@ -254,20 +201,6 @@ class TestShown:
         assert "2 folds of 60 items: each tuned on the others" in text
         assert self.hostile in text
         assert len(text.splitlines()) == 4
-
-    def test_html_is_escaped(self):
-        html = self.compared()._repr_html_()
-        assert "<script" not in html
-        assert "&lt;script&gt;" in html
-
-    def test_rich_markup_is_not_followed(self):
-        import io
-
-        from rich.console import Console
-
-        text = io.StringIO()
-        Console(file=text, width=250, color_system=None).print(self.compared())
-        assert self.hostile in text.getvalue()
 
     def test_designs(self):
         problem, rows = smooth_data(0), np.arange(60)

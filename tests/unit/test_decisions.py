@@ -1,7 +1,5 @@
 """From scores to decisions, and what decisions count to."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import sparse
@@ -74,11 +72,6 @@ def test_stored_scores_decide_by_item():
         InputError, match="the rule 'mcut' looks at all scores of an item; sparse scores leave some"
     ):
         decide_entries(entries, values, "mcut")
-
-
-@pytest.mark.parametrize("rule", [">=", "mcut", "top-k:1", "top-k:3"])
-def test_rules(rule):
-    check_rule(rule, 3)
 
 
 @pytest.mark.parametrize(

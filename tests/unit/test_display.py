@@ -1,9 +1,11 @@
 """Tables for terminals and notebooks: what users write is shown, never run."""
 
-from __future__ import annotations
-
 import io
+from dataclasses import replace
+from html import escape
 
+import numpy as np
+import pytest
 from rich.console import Console
 
 import limen
@@ -90,3 +92,22 @@ def test_names_do_not_drive_the_terminal():
     table = TextTable("\x1b[2Jtitle", ("label",), [("\x1b[31mevil\r\x07",)], text=("label",))
     assert "\x1b" not in shown(table)
     assert "\\x1b[31mevil\\r\\x07" in shown(table)
+
+
+HOSTILE = ("<script>alert(1)</script>", "[bold red]dog[/bold red]", 'a "quoted" & name')
+TRUTH, SCORES = [[0, 1, 1], [1, 0, 0]] * 2, [[0.2, 0.9, 0.5], [0.6, 0.3, 0.1]] * 2
+SHOWN = {
+    "thresholds": lambda: replace(limen.tune(TRUTH, SCORES, labels=HOSTILE, method="exact"), method=HOSTILE[0]),
+    "evaluation": lambda: limen.evaluate(TRUTH, SCORES, [0.5, 0.5, np.inf], labels=HOSTILE),
+    "comparison": lambda: limen.compare(TRUTH, SCORES, methods=dict.fromkeys(HOSTILE, "exact"), cv=2),
+}
+
+
+@pytest.mark.parametrize("result", SHOWN)
+def test_no_result_runs_what_a_name_says(result):
+    found = SHOWN[result]()
+    html, text = found._repr_html_(), shown(found, 250)
+    assert "<script" not in html
+    for name in HOSTILE:
+        assert escape(name) in html
+        assert name in text

@@ -1,7 +1,5 @@
 """The exception tree, and the parts of messages."""
 
-from __future__ import annotations
-
 import pytest
 
 from limen import errors

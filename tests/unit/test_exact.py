@@ -1,21 +1,14 @@
 """Enumeration and Dinkelbach's steps; that they find the best is asked in tests/property."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
-from limen.curves import Curves
-from limen.metrics import Cost, FBeta
-from limen.objectives import Objective, objective
+from limen.metrics import Cost
+from limen.objectives import Objective
 from limen.solvers.base import Problem
 from limen.solvers.exact import Dinkelbach, Enumeration, first_best, maximise_gain
 from oracle import naive
-from strategies import best_value, data, exactly, random_data, smooth_data, tuned
-
-
-def curves_of(problem):
-    return Curves.from_arrays(problem.y_true, problem.y_score, sample_weight=problem.sample_weight)
+from strategies import best_value, curves_of, data, exactly, random_data, smooth_data, tuned
 
 
 def two_peaks():
@@ -28,20 +21,6 @@ def test_the_first_of_each_labels_best():
     assert curves.offsets.tolist() == [0, 4, 6]
     assert first_best(curves, np.array([0, 2, 1, 2, 5, 5])).tolist() == [1, 4]
     assert first_best(curves, np.array([0, -1, 0, -1, -5, -4])).tolist() == [0, 5]
-
-
-@pytest.mark.parametrize("solver", [Enumeration(), Dinkelbach()])
-def test_of_equal_values_the_highest_threshold_is_taken(solver):
-    average = "macro" if isinstance(solver, Enumeration) else "micro"
-    solution = solver.solve(Problem(objective("f1", average), counted=curves_of(two_peaks())))
-    assert solution.index.tolist() == [1]
-
-
-def test_giving_nothing_is_taken_where_nothing_is_better():
-    nothing = data([[1], [0], [0], [0]], [[0.3], [0.3], [0.1], [0.2]])
-    for average, solver in (("macro", Enumeration()), ("micro", Dinkelbach())):
-        solution = solver.solve(Problem(objective("accuracy", average), counted=curves_of(nothing)))
-        assert solution.index.tolist() == [0]
 
 
 def test_steps_rise_to_the_best_and_are_few():
@@ -72,13 +51,6 @@ def test_counts_too_large_for_whole_numbers(times):
         t = tuned(large, metric="f0.5")
         best = best_value("f0.5", "micro", problem)
         assert naive.value("f0.5", "micro", exactly(t.counts)) == best
-
-
-def test_a_beta_whose_square_is_no_short_fraction_is_worked_in_floats():
-    of = Objective(FBeta(1 / 3))
-    solution = Dinkelbach().solve(Problem(of, counted=curves_of(two_peaks())))
-    assert solution.status == "optimal"
-    assert solution.index.tolist() == [1]
 
 
 def test_costs_of_nothing():

@@ -1,7 +1,5 @@
 """What is expected of new data: its value, what widens its interval, and when nothing is said."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Parts of data: what is rare is shared out, groups stay whole, and a hash depends on nothing else."""
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

@@ -1,11 +1,8 @@
 """Data frames to arrays; the libraries side by side are in tests/backends."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
-from limen.errors import InputError
 from limen.sources.frames import frame_to_array, is_frame
 
 pandas = pytest.importorskip("pandas")
@@ -35,22 +32,6 @@ def test_values_and_their_common_dtype(make, columns, dtype):
     assert names == ("a", "b")
     assert values.dtype == dtype
     assert values.tolist() == [[columns["a"][0], columns["b"][0]]]
-
-
-def test_null_becomes_nan():
-    _, values = frame_to_array(polars.DataFrame({"a": [1, None], "b": [True, False]}), "y")
-    np.testing.assert_array_equal(values, [[1, 1], [np.nan, 0]])
-    assert values.dtype == np.float64
-
-
-def test_columns_that_are_no_numbers():
-    frame = polars.DataFrame({"id": ["x"], "a": [1.0], "day": ["y"]})
-    with pytest.raises(InputError) as caught:
-        frame_to_array(frame, "y_true")
-    words = (
-        "y_true has columns that are not numbers: 'id', 'day'. Every column must be a label; set item ids aside"
-    )
-    assert words in str(caught.value)
 
 
 def test_a_frame_without_columns():

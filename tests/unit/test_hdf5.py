@@ -1,7 +1,5 @@
 """HDF5 files, as h5py writes them and as PANNs call what is in them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

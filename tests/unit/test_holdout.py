@@ -1,7 +1,5 @@
 """Tuning on one part and counting on another: by hand, part for part."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

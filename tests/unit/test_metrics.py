@@ -1,14 +1,11 @@
 """Metrics of counts: values against the oracle, gradients against differences, messages."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from limen import metrics
 from limen.errors import InputError
 from limen.metrics import MCC, Accuracy, Cost, FBeta, GMean, Precision, get, ratio
 from oracle import naive
@@ -203,7 +200,3 @@ def test_refused(metric, words):
     with pytest.raises(InputError) as caught:
         get(metric)
     assert words in str(caught.value)
-
-
-def test_the_table_of_metrics_makes_metrics():
-    assert all(isinstance(make(), metrics.Metric) for make in metrics.METRICS.values())

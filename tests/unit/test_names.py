@@ -1,7 +1,5 @@
 """Names: repeats, and lists matched by name."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Forward differences and random search, each on a case that fits on paper."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

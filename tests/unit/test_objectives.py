@@ -1,7 +1,5 @@
 """A metric, an average, and what 0/0 counts as."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What `import limen` shows and what it loads."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import pkgutil

@@ -1,7 +1,5 @@
 """Scores and labels from the rows of a DuckDB query."""
 
-from __future__ import annotations
-
 import duckdb
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Reading score and label files: layouts, formats, and one test for each message."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import gzip

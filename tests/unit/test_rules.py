@@ -1,7 +1,5 @@
 """Rules that learn one number or none, against the obvious way to find it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Scores and labels as sources of blocks: what must fit together, and what comes out."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import sparse

@@ -1,7 +1,5 @@
 """Joining scores and labels: by name and id where there are any, and a clear refusal where not."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Decisions that are written read back as the same decisions, in every format and with any name."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -1,12 +1,7 @@
 """thresholds.json: written whole, read strictly."""
 
-from __future__ import annotations
-
 import json
 import os
-import resource
-import subprocess
-import sys
 from datetime import datetime
 
 import numpy as np
@@ -84,9 +79,6 @@ class TestRoundTrip:
         assert (again.rule, again.status, again.method) == (t.rule, t.status, method)
         np.testing.assert_array_equal(again.decide(problem.y_score), t.decide(problem.y_score))
 
-    def test_names_are_kept(self, tmp_path, thresholds):
-        assert loaded(tmp_path, thresholds).labels == tuple(NAMES)
-
 
 def test_what_is_written(thresholds, content):
     assert content["rule"] == ">="
@@ -155,10 +147,6 @@ class TestStrict:
         for value in ("x" if key != "name" else 3, True, [], {}):
             content["labels"][0][key] = value
             assert f"{key!r} of label 0 is {value!r}. It must be" in refused(content)
-
-    @pytest.mark.parametrize("value", [False, True])
-    def test_true_is_no_number(self, content, value):
-        assert "'n_items' of the file is" in refused({**content, "n_items": value})
 
     def test_labels_are_objects(self, content):
         assert "label 1 is not an object" in refused({**content, "labels": [content["labels"][0], "Speech"]})
@@ -284,10 +272,6 @@ class TestFile:
         with pytest.raises(FileError, match="cannot read"):
             limen.Thresholds.load(tmp_path)
 
-    def test_no_folder(self, tmp_path, thresholds):
-        with pytest.raises(FileError, match="cannot write"):
-            thresholds.save(tmp_path / "no" / "t.json")
-
     def test_text_is_a_path_too(self, tmp_path, thresholds):
         thresholds.save(str(tmp_path / "t.json"))
         assert limen.Thresholds.load(os.fspath(tmp_path / "t.json")) == thresholds
@@ -303,24 +287,5 @@ class TestFile:
         monkeypatch.setattr(os, "fsync", fail)
         with pytest.raises((KeyboardInterrupt, LimenError)):
             thresholds.save(path)
-        assert path.read_text() == "old"
-        assert [entry.name for entry in tmp_path.iterdir()] == ["t.json"]
-
-    def test_a_full_disk_keeps_the_old_file(self, tmp_path):
-        """A limit on the size of files stands in for the disk."""
-        path = tmp_path / "t.json"
-        path.write_text("old")
-        script = (
-            "import limen, resource, sys\n"
-            "t = limen.tune([[1]] * 2, [[0.5], [0.25]], method='fixed:0.5')\n"
-            "resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
-            "try:\n    t.save(sys.argv[1])\n"
-            "except limen.LimenError as error:\n    print('refused', error)\n"
-        )
-        assert hasattr(resource, "RLIMIT_FSIZE")
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=120, check=True
-        )
-        assert done.stdout.startswith("refused cannot write")
         assert path.read_text() == "old"
         assert [entry.name for entry in tmp_path.iterdir()] == ["t.json"]

@@ -1,7 +1,5 @@
 """The front door: what tune refuses, warns of and writes down."""
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np

@@ -1,50 +1,17 @@
 """The walk along the frontier, and the coordinate steps after it; limen.frontier is in tests/contract."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
-from limen.curves import Curves
 from limen.objectives import objective
 from limen.solvers.base import Problem
 from limen.solvers.coordinate import improve
 from limen.solvers.frontier import FrontierWalk, Walk
-from strategies import data, random_data, smooth_data
-
-
-def curves_of(problem):
-    return Curves.from_arrays(problem.y_true, problem.y_score, sample_weight=problem.sample_weight)
+from strategies import curves_of, data, random_data, smooth_data
 
 
 def value(of, curves, index):
     return of(curves.tp[index], curves.pp[index], curves.n_positive, curves.n_known)
-
-
-def test_a_walk_by_hand():
-    """First label: 1 of 1, then 2 of 3. Second: 1 of 2."""
-    curves = curves_of(data([[1, 0], [0, 1], [1, 0]], [[0.9, 0.8], [0.8, 0.7], [0.7, 0.1]]))
-    walk = Walk.of(curves)
-    assert walk.slope.tolist() == [1, 0.5, 0.5]
-    assert walk.label.tolist() == [0, 0, 1]
-    assert walk.candidate.tolist() == [1, 2, 4]
-    assert (walk.tp.tolist(), walk.pp.tolist()) == ([0, 1, 2, 3], [0, 1, 3, 5])
-    assert [walk.index(curves, point).tolist() for point in range(4)] == [[0, 3], [1, 3], [2, 3], [2, 4]]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_every_point_is_the_sum_of_its_candidates(seed):
-    curves = curves_of(random_data(seed))
-    walk = Walk.of(curves)
-    for point in range(len(walk.tp)):
-        index = walk.index(curves, point)
-        assert curves.tp[index].sum() == walk.tp[point]
-        assert curves.pp[index].sum() == walk.pp[point]
-
-
-def test_without_positives_the_walk_stays_where_it_is():
-    walk = Walk.of(curves_of(data([[0, 0]], [[0.5, 0.5]])))
-    assert (walk.tp.tolist(), walk.slope.tolist()) == ([0], [])
 
 
 def test_the_best_point():
