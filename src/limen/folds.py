@@ -141,7 +141,7 @@ def hashed(ids: Iterable[Any], number: int, random_state: int = 0) -> NDArray[np
     Examples
     --------
     >>> hashed(["clip 1", "clip 2", "clip 3"], 5), hashed(["clip 3"], 5)
-    (array([2, 3, 2]), array([2]))
+    (array([2, 4, 2]), array([2]))
     """
     return np.array(
         [
