@@ -262,11 +262,13 @@ class Curves:
 
     def digest(self) -> str:
         """Return a digest of all counts and cuts: the same data give the same digest."""
-        state = hashlib.blake2b(digest_size=16)
-        state.update(repr((self.labels, str(self.dtype), self.n_items)).encode())
+        state = hashlib.sha256(repr((self.labels, str(self.dtype), self.n_items)).encode())
+        short = self.n_known.dtype == np.int64 and self.n_known.max(initial=0) < 1 << 32
         for array in (self.offsets, self.candidates.cuts, self.tp, self.fp, self.n_positive, self.n_known):
-            state.update(np.ascontiguousarray(array).tobytes())
-        return "blake2b:" + state.hexdigest()
+            whole = array.dtype == np.int64
+            as_stored = "<u4" if whole and short else array.dtype.newbyteorder("<")
+            state.update(np.ascontiguousarray(array, as_stored).tobytes())
+        return "sha256:" + state.hexdigest()[:32]
 
     def __add__(self, other: Curves) -> Curves:
         """Return the curves of both data sets together, exactly.

@@ -153,8 +153,14 @@ def kind_of(sources: Iterable[Source]) -> Kind:
     LimenWarning
         If scores barely leave 0 to 1, so that one of them decides.
     """
-    ends = [(b.scores.min(), b.scores.max()) for source in sources for b in source.blocks() if b.scores.size]
-    return kind_in(np.array(ends, np.float64))
+    ends: list[tuple[float, float]] = []
+    for source in sources:
+        if source.seen is None:
+            ends += [(b.scores.min(), b.scores.max()) for b in source.blocks() if b.scores.size]
+        else:
+            ends.append((source.seen.lowest, source.seen.highest))
+    found = np.array(ends, np.float64)
+    return kind_in(found[np.isfinite(found)])
 
 
 def kind_in(scores: NDArray[Any]) -> Kind:

@@ -188,7 +188,7 @@ def test_many_cuts_however_they_lie(monkeypatch, shape, dtype):
     wanted = [np.unique(scores[truth[:, k] == 1, k])[::-1] for k in range(n_labels)]
     for processors in (1, 2, 4):
         monkeypatch.setattr(_kernels.os, name, lambda n=processors: n)
-        offsets, cuts = _kernels.distinct_falling(*_kernels.positive_scores(scores, truth))
+        offsets, cuts, _ = _kernels.distinct_falling(*_kernels.positive_scores(scores, truth)[:2])
         grid = _kernels.Grid(offsets, cuts)
         for k, own in enumerate(wanted):
             np.testing.assert_array_equal(cuts[offsets[k] : offsets[k + 1]], [np.inf, *own])

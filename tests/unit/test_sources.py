@@ -1,12 +1,16 @@
 """Scores and labels as sources of blocks: what must fit together, and what comes out."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 from limen.errors import InputError
+from limen.scales import kind_of
 from limen.sources.arrays import CSR
 from limen.sources.blocks import Entries, Rows, flatten
+from limen.sources.chunks import as_chunk_source
 from limen.sources.dense import DenseSource
 from limen.sources.door import as_source
 from limen.sources.sparse import SparseSource
@@ -132,3 +136,24 @@ def test_limens_own_compressed_rows():
     source = as_source([[1, 0], [0, 1]], own)
     assert isinstance(source, SparseSource)
     assert [column.tolist() for column in next(source.blocks())[:3]] == [[0.5, 0.25], [0, 1], [1, 1]]
+
+
+@pytest.mark.parametrize("outside", [1.5, 1.0005, -0.0005, 0.5])
+@pytest.mark.parametrize("kind", ["dense", "sparse", "chunks"])
+def test_the_range_is_that_of_all_scores_once_candidates_were_looked_for(kind, outside):
+    """Of unknown and negative pairs too; what barely leaves 0 to 1 is warned of once either way."""
+    scores = np.array([[0.25, outside], [0.5, 0.125], [0.75, 0.5]])
+    source = {
+        "dense": lambda: as_source(Y_TRUE, scores),
+        "sparse": lambda: as_source(Y_TRUE, sparse.csr_array(scores)),
+        "chunks": lambda: as_chunk_source([(Y_TRUE[:1], scores[:1]), (Y_TRUE[1:], scores[1:])]),
+    }[kind]()
+    found = []
+    for _ in range(2):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found.append((kind_of((source,)), [str(warning.message) for warning in caught]))
+        source.candidates()
+    assert (source.seen.lowest, source.seen.highest) == (scores.min(), scores.max())
+    assert found[0] == found[1]
+    assert len(found[0][1]) == (outside in (1.0005, -0.0005))

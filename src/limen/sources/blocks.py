@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen.sources.arrays import UNKNOWN
 from limen.sources.candidates import Candidates, by_label, joined
+
+if TYPE_CHECKING:
+    from limen._kernels import Positive
 
 BLOCK_ELEMENTS = 1 << 20
 
@@ -71,6 +74,19 @@ class Tallies(NamedTuple):
     beneath: NDArray[Any]
 
 
+class Seen(NamedTuple):
+    """What the pass for the candidates leaves: its result, and what need not be counted or read again.
+
+    ``times`` is how many positive items have each cut as their score, int64 (n_candidates,); ``lowest`` and
+    ``highest`` are the ends of all scores.
+    """
+
+    candidates: Candidates
+    times: NDArray[np.int64]
+    lowest: float
+    highest: float
+
+
 class Countable(Protocol):
     """All that `limen.Curves` needs of data: what an engine implements."""
 
@@ -109,7 +125,12 @@ class Countable(Protocol):
 
 @runtime_checkable
 class Source(Countable, Protocol):
-    """Scores and labels that can be read, block by block, more than once."""
+    """Scores and labels that can be read, block by block, more than once.
+
+    ``seen`` is what the last pass for the candidates found, if there was one.
+    """
+
+    seen: Seen | None
 
     def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
         """Return the blocks, in item order; a repeated pass may leave out the check for NaN."""
@@ -135,22 +156,31 @@ class Source(Countable, Protocol):
 class Blocks:
     """Counting by blocks: the base of every source that yields them."""
 
+    seen: Seen | None = None
+
     def to_count(self: Source) -> Iterator[Rows | Entries]:
         """Return the blocks for counting, as large as they are without a copy; scores are not checked."""
         return self.blocks(check=False)
 
     def candidates(self: Source) -> Candidates:
         """Return the distinct scores of the positive items of each label: one pass, which checks every score."""
+        from limen import _kernels
+
         n_labels = len(self.labels)
-        parts = []
+        parts, ends = [], [(np.inf, -np.inf)]
         for block in self.to_count():
             found = _positive_scores(block, n_labels)
             if found is None:
                 for _ in self.blocks(check=True):
                     pass  # says which score is not finite
                 raise AssertionError("the scores change while they are read")
-            parts.append(found)
-        return Candidates.end_to_end(self.labels, self.dtype, *joined(parts))
+            parts.append((found.size, found.scores))
+            ends.append(found.ends)
+        offsets, cuts, times = _kernels.distinct_falling(*joined(parts))
+        candidates = Candidates(self.labels, self.dtype, offsets, cuts)
+        lowest, highest = min(low for low, _ in ends), max(high for _, high in ends)
+        vars(self)["seen"] = Seen(candidates, times, lowest, highest)  # sources are frozen
+        return candidates
 
     def counts(self: Source, candidates: Candidates) -> Tallies:
         """Return the counts at each candidate: one pass."""
@@ -160,14 +190,22 @@ class Blocks:
         below = np.full(size, -np.inf, candidates.cuts.dtype)
         tallies = Tallies(np.zeros(size, exact), np.zeros(size, exact), below)
         grid = _kernels.Grid(candidates.offsets, candidates.cuts)
+        seen = None if self.weighted or self.seen is None or self.seen.candidates is not candidates else self.seen
         for block in self.to_count():
-            _kernels.count_block(block, grid, tallies)
+            if seen is not None and isinstance(block, Rows):
+                _kernels.count_known(block, grid, (tallies.fp, below))
+            else:
+                _kernels.count_block(block, grid, tallies)
+        if seen is not None:
+            # Of rows all known pairs have been counted as negative.
+            tallies.fp[:] -= seen.times - tallies.tp
+            tallies.tp[:] = seen.times
         _kernels.complete(candidates.offsets, tallies)
         return tallies
 
 
-def _positive_scores(block: Rows | Entries, n_labels: int) -> tuple[NDArray[np.int64], NDArray[Any]] | None:
-    """Return each label's number of positive pairs, and their scores end to end; None if a score is not finite."""
+def _positive_scores(block: Rows | Entries, n_labels: int) -> Positive | None:
+    """Return the scores of each label's positive pairs, and the range of all; None if a score is not finite."""
     from limen import _kernels
 
     if isinstance(block, Rows):
@@ -175,4 +213,6 @@ def _positive_scores(block: Rows | Entries, n_labels: int) -> tuple[NDArray[np.i
     if not np.isfinite(block.scores).all():
         return None
     positive = np.flatnonzero(block.truth == 1)
-    return by_label(block.label[positive], block.scores[positive], n_labels)
+    size, scores = by_label(block.label[positive], block.scores[positive], n_labels)
+    ends = float(block.scores.min(initial=np.inf)), float(block.scores.max(initial=-np.inf))
+    return _kernels.Positive(size, scores, ends)

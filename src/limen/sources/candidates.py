@@ -60,7 +60,8 @@ class Candidates:
         """
         from limen import _kernels
 
-        return cls(labels, dtype, *_kernels.distinct_falling(size, scores))
+        offsets, cuts, _ = _kernels.distinct_falling(size, scores)
+        return cls(labels, dtype, offsets, cuts)
 
     def __or__(self, other: Candidates) -> Candidates:
         """Return the union, label by label."""
