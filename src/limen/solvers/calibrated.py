@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from limen.objectives import Objective
 from limen.scales import sigmoid
 from limen.solvers.fine import MARGIN, FineCurves
-from limen.solvers.regularised import LogOddsSolver, one_cut, weighted_quantile
+from limen.solvers.one_cut import one_cut
+from limen.solvers.regularised import LogOddsSolver, weighted_quantile
 
 
 class State(NamedTuple):

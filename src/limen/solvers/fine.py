@@ -264,11 +264,6 @@ class FineCurves:
         some = np.flatnonzero((first > 0) | (second > 0))
         return Points(x[some], np.repeat(places.label, 2)[some], first[some], second[some])
 
-    @cached_property
-    def falling(self) -> NDArray[np.int64]:
-        """Order of the points of all labels by falling log odds."""
-        return np.argsort(-self.points.x, kind="stable")
-
     def sums(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return sums of a weight of each point, by label."""
         return np.bincount(self.points.label, weight, self.n_labels).astype(np.float64)

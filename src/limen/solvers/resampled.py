@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -40,28 +39,20 @@ def exact_cuts_of(
         index = _dinkelbach(curves.offsets, objective, drawn, positive, known)
     else:
         for row, counts, p, n in zip(index, drawn, positive, known, strict=True):
-            sample = replace(curves, tp=counts[0], fp=counts[1], n_positive=p, n_known=n, sources=())
+            tp, fp = counts.astype(np.float64)
+            sample = replace(curves, tp=tp, fp=fp, n_positive=p, n_known=n, sources=())
             row[:] = exact_index(sample, objective)
     return places.cut[index]
 
 
-def resampled(fine: FineCurves, keys: NDArray[np.uint64], first: int, samples: int) -> Iterator[FineCurves]:
-    """Yield bootstrap samples, from number ``first`` on."""
-    for counts, total in zip(*_drawn(fine, keys, first, samples), strict=True):
-        raw = replace(
-            fine.raw, tp=counts[0], fp=counts[1], n_positive=total[0], n_known=total.sum(axis=0), sources=()
-        )
-        yield replace(fine, raw=raw)
-
-
 def _drawn(
     fine: FineCurves, keys: NDArray[np.uint64], first: int, samples: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return tp and fp (samples, 2, n_candidates), and all positives and negatives (samples, 2, n_labels)."""
     from limen import _sampling_kernels as kernels
 
     increments = np.stack(fine.increments).astype(np.float64)
-    drawn = np.empty((samples, *increments.shape))
+    drawn = np.empty((samples, *increments.shape), np.float32)
     totals = np.repeat(np.stack(fine.below)[np.newaxis].astype(np.float64), samples, axis=0)
     kernels.resample(fine.raw.offsets, increments, fine.units, keys, first, drawn, totals)
     return drawn, totals
@@ -69,7 +60,7 @@ def _drawn(
 
 def _of_labels(
     objective: Objective,
-    drawn: NDArray[np.float64],
+    drawn: NDArray[np.float32],
     positive: NDArray[np.float64],
     known: NDArray[np.float64],
     label: NDArray[np.int64],
@@ -83,7 +74,7 @@ def _of_labels(
 def _dinkelbach(
     offsets: NDArray[np.int64],
     objective: Objective,
-    drawn: NDArray[np.float64],
+    drawn: NDArray[np.float32],
     positive: NDArray[np.float64],
     known: NDArray[np.float64],
 ) -> NDArray[np.int64]:
