@@ -22,7 +22,7 @@ from limen import solvers
 from limen.data import as_data
 from limen.objectives import objective
 from limen.solvers import SurrogateGradient
-from limen.tuning import solved
+from limen.holdout import solved
 from report import Checks, markdown
 
 FILES = ("emotions", "birds", "cal500", "spoken_tags", "dcase2017", "dcase2019")

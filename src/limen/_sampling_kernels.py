@@ -272,6 +272,28 @@ def quantiles(x, label, weight, share, out):
 
 
 @njit(cache=True, nogil=True)
+def group(points, cells, sums):
+    """Add points, as in `logistic_sums` and falling within a label, to that many equal cells of their label's range.
+
+    ``sums`` (3, labels * cells) holds sums of weight times x, positive weight and weight.
+    """
+    x, label, positive, weight = points
+    stop = len(x)
+    while stop > 0:
+        start, k = stop, label[stop - 1]
+        while start > 0 and label[start - 1] == k:
+            start -= 1
+        low, width = x[stop - 1], x[start] - x[stop - 1]
+        per_unit = (cells - 1e-6) / width if width > 0 else 0.0
+        for i in range(start, stop):
+            cell = k * cells + np.int64((x[i] - low) * per_unit)
+            sums[0, cell] += weight[i] * x[i]
+            sums[1, cell] += positive[i]
+            sums[2, cell] += weight[i]
+        stop = start
+
+
+@njit(cache=True, nogil=True)
 def hash_rows(block, keys, out):
     """Add to ``out`` (rows,) a hash of each pair of a row: label, score and truth, in whatever order."""
     bits, truth = block

@@ -195,7 +195,7 @@ class FineCurves:
 
         curves = self.raw
         parts = np.zeros((number, 2, len(curves.tp)))
-        kernels.deal(curves.offsets, np.rint(np.stack(self.increments)).astype(np.int64), keys, parts)
+        kernels.deal(curves.offsets, np.rint(self.increments).astype(np.int64), keys, parts)
         label, first = curves.label_of, curves.offsets[:-1]
         below = np.stack(self.below) / number
         dealt = []
@@ -238,9 +238,9 @@ class FineCurves:
         return self.places.span
 
     @cached_property
-    def increments(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Positives and negatives of each interval, as counted: at or above a cut and below the next higher."""
-        return _increments(self.raw)
+    def increments(self) -> NDArray[np.float64]:
+        """Positives and negatives of each interval, (2, n_candidates): at or above a cut and below the next higher."""
+        return np.array(_increments(self.raw), np.float64)
 
     @property
     def below(self) -> tuple[NDArray[Any], NDArray[Any]]:

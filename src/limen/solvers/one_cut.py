@@ -24,9 +24,12 @@ def one_cut(fine: FineCurves, z: NDArray[np.float64] | None, objective: Objectiv
     points, curves = fine.points, fine.curves
     z = points.x if z is None else z
     p, n = curves.n_positive, curves.n_known
-    own = _distinct(-z[points.positive > 0]) * -1
+    some = points.positive > 0
+    own = z[some]
     if not len(own):
         return float(z.max(initial=0.0)) + 1
+    most = COARSE if objective.pooled else max(32, min(most, (1 << 20) // fine.n_labels))
+    tried = _evenly(own, points.label[some], most)
 
     def values_at(cuts: NDArray[np.float64]) -> NDArray[np.float64]:
         tp, fp = _kept(fine, z, cuts, 1 if objective.pooled else fine.n_labels)
@@ -35,13 +38,12 @@ def one_cut(fine: FineCurves, z: NDArray[np.float64] | None, objective: Objectiv
             return np.asarray(objective.metric(tp, tp + fp, p.sum(), n.sum(), objective.zero_division))
         return averaged(objective, tp, tp + fp, p, n)
 
-    most = COARSE if objective.pooled else max(32, min(most, (1 << 20) // fine.n_labels))
-    tried = np.arange(len(own)) if len(own) <= most else np.linspace(0, len(own) - 1, most).astype(np.int64)
-    values = values_at(own[tried])
+    values = values_at(tried)
     best = int(np.argmax(values))
-    cut, value = own[tried[best]], values[best]
+    cut, value = tried[best], values[best]
     if objective.pooled and len(tried) < len(own):
-        near = own[tried[max(best - 1, 0)] : tried[min(best + 1, most - 1)] + 1]
+        high, _, low = np.concatenate([[np.inf], tried, [-np.inf]])[best : best + 3]
+        near = _distinct(own[(own >= low) & (own <= high)])
         values = values_at(near)
         cut, value = near[int(np.argmax(values))], values.max()
     if objective(0 * p, 0 * p, p, n) > value:
@@ -60,10 +62,10 @@ def resampled_cuts(
     from limen import _sampling_kernels as kernels
 
     points = fine.points
-    own = _distinct(-points.x[points.positive > 0]) * -1
+    some = points.positive > 0
+    own = _evenly(points.x[some], points.label[some], COARSE)
     if not len(own):
         return np.zeros(samples)
-    own = own[np.linspace(0, len(own) - 1, min(COARSE, len(own))).astype(np.int64)]
     cells = np.diff(_kept(fine, points.x, own, 1)[:, :, 0], axis=1, prepend=0)
     total = np.array([fine.curves.n_positive.sum(), (fine.curves.n_known - fine.curves.n_positive).sum()])
     of_labels = np.array([fine.raw.n_positive, fine.raw.n_known - fine.raw.n_positive])
@@ -97,9 +99,25 @@ def averaged(objective: Objective, tp: Any, pp: Any, p: Any, n: Any) -> NDArray[
 
 
 def _distinct(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return distinct values, ascending."""
-    ordered = np.sort(values)
+    """Return distinct values, falling."""
+    ordered = np.sort(values)[::-1]
     return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+
+
+def _evenly(values: NDArray[np.float64], label: NDArray[np.int64], most: int) -> NDArray[np.float64]:
+    """Return at most so many of the distinct values, falling, evenly by rank.
+
+    Of very many only each label's first, and every so many-th from there on, are ranked.
+    """
+    each = len(values) >> 14
+    if each > 1:
+        first = np.flatnonzero(np.diff(label, prepend=-1))
+        rank = np.arange(len(label)) - np.repeat(first, np.diff(first, append=len(label)))
+        values = values[rank % each == 0]
+    distinct = _distinct(values)
+    if len(distinct) <= most:
+        return distinct
+    return distinct[np.linspace(0, len(distinct) - 1, most).astype(np.int64)]
 
 
 def _kept(

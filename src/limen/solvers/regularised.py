@@ -19,9 +19,6 @@ from limen.solvers.resampled import exact_cuts_of
 from limen.solvers.solution import Solution
 from limen.sources.candidates import Candidates
 
-CELLS = 1 << 18
-"""Resampled counts kept at one time, about: those of a few samples stay in a near cache."""
-
 
 @dataclass(frozen=True)
 class LogOddsSolver:
@@ -72,12 +69,7 @@ class Bagged(LogOddsSolver):
 
         ``keys`` (n_labels,), and the number of the ``first`` sample, decide what is drawn.
         """
-        step = max(1, CELLS // len(fine.raw.tp) // 4) * 4
-        parts = [
-            exact_cuts_of(fine, objective, keys, first + start, min(step, self.samples - start))
-            for start in range(0, self.samples, step)
-        ]
-        return np.concatenate(parts)
+        return exact_cuts_of(fine, objective, keys, first, self.samples)
 
 
 @dataclass(frozen=True)
