@@ -253,7 +253,8 @@ def bootstrap_for(
     random_state: int,
 ) -> Bootstrap:
     """Return the bootstrap, with fewer resamples where counts by label of many items take most of the time."""
-    large = not objective.pooled and n_items * len(parts[0].source.labels) > LARGE
+    n_labels = len(parts[0].source.labels)
+    large = not objective.pooled and max(n_items, SAMPLES // 2) * n_labels > LARGE
     return Bootstrap.over(n_items, groups, random_state, FEWEST if large else SAMPLES)
 
 

@@ -10,7 +10,6 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.draws import name_keys
 from limen.objectives import Objective
 from limen.solvers.base import Problem
 from limen.solvers.calibrated import Calibrated, Calibration
@@ -127,7 +126,7 @@ class Auto(LogOddsSolver):
 
     def solve(self, problem: Problem) -> Solution:
         """Return the averaged cuts, the weights in ``details``, and cross-fitted cuts of each fold."""
-        objective, names = problem.objective, name_keys(problem.labels, problem.random_state)
+        objective, names = problem.objective, problem.keys
         folds = problem.split(self.folds)
         whole, parts = FineCurves.of_folds(problem.sources, [source for _, source in folds], problem.kind)
         plain = problem.groups is None and len(problem.sources) == 1 and _all_alike(whole)

@@ -16,7 +16,7 @@ from limen.solvers.regularised import LogOddsSolver, weighted_quantile
 
 
 MANY, CELLS = 1 << 15, 64
-"""Of more points than many those of a label that lie in one of so many cells are one, at their mean."""
+"""Of many points those of a label that lie in one of so many cells are one, at their mean, if that makes them few."""
 
 
 class State(NamedTuple):
@@ -71,7 +71,7 @@ class Calibration:
         else:
             _, _, offset, slope, mean, precision = state
         held = (x, points.label, points.positive, weight)
-        if len(x) > MANY:
+        if len(x) > max(MANY, 2 * CELLS * n_labels):
             held = _grouped(held, n_labels)
         sums = np.empty((5, n_labels))
         for _ in range(rounds if n_labels > 1 else 0):
