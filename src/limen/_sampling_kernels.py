@@ -43,7 +43,7 @@ def _hashed(key, a, b):
 
 
 def _poisson_table():
-    """Return the quantiles of Poisson numbers of whole means up to ``FEW``, at the middles of equal parts of 0 to 1."""
+    """Return quantiles of Poisson numbers of whole means up to ``FEW``, at the middles of parts of 0 to 1."""
     table, u = np.empty((FEW + 1, PARTS), np.uint8), (np.arange(PARTS) + 0.5) / PARTS
     for mean in range(FEW + 1):
         reached = np.cumsum([math.exp(-mean) * mean**k / math.factorial(k) for k in range(50)])
@@ -68,7 +68,7 @@ def _poisson_quantile(mean, u):
 
 @njit(cache=True, nogil=True, inline="always")
 def _add_poisson(mean, unit, hashed, lanes, reached):
-    """Add ``unit`` times a Poisson number for each lane, of 16 bits of ``hashed``; the number is continuous if large."""
+    """Add ``unit`` times a Poisson number for each lane, of 16 bits of ``hashed``; large ones are continuous."""
     whole = np.rint(mean)
     known = whole <= FEW and abs(mean - whole) < 1e-9
     root = math.sqrt(mean)
@@ -116,7 +116,7 @@ def resample(offsets, counts, units, keys, first_draw, cumulated, totals):
 
 @njit(cache=True, nogil=True)
 def count_kept(points, cuts, kept):
-    """Add to ``kept`` (2, cuts, labels), positives and negatives, each point at the first of the falling cuts that keeps it.
+    """Add each point's counts to ``kept`` (2, cuts, labels), at the first of the falling cuts that keeps it.
 
     ``points`` holds the place, which falls within a label, the label, and the positives and negatives of each
     point. All labels are one if ``kept`` has one column.
@@ -255,7 +255,7 @@ def logistic_sums(points, offset, slope, out):
 
 @njit(cache=True, nogil=True)
 def quantiles(x, label, weight, share, out):
-    """Write each label's weighted quantile of ``x``, which falls within a label; labels without weight are left."""
+    """Write each label's weighted quantile of ``x``, which falls within a label; nothing if there is no weight."""
     stop = len(x)
     while stop > 0:
         start, k, total = stop, label[stop - 1], 0.0
@@ -273,7 +273,7 @@ def quantiles(x, label, weight, share, out):
 
 @njit(cache=True, nogil=True)
 def group(points, cells, sums):
-    """Add points, as in `logistic_sums` and falling within a label, to that many equal cells of their label's range.
+    """Add points, as in `logistic_sums` and falling within a label, to equal cells of their label's range.
 
     ``sums`` (3, labels * cells) holds sums of weight times x, positive weight and weight.
     """

@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from limen.decisions import Counts, count_decisions
 from limen.errors import count
 from limen.folds import unit_count
-from limen.intervals import FEWEST, LARGE, Bootstrap, Interval, Part, bootstrap_for, percentiles, typical_size, values_of
+from limen.intervals import (
+    FEWEST,
+    LARGE,
+    Bootstrap,
+    Interval,
+    Part,
+    bootstrap_for,
+    percentiles,
+    typical_size,
+    values_of,
+)
 from limen.metrics import ratio
 from limen.objectives import Objective
 

@@ -148,7 +148,7 @@ class Bootstrap:
         # Sums of whole numbers that are not large are exact in the dtype of the weights, which is quick.
         whole, total = alike is not None, np.zeros((4, self.samples))
         for start in range(0, self.n_units, UNITS):
-            units = of_unit[start : start + UNITS].astype(np.float32 if whole else np.float64)
+            units: NDArray[Any] = of_unit[start : start + UNITS].astype(np.float32 if whole else np.float64)
             total += units.T @ self.weights(np.arange(start, start + len(units)))
         return total[:, :, np.newaxis]
 

@@ -68,7 +68,10 @@ class HeldOut(NamedTuple):
 
     def without(self, number: int) -> HeldOut:
         """Return what the other parts say."""
-        return HeldOut(*(part[:number] + part[number + 1 :] for part in self))
+        others = [k for k in range(len(self.counts)) if k != number]
+        return HeldOut(
+            [self.counts[k] for k in others], [self.totals[k] for k in others], [self.positives[k] for k in others]
+        )
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ class Auto(LogOddsSolver):
         whole, parts, dealt = whole.reweighted(target), _reweighted(parts, target), _reweighted(dealt, target)
         first = self._kinds(whole, objective, names, 0)
         if len(parts) == 1:
-            return Solution(values=whole.back(first.cuts[0]))
+            return Solution(values=whole.back(first.cuts[0]), leans=True)
         training = [whole.without(part) for part in (dealt if dealt is parts else [*dealt, *parts])]
         tasks: list[Callable[[], Kinds]] = [
             partial(self._kinds, fine, objective, names, 1 + number, first.calibration)
@@ -157,6 +160,7 @@ class Auto(LogOddsSolver):
         return Solution(
             values=whole.back(final),
             cross_fit=tuple(cross_fit),
+            leans=True,
             ranges=np.array([whole.back(end) for end in ends]),
             details=self._explain(weights, values, len(dealt), whole),
         )
@@ -200,20 +204,21 @@ class Auto(LogOddsSolver):
         from limen import _sampling_kernels as kernels
 
         counts, totals, positives = held_out
-        values = averaged(objective, *sum(counts), *sum(totals))
-        _, n_mixtures, n_labels = counts[0].shape
+        values = averaged(objective, *np.add.reduce(counts), *np.add.reduce(totals))
+        n_parts, (_, n_mixtures, n_labels) = len(counts), counts[0].shape
         samples = int(np.clip((1 << 21) // (n_mixtures * n_labels), 8, self.resamples))
-        resample = np.empty((len(counts), samples, n_labels))
-        kernels.exponential_weights(names, resample)
+        weight = np.empty((n_parts, samples, n_labels))
+        kernels.exponential_weights(names, weight)
         if objective.pooled:
-            tp, pp = sum(drawn @ count.swapaxes(1, 2) for drawn, count in zip(resample, counts, strict=True))
-            p, n = sum(drawn @ total.T for drawn, total in zip(resample, totals, strict=True)).T[:, :, np.newaxis]
+            tp, pp = np.add.reduce([weight[k] @ counts[k].swapaxes(1, 2) for k in range(n_parts)])
+            p, n = np.add.reduce([totals[k] @ weight[k].T for k in range(n_parts)])[:, :, np.newaxis]
             resampled = np.asarray(objective.metric(tp, pp, p, n, objective.zero_division))
         else:
-            tp, pp = sum(
-                drawn[:, np.newaxis] * count[:, np.newaxis] for drawn, count in zip(resample, counts, strict=True)
-            )
-            p, n = sum(drawn * total[:, np.newaxis] for drawn, total in zip(resample, totals, strict=True))
+            drawn = np.zeros((2, samples, n_mixtures, n_labels))
+            for k in range(n_parts):
+                drawn += weight[k][:, np.newaxis] * counts[k][:, np.newaxis]
+            p, n = np.add.reduce([weight[k] * totals[k][:, np.newaxis] for k in range(n_parts)])
+            tp, pp = drawn
             resampled = averaged(objective, tp, pp, p, n)
         scale = self.temperature / np.sqrt(max(sum(positives), 1.0))
         weights = np.exp((resampled - resampled.max(axis=1, keepdims=True)) / scale)

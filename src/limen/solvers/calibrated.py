@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from limen.objectives import Objective
 from limen.scales import sigmoid
-from limen.solvers.fine import MARGIN, FineCurves
+from limen.solvers.fine import FineCurves
 from limen.solvers.one_cut import one_cut
+from limen.solvers.places import MARGIN
 from limen.solvers.regularised import LogOddsSolver, weighted_quantile
 
-
 MANY, CELLS = 1 << 15, 64
-"""Of many points those of a label that lie in one of so many cells are one, at their mean, if that makes them few."""
+"""Of many points those of a label in one of so many cells are one, at their mean, if that makes them few."""
 
 
 class State(NamedTuple):

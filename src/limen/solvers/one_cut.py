@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.objectives import Objective
-from limen.solvers.fine import MARGIN, FineCurves
+from limen.solvers.fine import FineCurves
+from limen.solvers.places import MARGIN
 
 COARSE = 1 << 10
 """Shared cuts that are tried before those about the best of them."""
@@ -75,7 +76,8 @@ def resampled_cuts(
     offsets, key = np.array([0, len(own)]), keys.sum(keepdims=True)
     kernels.resample(offsets, cells, np.maximum(units, 1e-300)[:, np.newaxis], key, 1 << 30, drawn, totals)
     tp, fp, p, n = drawn[:, 0], drawn[:, 1], totals[:, 0], totals.sum(axis=1)
-    return own[np.asarray(objective.metric(tp, tp + fp, p, n, objective.zero_division)).argmax(axis=1)]
+    best = np.asarray(objective.metric(tp, tp + fp, p, n, objective.zero_division)).argmax(axis=1)
+    return np.asarray(own[best])
 
 
 def averaged(objective: Objective, tp: Any, pp: Any, p: Any, n: Any) -> NDArray[np.float64]:
@@ -101,7 +103,8 @@ def averaged(objective: Objective, tp: Any, pp: Any, p: Any, n: Any) -> NDArray[
 def _distinct(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return distinct values, falling."""
     ordered = np.sort(values)[::-1]
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    new = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
+    return np.asarray(ordered[new])
 
 
 def _evenly(values: NDArray[np.float64], label: NDArray[np.int64], most: int) -> NDArray[np.float64]:

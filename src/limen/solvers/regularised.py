@@ -13,8 +13,9 @@ from limen.draws import name_keys
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.exact import exact_index
-from limen.solvers.fine import MARGIN, FineCurves, Points
+from limen.solvers.fine import FineCurves
 from limen.solvers.one_cut import one_cut
+from limen.solvers.places import MARGIN, Points
 from limen.solvers.resampled import exact_cuts_of
 from limen.solvers.solution import Solution
 from limen.sources.candidates import Candidates

@@ -38,7 +38,7 @@ def _exact_of(
     drawn: NDArray[np.float32],
     guess: float | None,
 ) -> tuple[NDArray[np.int64], float | None]:
-    """Return the exact optimum (samples, n_labels) of as many samples as ``drawn`` has room for, and a value to expect."""
+    """Return the optima (samples, n_labels) of as many samples as ``drawn`` has room for and a value to expect."""
     from limen import _sampling_kernels as kernels
 
     curves, places, samples = fine.raw, fine.places, len(drawn)
@@ -86,8 +86,8 @@ def _dinkelbach(
 ) -> tuple[NDArray[np.int64], float]:
     """Return the optimum (samples, n_labels) of a ratio of sums over labels, and the mean of the values.
 
-    See `Dinkelbach`, which proves it. From a ``guess`` that is too high the first step leads below the optimum, from
-    where values rise.
+    See `Dinkelbach`, which proves it. From a ``guess`` that is too high the first step leads below the optimum,
+    from where values rise.
     """
     from limen import _sampling_kernels as kernels
 
