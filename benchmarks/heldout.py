@@ -20,9 +20,9 @@ import numpy as np
 from audioset import load as audioset
 from limen import solvers
 from limen.data import as_data
+from limen.holdout import solved
 from limen.objectives import objective
 from limen.solvers import SurrogateGradient
-from limen.tuning import solved
 from report import Checks, markdown
 
 FILES = ("emotions", "birds", "cal500", "spoken_tags", "dcase2017", "dcase2019")

@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from limen import _kernels as _kernels  # its import tells the user once that so
 
 BALANCED = 4096
 """Labels with at most so many positives have them dealt in equal numbers."""
+FEW, PARTS = 12, 1 << 12
+"""Poisson numbers of whole means up to ``FEW`` are drawn by a table of so many equal parts of 0 to 1."""
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -39,21 +42,21 @@ def _hashed(key, a, b):
     )
 
 
-@njit(cache=True, nogil=True)
-def normal_quantile(u):
-    """Return the standard normal quantile of ``u``, off by less than 5e-4 (Hastings 1955)."""
-    tail = u if u < 0.5 else 1.0 - u
-    t = math.sqrt(-2.0 * math.log(tail))
-    z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)))
-    return -z if u < 0.5 else z
+def _poisson_table():
+    """Return quantiles of Poisson numbers of whole means up to ``FEW``, at the middles of parts of 0 to 1."""
+    table, u = np.empty((FEW + 1, PARTS), np.uint8), (np.arange(PARTS) + 0.5) / PARTS
+    for mean in range(FEW + 1):
+        reached = np.cumsum([math.exp(-mean) * mean**k / math.factorial(k) for k in range(50)])
+        table[mean] = np.searchsorted(reached, u)
+    return table
+
+
+_POISSON = _poisson_table()
+_NORMAL = np.array([NormalDist().inv_cdf((part + 0.5) / PARTS) for part in range(PARTS)])
 
 
 @njit(cache=True, nogil=True)
-def poisson_quantile(mean, u):
-    """Return the Poisson quantile of ``u``; from a mean of 12 on, a continuous one by Cornish and Fisher."""
-    if mean >= 12.0:
-        z = normal_quantile(u)
-        return max(mean + math.sqrt(mean) * z + (z * z - 1.0) / 6.0, 0.0)
+def _poisson_quantile(mean, u):
     share = math.exp(-mean)
     reached, k = share, 0.0
     while u > reached and k < 60.0:
@@ -63,32 +66,83 @@ def poisson_quantile(mean, u):
     return k
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _add_poisson(mean, unit, hashed, lanes, reached):
+    """Add ``unit`` times a Poisson number for each lane, of 16 bits of ``hashed``; large ones are continuous."""
+    whole = np.rint(mean)
+    known = whole <= FEW and abs(mean - whole) < 1e-9
+    root = math.sqrt(mean)
+    for lane in range(lanes[0], lanes[1]):
+        part = np.int64((hashed >> np.uint64(16 * lane + 4)) & np.uint64(PARTS - 1))
+        if known:
+            reached[lane] += unit * _POISSON[np.int64(whole), part]
+        elif mean > FEW:  # by Cornish and Fisher
+            z = _NORMAL[part]
+            reached[lane] += unit * max(mean + root * z + (z * z - 1.0) / 6.0, 0.0)
+        else:
+            reached[lane] += unit * _poisson_quantile(mean, (part + 0.5) / PARTS)
+
+
 @njit(cache=True, nogil=True)
 def resample(offsets, counts, units, keys, first_draw, cumulated, totals):
     """Write bootstrap samples: counts at or above each candidate (draws, 2, candidates), and in all.
 
     ``counts`` and ``units`` hold the increments and the mean size of weights, of positives and of negatives;
-    ``totals`` (draws, 2, labels) holds on entry what lies below all candidates.
+    ``totals`` (draws, 2, labels) holds on entry what lies below all candidates. One hash serves four draws.
     """
-    scale = 1.0 / 9007199254740992.0
-    for d in range(len(cumulated)):
+    reached, end = np.empty(4), first_draw + len(cumulated)
+    for four in range(first_draw >> 2, (end + 3) >> 2):
+        base = 4 * four
+        lanes = max(first_draw - base, 0), min(end - base, 4)
+        d = base - first_draw
         for k in range(len(offsets) - 1):
             start, stop = offsets[k], offsets[k + 1]
             for truth in range(2):
-                unit, reached = units[truth, k], 0.0
+                unit = units[truth, k]
+                reached[:] = 0.0
                 for j in range(start, stop):
                     if counts[truth, j] > 0.0:
-                        place = 2 * (j - start) + truth
-                        u = (float(_hashed(keys[k], first_draw + d, place) >> np.uint64(11)) + 0.5) * scale
-                        reached += unit * poisson_quantile(counts[truth, j] / unit, u)
-                    cumulated[d, truth, j] = reached
-                below = totals[d, truth, k]
+                        hashed = _hashed(keys[k], four, 2 * (j - start) + truth)
+                        _add_poisson(counts[truth, j] / unit, unit, hashed, lanes, reached)
+                    for lane in range(lanes[0], lanes[1]):
+                        cumulated[d + lane, truth, j] = reached[lane]
+                below = totals[d + lanes[0], truth, k]
                 if below > 0.0:
-                    u = (
-                        float(_hashed(keys[k], first_draw + d, 2 * (stop - start) + truth) >> np.uint64(11)) + 0.5
-                    ) * scale
-                    reached += unit * poisson_quantile(below / unit, u)
-                totals[d, truth, k] = reached
+                    hashed = _hashed(keys[k], four, 2 * (stop - start) + truth)
+                    _add_poisson(below / unit, unit, hashed, lanes, reached)
+                for lane in range(lanes[0], lanes[1]):
+                    totals[d + lane, truth, k] = reached[lane]
+
+
+@njit(cache=True, nogil=True)
+def count_kept(points, cuts, kept):
+    """Add each point's counts to ``kept`` (2, cuts, labels), at the first of the falling cuts that keeps it.
+
+    ``points`` holds the place, which falls within a label, the label, and the positives and negatives of each
+    point. All labels are one if ``kept`` has one column.
+    """
+    z, label, positive, negative = points
+    number, last, j = len(cuts), -1, 0
+    for i in range(len(z)):
+        if label[i] != last:
+            last, j = label[i], 0
+        if j < number and cuts[j] > z[i]:
+            step = 1
+            while j + step < number and cuts[j + step] > z[i]:
+                j += step
+                step += step
+            high = min(j + step, number)
+            while j + 1 < high:
+                middle = (j + high) >> 1
+                if cuts[middle] > z[i]:
+                    j = middle
+                else:
+                    high = middle
+            j = high
+        if j < number:
+            column = last if kept.shape[2] > 1 else 0
+            kept[0, j, column] += positive[i]
+            kept[1, j, column] += negative[i]
 
 
 @njit(cache=True, nogil=True)
@@ -127,13 +181,13 @@ def deal(offsets, counts, keys, parts):
 
 @njit(cache=True, nogil=True)
 def exponential_weights(keys, weights):
-    """Write weights (samples, parts, labels) of mean 1, those of a label by its key."""
+    """Write weights (parts, samples, labels) of mean 1, those of a label by its key."""
     scale = 1.0 / 9007199254740992.0
-    for sample in range(weights.shape[0]):
-        for part in range(weights.shape[1]):
+    for part in range(weights.shape[0]):
+        for sample in range(weights.shape[1]):
             for k in range(weights.shape[2]):
                 u = (float(_hashed(keys[k], (1 << 44) + sample, part) >> np.uint64(11)) + 0.5) * scale
-                weights[sample, part, k] = -math.log(u)
+                weights[part, sample, k] = -math.log(u)
 
 
 @njit(cache=True, nogil=True)
@@ -197,6 +251,46 @@ def logistic_sums(points, offset, slope, out):
         out[2, k] += curvature
         out[3, k] += curvature * x[i]
         out[4, k] += curvature * x[i] * x[i]
+
+
+@njit(cache=True, nogil=True)
+def quantiles(x, label, weight, share, out):
+    """Write each label's weighted quantile of ``x``, which falls within a label; nothing if there is no weight."""
+    stop = len(x)
+    while stop > 0:
+        start, k, total = stop, label[stop - 1], 0.0
+        while start > 0 and label[start - 1] == k:
+            start -= 1
+            total += weight[start]
+        i, reached = stop, 0.0
+        while i > start and reached < share * total * (1 - 1e-12):
+            i -= 1
+            reached += weight[i]
+            if weight[i] > 0.0:
+                out[k] = x[i]
+        stop = start
+
+
+@njit(cache=True, nogil=True)
+def group(points, cells, sums):
+    """Add points, as in `logistic_sums` and falling within a label, to equal cells of their label's range.
+
+    ``sums`` (3, labels * cells) holds sums of weight times x, positive weight and weight.
+    """
+    x, label, positive, weight = points
+    stop = len(x)
+    while stop > 0:
+        start, k = stop, label[stop - 1]
+        while start > 0 and label[start - 1] == k:
+            start -= 1
+        low, width = x[stop - 1], x[start] - x[stop - 1]
+        per_unit = (cells - 1e-6) / width if width > 0 else 0.0
+        for i in range(start, stop):
+            cell = k * cells + np.int64((x[i] - low) * per_unit)
+            sums[0, cell] += weight[i] * x[i]
+            sums[1, cell] += positive[i]
+            sums[2, cell] += weight[i]
+        stop = start
 
 
 @njit(cache=True, nogil=True)

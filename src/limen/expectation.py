@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from limen.decisions import Counts, count_decisions
 from limen.errors import count
 from limen.folds import unit_count
-from limen.intervals import FEWEST, Interval, Part, bootstrap_for, percentiles, typical_size, values_of
+from limen.intervals import (
+    FEWEST,
+    LARGE,
+    Bootstrap,
+    Interval,
+    Part,
+    bootstrap_for,
+    percentiles,
+    typical_size,
+    values_of,
+)
 from limen.metrics import ratio
 from limen.objectives import Objective
 
@@ -21,6 +31,8 @@ GUESSED = 0.25
 """Nothing is said of a mean over labels of which more are guessed,"""
 AT_STAKE = 0.02
 """unless all guesses, each a standard deviation off to the same side, would not move it by this."""
+FEW_SAMPLES = 50
+"""Enough for a standard deviation that is averaged over labels."""
 
 
 def expect(
@@ -49,24 +61,25 @@ def expect(
         return None, "no label has positives"
     bootstrap = bootstrap_for(parts, objective, n_items, groups, random_state)
     seen = bootstrap.seen(parts, objective.pooled)
-    drawn = bootstrap.with_unseen(seen, parts)
     value, n_labels = objective(*counts), len(counts.p)
     size = typical_size(seen[3]) / (n_labels if objective.pooled else 1)  # of a unit, in items or weight
     positives = counts.p / np.where(size > 0, size, 1)
-    if objective.pooled or n_labels == 1:
-        resampled = values_of(objective, drawn)
-    else:
+    averaged = not objective.pooled and n_labels > 1
+    if averaged:
+        why_not = _not_estimable(objective, bootstrap, seen, parts, positives)
+        if why_not:
+            return None, why_not
+    drawn = bootstrap.with_unseen(seen, parts)
+    if averaged:
         absent = counts.p == 0
         if objective.average == "macro" and absent.any():
             drawn[:, :, absent] = _draw_absent(drawn[:, :, absent], counts, positives, size[absent], random_state)
             of_absent = objective.of_labels(*drawn).mean(axis=0)
             value = float(np.where(absent, of_absent, objective.of_labels(*counts)).mean())
-        alone = bootstrap.with_unseen(seen, parts, alone=True)
-        why_not = _not_estimable(objective, alone, positives, value)
-        if why_not:
-            return None, why_not
         resampled = values_of(objective, drawn)
         resampled += value - resampled.mean()
+    else:
+        resampled = values_of(objective, drawn)
     low, high = map(float, percentiles(resampled, value))
     times = 1 if objective.average == "micro" else 2
     luck = math.sqrt(1 + times * float(_weights(objective, counts.p) @ (1 / (1 + positives))))
@@ -146,15 +159,20 @@ def _shape_of_frequencies(mean: float, none: float) -> float:
 
 
 def _not_estimable(
-    objective: Objective, alone: NDArray[np.float64], positives: NDArray[np.float64], value: float
+    objective: Objective,
+    bootstrap: Bootstrap,
+    seen: NDArray[np.float64],
+    parts: Sequence[Part],
+    positives: NDArray[np.float64],
 ) -> str:
-    """Return why a mean over labels can't be known; nothing if it can.
-
-    ``alone`` are drawn counts in which no label is certain (4, samples, n_labels).
-    """
+    """Return why a mean over labels can't be known; nothing if it can."""
     few, weight = positives < FEW, _weights(objective, positives)
-    at_stake = weight[few] @ objective.of_labels(*alone).std(axis=0)[few]
-    if weight[few].sum() <= GUESSED or at_stake <= AT_STAKE * max(1.0, abs(value)):
+    if weight[few].sum() <= GUESSED:
+        return ""
+    samples = max(FEW_SAMPLES, LARGE // len(few))
+    alone = bootstrap.with_unseen(seen[:, :samples], parts, alone=True)
+    values = objective.of_labels(*alone)
+    if weight[few] @ values.std(axis=0)[few] <= AT_STAKE * max(1.0, abs(float(weight @ values.mean(axis=0)))):
         return ""
     none = int((positives == 0).sum())
     others = f" ({none} have none)" if none else ""

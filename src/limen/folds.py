@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.draws import name_keys
 from limen.errors import InputError, count
 from limen.sources.blocks import Source
 
@@ -270,15 +269,14 @@ def _rows(rows: Any, n_items: int, copies: bool) -> NDArray[np.int64]:
     return np.asarray(rows)
 
 
-def content_keys(source: Source, random_state: int) -> NDArray[np.uint64]:
+def content_keys(source: Source, names: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return a number for each item (n_items,), from its scores and its labels.
 
-    The sum, modulo 2^64, of a hash of each pair's label name, score and truth, so that the order of the labels
-    does not matter.
+    The sum, modulo 2^64, of a hash of each pair's label, told by its key in ``names``, score and truth, so that
+    the order of the labels does not matter.
     """
     from limen import _sampling_kernels as kernels
 
-    names = name_keys(source.labels, random_state)
     keys, row = np.zeros(source.n_items, np.uint64), 0
     for block in source.dense_blocks():
         bits = (block.scores.astype(np.float64) + 0.0).view(np.uint64)

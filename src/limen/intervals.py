@@ -145,11 +145,12 @@ class Bootstrap:
             kinds, times = alike
             drawn = np.random.default_rng([self.random_state, 2]).poisson(times, (self.samples, len(times)))
             return np.asarray((drawn @ kinds).T[:, :, np.newaxis])
-        total: Any = 0.0
+        # Sums of whole numbers that are not large are exact in the dtype of the weights, which is quick.
+        whole, total = alike is not None, np.zeros((4, self.samples))
         for start in range(0, self.n_units, UNITS):
-            units = of_unit[start : start + UNITS]
-            total = total + units.T @ self.weights(np.arange(start, start + len(units)))
-        return np.asarray(total)[:, :, np.newaxis]
+            units: NDArray[Any] = of_unit[start : start + UNITS].astype(np.float32 if whole else np.float64)
+            total += units.T @ self.weights(np.arange(start, start + len(units)))
+        return total[:, :, np.newaxis]
 
     def with_unseen(
         self, counts: NDArray[np.float64], parts: Sequence[Part], *, alone: bool = False
@@ -252,7 +253,8 @@ def bootstrap_for(
     random_state: int,
 ) -> Bootstrap:
     """Return the bootstrap, with fewer resamples where counts by label of many items take most of the time."""
-    large = not objective.pooled and n_items * len(parts[0].source.labels) > LARGE
+    n_labels = len(parts[0].source.labels)
+    large = not objective.pooled and max(n_items, SAMPLES // 2) * n_labels > LARGE
     return Bootstrap.over(n_items, groups, random_state, FEWEST if large else SAMPLES)
 
 

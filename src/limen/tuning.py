@@ -181,10 +181,12 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
     without = curves.without_positives
     unlearned = set(without)
     silent = [name for name in thresholds.never if name in unlearned]
-    if without and solution.cross_fit:
+    if without and solution.leans:
+        all_are = len(without) == len(problem.labels)
+        how = "Nothing can be learned there" if all_are else "What the other labels have in common decides there"
         warnings.warn(
-            f"{count(len(without), 'label')} without a positive item: {examples(without)}. What the other labels "
-            "have in common decides there. Add annotated items, or leave the labels out.",
+            f"{count(len(without), 'label')} without a positive item: {examples(without)}. {how}. "
+            "Add annotated items, or leave the labels out.",
             LimenWarning,
             stacklevel=3,
         )

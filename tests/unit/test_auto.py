@@ -256,6 +256,12 @@ class TestPool:
         )
         assert warning.filename == __file__
 
+    @pytest.mark.parametrize("n_items", [1, 2, 50])
+    def test_a_label_without_positives_that_is_alone_is_told_of(self, n_items):
+        said = "1 label without a positive item: 'a'. Nothing can be learned there. Add annotated items"
+        with pytest.warns(limen.LimenWarning, match=said):
+            limen.tune(np.zeros((n_items, 1)), np.linspace(0.2, 0.7, n_items)[:, np.newaxis], labels=["a"])
+
     def test_labels_with_positives_do_not_lean_where_their_own_cuts_do_better(self):
         t = auto(bent(0, 1000, [0.2, 0.2, 0.1, 0.1, 0.1, 0.02]))
         assert t.details["weights"]["bagged"] > 0.9

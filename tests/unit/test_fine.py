@@ -8,7 +8,9 @@ import pytest
 from limen.curves import Curves
 from limen.draws import name_keys
 from limen.scales import kind_of
-from limen.solvers.fine import GRID, MARGIN, MOST, FineCurves
+from limen.solvers.fine import FineCurves
+from limen.solvers.grid import GRID, MOST
+from limen.solvers.places import MARGIN
 from limen.sources.door import as_source
 from strategies import random_data, smooth_data
 

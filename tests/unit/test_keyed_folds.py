@@ -15,19 +15,23 @@ def some(n_items=500, n_labels=4, seed=0):
     return (rng.random((n_items, n_labels)) < 0.3).astype(float), rng.random((n_items, n_labels))
 
 
+def keys_of(y_true, y_score, labels="abcd", seed=0):
+    return content_keys(as_source(y_true, y_score, labels=list(labels)), name_keys(labels, seed))
+
+
 def test_keys_follow_the_items_and_not_the_order_of_labels():
     y_true, y_score = some()
     rows, columns = np.random.default_rng(1).permutation(500), [2, 0, 3, 1]
-    keys = content_keys(as_source(y_true, y_score, labels=list("abcd")), 0)
-    turned = as_source(y_true[rows][:, columns], y_score[rows][:, columns], labels=list("cadb"))
-    np.testing.assert_array_equal(content_keys(turned, 0), keys[rows])
-    assert (content_keys(as_source(y_true, y_score, labels=list("abcd")), 1) != keys).all()
+    keys = keys_of(y_true, y_score)
+    turned = keys_of(y_true[rows][:, columns], y_score[rows][:, columns], "cadb")
+    np.testing.assert_array_equal(turned, keys[rows])
+    assert (keys_of(y_true, y_score, seed=1) != keys).all()
 
 
 @pytest.mark.parametrize("change", ["score", "truth", "unknown", "name"])
 def test_keys_differ_where_anything_does(change):
     y_true, y_score = some()
-    keys = content_keys(as_source(y_true, y_score, labels=list("abcd")), 0)
+    keys = keys_of(y_true, y_score)
     if change == "score":
         y_score[:, 1] = np.nextafter(y_score[:, 1], 1)
     elif change == "truth":
@@ -35,7 +39,7 @@ def test_keys_differ_where_anything_does(change):
     elif change == "unknown":
         y_true[:, 1] = np.nan
     names = "abcx" if change == "name" else "abcd"
-    assert (content_keys(as_source(y_true, y_score, labels=list(names)), 0) != keys).all()
+    assert (keys_of(y_true, y_score, names) != keys).all()
 
 
 def test_single_precision_and_minus_zero_are_the_same_numbers():
@@ -44,7 +48,7 @@ def test_single_precision_and_minus_zero_are_the_same_numbers():
     y_score[:, 0] = 0.0
     other = y_score.astype(np.float64)
     other[:, 0] = -0.0
-    keys = [content_keys(as_source(y_true, scores), 0) for scores in (y_score, other)]
+    keys = [keys_of(y_true, scores) for scores in (y_score, other)]
     np.testing.assert_array_equal(*keys)
 
 

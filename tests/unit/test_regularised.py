@@ -14,8 +14,10 @@ from limen.metrics import Cost
 from limen.objectives import objective
 from limen.scales import kind_of
 from limen.solvers import Bagged, Calibrated, Shrunk, Smoothed
-from limen.solvers.fine import MARGIN, FineCurves, Points
-from limen.solvers.regularised import LogOddsSolver, one_cut, weighted_quantile
+from limen.solvers.fine import FineCurves
+from limen.solvers.one_cut import one_cut
+from limen.solvers.places import MARGIN, Points
+from limen.solvers.regularised import LogOddsSolver, weighted_quantile
 from limen.sources.door import as_source
 from strategies import data, random_data, smooth_data, tuned
 

@@ -10,13 +10,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.draws import name_keys
 from limen.objectives import Objective
 from limen.solvers.base import Problem
 from limen.solvers.calibrated import Calibrated, Calibration
 from limen.solvers.fine import FineCurves
-from limen.solvers.regularised import Bagged, LogOddsSolver, averaged, one_cut
-from limen.solvers.resampled import resampled
+from limen.solvers.one_cut import averaged, one_cut, resampled_cuts
+from limen.solvers.regularised import Bagged, LogOddsSolver
 from limen.solvers.solution import CrossFit, Solution
 from limen.solvers.spread import spread
 
@@ -46,30 +45,33 @@ class HeldOut(NamedTuple):
 
     Attributes
     ----------
-    counts : float64 (parts, 2, mixtures, n_labels)
+    counts : list of float64 (2, mixtures, n_labels)
         Its tp and pp.
-    totals : float64 (parts, 2, n_labels)
+    totals : list of float64 (2, n_labels)
         Its positives and known items.
-    positives : float64 (parts,)
+    positives : list of float
         Number of positives, of as many alike as would say as much.
     """
 
-    counts: NDArray[np.float64]
-    totals: NDArray[np.float64]
-    positives: NDArray[np.float64]
+    counts: list[NDArray[np.float64]]
+    totals: list[NDArray[np.float64]]
+    positives: list[float]
 
     @classmethod
     def of(cls, parts: list[FineCurves], tuned: list[Kinds]) -> HeldOut:
         """Return the counts of parts at cuts tuned without them."""
         return cls(
-            np.array([part.counts(kind.cuts) for part, kind in zip(parts, tuned, strict=True)]),
-            np.array([(part.curves.n_positive, part.curves.n_known) for part in parts], np.float64),
-            np.array([part.positives.sum() for part in parts]),
+            [part.counts(kind.cuts) for part, kind in zip(parts, tuned, strict=True)],
+            [np.array([part.curves.n_positive, part.curves.n_known], np.float64) for part in parts],
+            [float(part.positives.sum()) for part in parts],
         )
 
     def without(self, number: int) -> HeldOut:
         """Return what the other parts say."""
-        return HeldOut(*(np.delete(part, number, axis=0) for part in self))
+        others = [k for k in range(len(self.counts)) if k != number]
+        return HeldOut(
+            [self.counts[k] for k in others], [self.totals[k] for k in others], [self.positives[k] for k in others]
+        )
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class Auto(LogOddsSolver):
 
     def solve(self, problem: Problem) -> Solution:
         """Return the averaged cuts, the weights in ``details``, and cross-fitted cuts of each fold."""
-        objective, names = problem.objective, name_keys(problem.labels, problem.random_state)
+        objective, names = problem.objective, problem.keys
         folds = problem.split(self.folds)
         whole, parts = FineCurves.of_folds(problem.sources, [source for _, source in folds], problem.kind)
         plain = problem.groups is None and len(problem.sources) == 1 and _all_alike(whole)
@@ -136,7 +138,7 @@ class Auto(LogOddsSolver):
         whole, parts, dealt = whole.reweighted(target), _reweighted(parts, target), _reweighted(dealt, target)
         first = self._kinds(whole, objective, names, 0)
         if len(parts) == 1:
-            return Solution(values=whole.back(first.cuts[0]))
+            return Solution(values=whole.back(first.cuts[0]), leans=True)
         training = [whole.without(part) for part in (dealt if dealt is parts else [*dealt, *parts])]
         tasks: list[Callable[[], Kinds]] = [
             partial(self._kinds, fine, objective, names, 1 + number, first.calibration)
@@ -147,11 +149,8 @@ class Auto(LogOddsSolver):
         weights, values = self._weights(HeldOut.of(dealt, tuned), objective, names)
         final = weights @ (first.cuts / 2 + np.mean([kind.cuts for kind in tuned], axis=0) / 2)
         own_kinds = first.cuts[[number * len(SHARES) for number in range(len(OWN))] + [len(SHARES) - 1]]
-        shared = [
-            one_cut(sample, None, objective) for sample in resampled(whole, names, 1 << 30, 10 * objective.pooled)
-        ]
         # Calibrated cuts lie at one calibrated value, so what shared cuts vary by is common to all.
-        common = float(np.std(shared or [0.0]))
+        common = float(resampled_cuts(whole, objective, names, 10).std()) if objective.pooled else 0.0
         of_folds = np.array([weights @ kind.cuts for kind in tuned])
         ends = spread(final, own_kinds, of_folds, first.draws, whole.positives, common)
         held_out, cross_fit = HeldOut.of(parts, by_item), []
@@ -161,6 +160,7 @@ class Auto(LogOddsSolver):
         return Solution(
             values=whole.back(final),
             cross_fit=tuple(cross_fit),
+            leans=True,
             ranges=np.array([whole.back(end) for end in ends]),
             details=self._explain(weights, values, len(dealt), whole),
         )
@@ -204,22 +204,23 @@ class Auto(LogOddsSolver):
         from limen import _sampling_kernels as kernels
 
         counts, totals, positives = held_out
-        values = averaged(objective, *counts.sum(axis=0), *totals.sum(axis=0))
-        n_parts, _, n_mixtures, n_labels = counts.shape
+        values = averaged(objective, *np.add.reduce(counts), *np.add.reduce(totals))
+        n_parts, (_, n_mixtures, n_labels) = len(counts), counts[0].shape
         samples = int(np.clip((1 << 21) // (n_mixtures * n_labels), 8, self.resamples))
-        resample = np.empty((samples, n_parts, n_labels))
-        kernels.exponential_weights(names, resample)
+        weight = np.empty((n_parts, samples, n_labels))
+        kernels.exponential_weights(names, weight)
         if objective.pooled:
-            by_cell = np.concatenate([counts, totals[:, :, np.newaxis].repeat(n_mixtures, 2)], axis=1)
-            cells = by_cell.transpose(0, 3, 1, 2).reshape(n_parts * n_labels, -1)
-            drawn = (resample.reshape(samples, -1) @ cells).reshape(samples, 4, n_mixtures)
-            tp, pp, p, n = drawn.swapaxes(0, 1)
+            tp, pp = np.add.reduce([weight[k] @ counts[k].swapaxes(1, 2) for k in range(n_parts)])
+            p, n = np.add.reduce([totals[k] @ weight[k].T for k in range(n_parts)])[:, :, np.newaxis]
             resampled = np.asarray(objective.metric(tp, pp, p, n, objective.zero_division))
         else:
-            tp, pp = np.einsum("spl,pcml->csml", resample, counts)
-            p, n = np.einsum("spl,pcl->csl", resample, totals)
+            drawn = np.zeros((2, samples, n_mixtures, n_labels))
+            for k in range(n_parts):
+                drawn += weight[k][:, np.newaxis] * counts[k][:, np.newaxis]
+            p, n = np.add.reduce([weight[k] * totals[k][:, np.newaxis] for k in range(n_parts)])
+            tp, pp = drawn
             resampled = averaged(objective, tp, pp, p, n)
-        scale = self.temperature / np.sqrt(max(positives.sum(), 1.0))
+        scale = self.temperature / np.sqrt(max(sum(positives), 1.0))
         weights = np.exp((resampled - resampled.max(axis=1, keepdims=True)) / scale)
         return (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0), values
 

@@ -101,6 +101,11 @@ class Problem:
         """Names of the labels."""
         return self.counted.labels if self.counted is not None else self.sources[0].labels
 
+    @cached_property
+    def keys(self) -> NDArray[np.uint64]:
+        """A number for each label, from which what it draws follows: by its name and the seed."""
+        return name_keys(self.labels, self.random_state)
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """Dtype of the scores."""
@@ -132,7 +137,7 @@ class Problem:
             return [(np.arange(e - s.n_items, e), s) for e, s in zip(ends, self.sources, strict=True)]
         source = self.sources[0]
         if self.groups is None:
-            folds = keyed_folds(content_keys(source, self.random_state), number)
+            folds = keyed_folds(content_keys(source, self.keys), number)
         else:
             names = [str(group) for group in range(unit_count(self.n_items, self.groups))]
             dealt = keyed_folds(name_keys(names, self.random_state), number)

@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 
 from limen.objectives import Objective
 from limen.scales import sigmoid
-from limen.solvers.fine import MARGIN, FineCurves
-from limen.solvers.regularised import LogOddsSolver, one_cut, weighted_quantile
+from limen.solvers.fine import FineCurves
+from limen.solvers.one_cut import one_cut
+from limen.solvers.places import MARGIN
+from limen.solvers.regularised import LogOddsSolver, weighted_quantile
+
+MANY, CELLS = 1 << 15, 64
+"""Of many points those of a label in one of so many cells are one, at their mean, if that makes them few."""
 
 
 class State(NamedTuple):
@@ -65,10 +70,13 @@ class Calibration:
             offset, slope = np.full(n_labels, mean[0]), np.full(n_labels, mean[1])
         else:
             _, _, offset, slope, mean, precision = state
+        held = (x, points.label, points.positive, weight)
+        if len(x) > max(MANY, 2 * CELLS * n_labels):
+            held = _grouped(held, n_labels)
         sums = np.empty((5, n_labels))
         for _ in range(rounds if n_labels > 1 else 0):
             for _ in range(3):
-                kernels.logistic_sums((x, points.label, points.positive, weight), offset, slope, sums)
+                kernels.logistic_sums(held, offset, slope, sums)
                 by_offset = sums[0] - precision[0] * (offset - mean[0])
                 by_slope = sums[1] - precision[1] * (slope - mean[1])
                 a, b, c = sums[2] + precision[0], sums[3], sums[4] + precision[1]
@@ -133,6 +141,19 @@ def _center_and_scale(x: NDArray[np.float64], weight: NDArray[np.float64]) -> tu
     spread = max((high - low) / 1.35, 0.0)
     spread = spread if spread > 1e-9 * abs(middle) else float(np.ptp(x))
     return middle, spread if spread > 1e-9 * abs(middle) else 1.0
+
+
+def _grouped(
+    points: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]], n_labels: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return points (x, label, positive weight, weight) with those of a label that lie close together as one."""
+    from limen import _sampling_kernels as kernels
+
+    sums = np.zeros((3, n_labels * CELLS))
+    kernels.group(points, CELLS, sums)
+    some = np.flatnonzero(sums[2] > 0)
+    moment, positive, weight = sums[:, some]
+    return moment / weight, some // CELLS, positive, weight
 
 
 def _platt(

@@ -5,116 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.curves import Curves, halfway, prevalence_factors
-from limen.scales import Kind, Logit
-from limen.sources.blocks import Source, flatten
+from limen.curves import Curves, prevalence_factors
+from limen.scales import Kind
+from limen.solvers.grid import fine_candidates
+from limen.solvers.places import Places, Points, increments
+from limen.sources.blocks import Source
 from limen.sources.candidates import Candidates
-
-GRID = 64
-MOST = 1024
-SMALL = 1 << 20
-MARGIN = 0.1
-"""How far above a label's highest score "never" lies, in log odds, where cuts are averaged."""
-
-
-class Points(NamedTuple):
-    """Where the items of each label lie, on the scale of log odds; one element for each group of items.
-
-    Groups are the positives, or the negatives, between two candidates; by label and falling.
-    """
-
-    x: NDArray[np.float64]
-    label: NDArray[np.int64]
-    positive: NDArray[np.float64]
-    negative: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Places:
-    """Where candidates and items lie, in log odds.
-
-    Attributes
-    ----------
-    scale : Logit
-    label : int64 (n_candidates,)
-    at : float64 (n_candidates,)
-        Each candidate; "never" is +inf.
-    cut : float64 (n_candidates,)
-        Halfway to the highest score below. "Never" lies just above the label's highest score, and a cut at its
-        lowest just below, so that a mean of cuts is on the side of most of them.
-    middle : float64 (n_candidates,)
-        Where the negatives of the candidate's interval lie: halfway up to the highest score of it.
-    top : float64 (n_candidates,)
-        The highest score of the candidate's interval.
-    fixed : bool (n_candidates,)
-        Which candidates are there whatever the labels of the items.
-    span : float64 (2, n_labels)
-        Lowest and highest log odds of each label; 0 where a label has no item.
-    """
-
-    scale: Logit
-    label: NDArray[np.int64]
-    at: NDArray[np.float64]
-    cut: NDArray[np.float64]
-    middle: NDArray[np.float64]
-    top: NDArray[np.float64]
-    fixed: NDArray[np.bool_]
-    span: tuple[NDArray[np.float64], NDArray[np.float64]]
-
-    @classmethod
-    def of(cls, curves: Curves, scale: Logit, few: NDArray[np.bool_]) -> Places:
-        """Return the places of curves of all data; ``few`` tells the labels all of whose scores are candidates."""
-        label, cuts, first = curves.label_of, curves.candidates.cuts, curves.offsets[:-1]
-        never = ~np.isfinite(cuts)
-        at = np.where(never, np.inf, scale.forward(np.where(never, 0.5, cuts), label))
-        highest, lowest = curves.beneath[first], cuts[curves.offsets[1:] - 1]
-        some = np.isfinite(highest) & np.isfinite(lowest)
-        numbers = np.arange(curves.n_labels)
-        low, high = (
-            np.where(some, scale.forward(np.where(some, end, 0.5), numbers), 0.0) for end in (lowest, highest)
-        )
-        high = np.maximum(low, high)
-        halved = halfway(cuts, curves.beneath, curves.dtype)
-        cut = scale.forward(np.where(never, 0.5, halved), label)
-        cut = np.where(never, high[label] + MARGIN, np.where(cut <= low[label], low[label] - MARGIN, cut))
-        top = np.concatenate([[-np.inf], curves.beneath[:-1]])
-        top = np.where(np.isfinite(top) & (top > cuts), top, cuts)
-        upper = np.where(never, 0.0, scale.forward(np.where(never, 0.5, top), label))
-        middle = np.where(never, 0.0, at) / 2 + upper / 2
-        fixed = never | few[label] | (_increments(curves)[0] == 0)
-        fixed[curves.offsets[1:] - 1] = True
-        return cls(scale, label, at, cut, middle, upper, fixed, (low, high))
-
-    def kept(self, keep: NDArray[np.bool_], positive: NDArray[Any], negative: NDArray[Any]) -> Places:
-        """Return the places of some of the candidates, for some of the items.
-
-        The negatives of an interval move to their mean, and "never" to just above the highest of the items.
-        """
-        # The place of the next candidate that is kept, at or below.
-        joined: NDArray[np.int64] = np.cumsum(keep) - keep.astype(np.int64)
-        size = int(keep.sum())
-        total = np.bincount(joined, negative, size)
-        mean = np.bincount(joined, negative * self.middle, size) / np.where(total > 0, total, 1)
-        middle = np.where(total > 0, mean, self.middle[keep])
-        low, high = self.span[0], self.span[0].copy()
-        some = np.flatnonzero((positive > 0) | (negative > 0))
-        np.maximum.at(high, self.label[some], self.top[some])
-        cut = np.where(np.isfinite(self.at), self.cut, (high + MARGIN)[self.label])[keep]
-        return replace(
-            self,
-            label=self.label[keep],
-            at=self.at[keep],
-            cut=cut,
-            middle=middle,
-            top=self.top[keep],
-            fixed=self.fixed[keep],
-            span=(low, high),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +57,7 @@ class FineCurves:
 
         Weights count in units of their mean size, so that twice all weights are the same.
         """
-        candidates, scale, few = _fine_candidates(sources, kind)
+        candidates, scale, few = fine_candidates(sources, kind)
         counted = [_counted(fold, candidates) for fold in folds]
         squares = [_squares(fold) for fold in folds]
         raw, square = sum(counted[1:], start=counted[0]), np.add.reduce(squares)
@@ -180,7 +81,7 @@ class FineCurves:
         a, b = self.raw, part.raw
         left = {name: np.maximum(getattr(a, name) - getattr(b, name), 0) for name in _COUNTS}
         raw = replace(a, **left, n_items=a.n_items - b.n_items, sources=())
-        positive, negative = _increments(raw)
+        positive, negative = increments(raw)
         keep = self.places.fixed | (positive > 0)
         places = self.places.kept(keep, positive, negative)
         return replace(self, raw=raw.at(keep), places=places, squares=np.maximum(self.squares - part.squares, 0))
@@ -195,7 +96,7 @@ class FineCurves:
 
         curves = self.raw
         parts = np.zeros((number, 2, len(curves.tp)))
-        kernels.deal(curves.offsets, np.rint(np.stack(self.increments)).astype(np.int64), keys, parts)
+        kernels.deal(curves.offsets, np.rint(self.increments).astype(np.int64), keys, parts)
         label, first = curves.label_of, curves.offsets[:-1]
         below = np.stack(self.below) / number
         dealt = []
@@ -238,9 +139,9 @@ class FineCurves:
         return self.places.span
 
     @cached_property
-    def increments(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Positives and negatives of each interval, as counted: at or above a cut and below the next higher."""
-        return _increments(self.raw)
+    def increments(self) -> NDArray[np.float64]:
+        """Positives and negatives of each interval, (2, n_candidates); see `increments`."""
+        return np.array(increments(self.raw), np.float64)
 
     @property
     def below(self) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -263,11 +164,6 @@ class FineCurves:
         )
         some = np.flatnonzero((first > 0) | (second > 0))
         return Points(x[some], np.repeat(places.label, 2)[some], first[some], second[some])
-
-    @cached_property
-    def falling(self) -> NDArray[np.int64]:
-        """Order of the points of all labels by falling log odds."""
-        return np.argsort(-self.points.x, kind="stable")
 
     def sums(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return sums of a weight of each point, by label."""
@@ -305,98 +201,12 @@ def _counted(source: Source, candidates: Candidates) -> Curves:
 _COUNTS = ("tp", "fp", "n_positive", "n_known")
 
 
-def _increments(curves: Curves) -> tuple[NDArray[Any], NDArray[Any]]:
-    first, parts = curves.offsets[:-1], []
-    for cumulated in (curves.tp, curves.fp):
-        change = np.diff(cumulated, prepend=cumulated[:1])
-        change[first] = 0
-        parts.append(change)
-    return parts[0], parts[1]
-
-
 def _cumulated(
     values: NDArray[np.float64], label: NDArray[np.int64], first: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return sums within each label, which begins at ``first`` with a value of 0."""
     total = np.cumsum(values)
     return np.asarray(total - total[first][label])
-
-
-def _fine_candidates(sources: Sequence[Source], kind: Kind) -> tuple[Candidates, Logit, NDArray[np.bool_]]:
-    """Return positive scores and a grid in log odds, or all scores where they are few; the scale; and where."""
-    positive = sources[0].candidates()
-    for source in sources[1:]:
-        positive = positive | source.candidates()
-    n_labels = len(positive.labels)
-    low, high = np.full(n_labels, np.inf), np.full(n_labels, -np.inf)
-    tiny, nearly = np.inf, -np.inf
-    for source in sources:
-        for block in source.blocks(check=False):
-            if block.scores.ndim == 2:
-                low, high = np.minimum(low, block.scores.min(axis=0)), np.maximum(high, block.scores.max(axis=0))
-            else:
-                entries = flatten(block)
-                np.minimum.at(low, entries.label, entries.scores)
-                np.maximum.at(high, entries.label, entries.scores)
-            tiny = min(tiny, float(block.scores.min(initial=np.inf, where=block.scores > 0)))
-            nearly = max(nearly, float(block.scores.max(initial=-np.inf, where=block.scores < 1)))
-    some = np.isfinite(low)
-    scale = Logit(kind != "probability", min(tiny / 2, 0.25), min((1 - nearly) / 2, 0.25))
-    numbers = np.arange(n_labels)
-    ends = [scale.forward(np.where(some, end, 0.5), numbers) for end in (low, high)]
-    noise = np.minimum(np.where(some, ends[1] - ends[0], 0.0) * 2.0**-17, 2.0**-15)
-    few = np.zeros(n_labels, bool)
-    united = _thinned(positive, scale, noise, MOST)
-    if sum(source.n_items for source in sources) * n_labels <= SMALL:
-        scores = _thinned(_all_scores(sources), scale, noise)
-        few = np.diff(scores.offsets) <= GRID + 1
-        united = _of_labels(united, ~few) | _of_labels(scores, few)
-    known = np.flatnonzero(some & ~few)
-    # Most of the grid lies above the lowest positive, where cuts are, and does not move with the lowest score.
-    last = positive.cuts[positive.offsets[1:] - 1]
-    turn = np.where(np.isfinite(last), scale.forward(np.where(np.isfinite(last), last, 0.5), numbers), ends[0])
-    below, above = (np.arange(steps)[:, np.newaxis] / steps for steps in (GRID // 4, GRID - GRID // 4))
-    low_end, turn, high_end = (end[known] for end in (ends[0], turn, ends[1]))
-    grid = np.concatenate([low_end + below[1:] * (turn - low_end), turn + above[1:] * (high_end - turn)])
-    cuts = np.concatenate([low[known], scale.back(grid).ravel()])
-    united = united | Candidates.distinct(united.labels, united.dtype, np.tile(known, GRID - 1), cuts)
-    return _thinned(united, scale, noise, lower=False), scale, few
-
-
-def _thinned(
-    candidates: Candidates, scale: Logit, noise: NDArray[np.float64], most: int | None = None, lower: bool = True
-) -> Candidates:
-    """Return candidates further apart than ``noise`` (n_labels,): (just below) the lowest of those that are one.
-
-    Of more than ``most`` of a label, so many, evenly by rank.
-    """
-    from limen import _sampling_kernels as kernels
-
-    label = np.repeat(np.arange(len(candidates.labels)), np.diff(candidates.offsets))
-    never = ~np.isfinite(candidates.cuts)
-    x = np.where(never, np.inf, scale.forward(np.where(never, 0.5, candidates.cuts), label))
-    keep = np.zeros(len(x), bool)
-    kernels.lowest_of_ties(candidates.offsets, x, noise, most or len(keep), keep)
-    label, cuts = label[keep], candidates.cuts[keep]
-    if lower:
-        moved = scale.back(x[keep] - noise[label]).astype(cuts.dtype)
-        cuts = np.where(np.isfinite(moved), np.minimum(moved, cuts), cuts)
-    return Candidates.distinct(candidates.labels, candidates.dtype, label, cuts)
-
-
-def _of_labels(candidates: Candidates, chosen: NDArray[np.bool_]) -> Candidates:
-    """Return the candidates of some of the labels."""
-    label = np.repeat(np.arange(len(candidates.labels)), np.diff(candidates.offsets))
-    keep = chosen[label] & np.isfinite(candidates.cuts)
-    return Candidates.distinct(candidates.labels, candidates.dtype, label[keep], candidates.cuts[keep])
-
-
-def _all_scores(sources: Sequence[Source]) -> Candidates:
-    """Return all distinct scores of all labels."""
-    blocks = [flatten(block) for source in sources for block in source.blocks(check=False)]
-    label = np.concatenate([block.label for block in blocks])
-    scores = np.concatenate([block.scores for block in blocks])
-    return Candidates.distinct(sources[0].labels, sources[0].dtype, label, scores)
 
 
 def _squares(source: Source) -> NDArray[np.float64]:

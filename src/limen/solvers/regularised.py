@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,12 @@ from limen.draws import name_keys
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.exact import exact_index
-from limen.solvers.fine import MARGIN, FineCurves, Points
+from limen.solvers.fine import FineCurves
+from limen.solvers.one_cut import one_cut
+from limen.solvers.places import MARGIN, Points
 from limen.solvers.resampled import exact_cuts_of
 from limen.solvers.solution import Solution
 from limen.sources.candidates import Candidates
-
-CELLS = 1 << 18
-"""Resampled counts kept at one time, about: those of a few samples stay in a near cache."""
 
 
 @dataclass(frozen=True)
@@ -38,66 +37,6 @@ class LogOddsSolver:
     def cuts(self, fine: FineCurves, objective: Objective, random_state: int) -> NDArray[np.float64]:
         """Return the cut of each label, in log odds (n_labels,)."""
         raise NotImplementedError
-
-
-def one_cut(fine: FineCurves, z: NDArray[np.float64] | None, objective: Objective, most: int = 256) -> float:
-    """Return the best cut on a scale ``z`` of the points that all labels share; None: their log odds.
-
-    Micro averages try every point with a positive; others, and costs by label, ``most`` of them (fewer where
-    labels are many). Giving no label to any item is tried too.
-    """
-    points, curves = fine.points, fine.curves
-    order = fine.falling if z is None else np.argsort(-z, kind="stable")
-    z = points.x if z is None else z
-    p, n = curves.n_positive, curves.n_known
-    falling, positive = z[order], points.positive[order]
-    own = np.flatnonzero(positive > 0)
-    if not len(own):
-        return float(z.max(initial=0.0)) + 1
-    # A cut keeps all points that stand at the same place.
-    ends = np.append(np.flatnonzero(falling[1:] != falling[:-1]), len(falling) - 1)
-    own = np.unique(ends[np.searchsorted(ends, own)])
-    if objective.pooled:
-        tp = np.cumsum(positive)
-        pp = tp + np.cumsum(points.negative[order])
-        values = np.asarray(objective.metric(tp[own], pp[own], p.sum(), n.sum(), objective.zero_division))
-    else:
-        most = min(len(own), max(32, min(most, (1 << 20) // fine.n_labels)))
-        own = own[np.unique(np.linspace(0, len(own) - 1, most).astype(np.int64))]
-        step = np.searchsorted(own, np.arange(len(order)))
-        cell = step * fine.n_labels + points.label[order]
-        shape = (len(own) + 1, fine.n_labels)
-        tp, fp = (
-            np.bincount(cell, part[order], shape[0] * shape[1]).reshape(shape)[:-1].cumsum(axis=0)
-            for part in (points.positive, points.negative)
-        )
-        values = averaged(objective, tp, tp + fp, p, n)
-    at = own[int(np.argmax(values))]
-    if objective(0 * p, 0 * p, p, n) > np.max(values):
-        return float(falling[0]) + MARGIN
-    if at + 1 == len(falling):
-        return float(falling[at]) - MARGIN
-    return float(falling[at] / 2 + falling[at + 1] / 2)
-
-
-def averaged(objective: Objective, tp: Any, pp: Any, p: Any, n: Any) -> NDArray[np.float64]:
-    """Return the objective of counts (..., cuts, n_labels) with totals (..., n_labels)."""
-    if objective.average == "micro" and objective.metric.by_label:
-        p, n = (np.broadcast_to(part[..., np.newaxis, :], tp.shape) for part in (p, n))
-        flat = [np.reshape(part, (-1, tp.shape[-1])) for part in (tp, pp, p, n)]
-        return np.array([objective(*counts) for counts in zip(*flat, strict=True)]).reshape(tp.shape[:-1])
-    zero = objective.zero_division
-    if objective.average == "micro":
-        summed = tp.sum(axis=-1), pp.sum(axis=-1)
-        p, n = (part.sum(axis=-1)[..., np.newaxis] for part in (p, n))
-        return np.asarray(objective.metric(*summed, p, n, zero))
-    values = objective.metric(tp, pp, p[..., np.newaxis, :], n[..., np.newaxis, :], zero)
-    if objective.average == "macro":
-        return np.asarray(np.minimum(values.mean(axis=-1), 1.0))
-    total = p.sum(axis=-1, keepdims=True)
-    weight = np.where(total > 0, p / np.where(total > 0, total, 1), 0.0)
-    mean = np.einsum("...ml,...l->...m", values, weight)
-    return np.asarray(np.where(total > 0, np.minimum(mean, 1.0), zero))
 
 
 @dataclass(frozen=True)
@@ -131,12 +70,7 @@ class Bagged(LogOddsSolver):
 
         ``keys`` (n_labels,), and the number of the ``first`` sample, decide what is drawn.
         """
-        step = max(1, CELLS // len(fine.raw.tp))
-        parts = [
-            exact_cuts_of(fine, objective, keys, first + start, min(step, self.samples - start))
-            for start in range(0, self.samples, step)
-        ]
-        return np.concatenate(parts)
+        return exact_cuts_of(fine, objective, keys, first, self.samples)
 
 
 @dataclass(frozen=True)
@@ -233,10 +167,8 @@ def weighted_quantile(
     points: Points, weight: NDArray[np.float64], share: float, n_labels: int
 ) -> NDArray[np.float64]:
     """Return each label's weighted quantile of the points' log odds; 0 where there is no weight."""
-    label, total = points.label, np.bincount(points.label, weight, n_labels)
-    before = np.concatenate([[0.0], np.cumsum(total)])[label]
-    at_or_below = total[label] - (np.cumsum(weight) - before) + weight
-    reached = (weight > 0) & (at_or_below >= share * total[label] * (1 - 1e-12))
-    quantile = np.full(n_labels, np.inf)
-    np.minimum.at(quantile, label[reached], points.x[reached])
-    return np.where(np.isfinite(quantile), quantile, 0.0)
+    from limen import _sampling_kernels as kernels
+
+    quantile = np.zeros(n_labels)
+    kernels.quantiles(points.x, points.label, weight, share, quantile)
+    return quantile

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -22,10 +21,29 @@ def exact_cuts_of(
 
     Each item weighs Poisson(1), so the count of an interval is a Poisson number: no pass over the scores.
     """
+    step = min(samples, max(1, CELLS // len(fine.raw.tp) // 4) * 4)
+    room = np.empty((step, *fine.increments.shape), np.float32)
+    found, guess = [], None
+    for start in range(0, samples, step):
+        index, guess = _exact_of(fine, objective, keys, first + start, room[: samples - start], guess)
+        found.append(fine.places.cut[index])
+    return np.concatenate(found)
+
+
+def _exact_of(
+    fine: FineCurves,
+    objective: Objective,
+    keys: NDArray[np.uint64],
+    first: int,
+    drawn: NDArray[np.float32],
+    guess: float | None,
+) -> tuple[NDArray[np.int64], float | None]:
+    """Return the optima (samples, n_labels) of as many samples as ``drawn`` has room for and a value to expect."""
     from limen import _sampling_kernels as kernels
 
-    curves, places = fine.raw, fine.places
-    drawn, totals = _drawn(fine, keys, first, samples)
+    curves, places, samples = fine.raw, fine.places, len(drawn)
+    totals = np.repeat(np.stack(fine.below)[np.newaxis].astype(np.float64), samples, axis=0)
+    kernels.resample(curves.offsets, fine.increments, fine.units, keys, first, drawn, totals)
     if fine.target is not None:
         positive, known = totals[:, 0], totals.sum(axis=1)
         factors = np.stack(prevalence_factors(positive, known, fine.target), axis=1)
@@ -37,39 +55,18 @@ def exact_cuts_of(
         values = _of_labels(objective, drawn, positive, known, places.label)
         kernels.best_of_values(curves.offsets, values, index)
     elif isinstance(objective.metric, LinearRatio):
-        index = _dinkelbach(curves.offsets, objective, drawn, positive, known)
+        return _dinkelbach(curves.offsets, objective, drawn, (positive, known), guess)
     else:
         for row, counts, p, n in zip(index, drawn, positive, known, strict=True):
-            sample = replace(curves, tp=counts[0], fp=counts[1], n_positive=p, n_known=n, sources=())
+            tp, fp = counts.astype(np.float64)
+            sample = replace(curves, tp=tp, fp=fp, n_positive=p, n_known=n, sources=())
             row[:] = exact_index(sample, objective)
-    return places.cut[index]
-
-
-def resampled(fine: FineCurves, keys: NDArray[np.uint64], first: int, samples: int) -> Iterator[FineCurves]:
-    """Yield bootstrap samples, from number ``first`` on."""
-    for counts, total in zip(*_drawn(fine, keys, first, samples), strict=True):
-        raw = replace(
-            fine.raw, tp=counts[0], fp=counts[1], n_positive=total[0], n_known=total.sum(axis=0), sources=()
-        )
-        yield replace(fine, raw=raw)
-
-
-def _drawn(
-    fine: FineCurves, keys: NDArray[np.uint64], first: int, samples: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return tp and fp (samples, 2, n_candidates), and all positives and negatives (samples, 2, n_labels)."""
-    from limen import _sampling_kernels as kernels
-
-    increments = np.stack(fine.increments).astype(np.float64)
-    drawn = np.empty((samples, *increments.shape))
-    totals = np.repeat(np.stack(fine.below)[np.newaxis].astype(np.float64), samples, axis=0)
-    kernels.resample(fine.raw.offsets, increments, fine.units, keys, first, drawn, totals)
-    return drawn, totals
+    return index, None
 
 
 def _of_labels(
     objective: Objective,
-    drawn: NDArray[np.float64],
+    drawn: NDArray[np.float32],
     positive: NDArray[np.float64],
     known: NDArray[np.float64],
     label: NDArray[np.int64],
@@ -83,14 +80,19 @@ def _of_labels(
 def _dinkelbach(
     offsets: NDArray[np.int64],
     objective: Objective,
-    drawn: NDArray[np.float64],
-    positive: NDArray[np.float64],
-    known: NDArray[np.float64],
-) -> NDArray[np.int64]:
-    """Return the optimum (samples, n_labels) of a ratio of sums over labels; see `Dinkelbach`, which proves it."""
+    drawn: NDArray[np.float32],
+    of_all: tuple[NDArray[np.float64], NDArray[np.float64]],
+    guess: float | None,
+) -> tuple[NDArray[np.int64], float]:
+    """Return the optimum (samples, n_labels) of a ratio of sums over labels, and the mean of the values.
+
+    See `Dinkelbach`, which proves it. From a ``guess`` that is too high the first step leads below the optimum,
+    from where values rise.
+    """
     from limen import _sampling_kernels as kernels
 
     assert isinstance(objective.metric, LinearRatio)
+    positive, known = of_all
     shape = positive.shape
     if objective.metric.by_label:
         pairs = [
@@ -110,21 +112,22 @@ def _dinkelbach(
 
     none = ratio(*totals(never), objective.zero_division)
     best, value = np.array(never), np.full(len(positive), -np.inf)
-    guess = none
+    first = guess is not None
+    now = none if guess is None else np.maximum(none, guess)
     for _ in range(STEPS):
         # tp and fp: a tag costs what it adds to pp, and a right one gives what it adds to tp besides.
-        of_tp = above.of_tp - guess[:, np.newaxis] * below.of_tp
-        of_pp = above.of_pp - guess[:, np.newaxis] * below.of_pp
+        of_tp = above.of_tp - now[:, np.newaxis] * below.of_tp
+        of_pp = above.of_pp - now[:, np.newaxis] * below.of_pp
         index = np.empty(shape, np.int64)
         kernels.best_of_gains(offsets, drawn, of_tp + of_pp, -of_pp, index)
         found = np.asarray(ratio(*totals(index), objective.zero_division))
         better = found > value
         best[better], value[better] = index[better], found[better]
-        if not (found > guess + 1e-12).any():
+        if not ((found > now + 1e-12) | (found < now - 1e-12) & first).any():
             break
-        guess = np.maximum(guess, found)
+        now, first = np.maximum(none, found) if first else np.maximum(now, found), False
     best[none >= value] = offsets[:-1]
-    return best
+    return best, float(np.maximum(none, value).mean())
 
 
 def _spread_out(terms: Linear, shape: tuple[int, ...]) -> Linear:
@@ -142,5 +145,7 @@ def _stacked(terms: list[Linear], shape: tuple[int, ...]) -> Linear:
     return Linear(of_tp, of_pp, np.array([float(term.constant) for term in terms]))
 
 
+CELLS = 1 << 18
+"""Resampled counts kept at one time, about: those of a few samples stay in a near cache."""
 STEPS = 30
 """More than Dinkelbach's steps ever are: they close in faster than linearly."""

@@ -53,6 +53,8 @@ class Solution:
         The objective after each step of an iterative solver, as the solver saw it.
     cross_fit : tuple of CrossFit
         For each fold, thresholds tuned on the others; empty if the solver does not cross-fit.
+    leans : bool
+        Whether labels without a positive take what the others have in common.
     ranges : float64 (2, n_labels), optional
         Where the thresholds of other data of the same size lie, about.
     details : dict
@@ -67,6 +69,7 @@ class Solution:
     rule: str = ">="
     history: tuple[float, ...] = ()
     cross_fit: tuple[CrossFit, ...] = ()
+    leans: bool = False
     ranges: NDArray[np.float64] | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
