@@ -39,7 +39,7 @@ def _exact_of(
     guess: float | None,
 ) -> tuple[NDArray[np.int64], float | None]:
     """Return the optima (samples, n_labels) of as many samples as ``drawn`` has room for and a value to expect."""
-    from limen import _sampling_kernels as kernels
+    from limen._kernels import sampling as kernels
 
     curves, places, samples = fine.raw, fine.places, len(drawn)
     totals = np.repeat(np.stack(fine.below)[np.newaxis].astype(np.float64), samples, axis=0)
@@ -89,7 +89,7 @@ def _dinkelbach(
     See `Dinkelbach`, which proves it. From a ``guess`` that is too high the first step leads below the optimum,
     from where values rise.
     """
-    from limen import _sampling_kernels as kernels
+    from limen._kernels import sampling as kernels
 
     assert isinstance(objective.metric, LinearRatio)
     positive, known = of_all
