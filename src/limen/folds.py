@@ -275,7 +275,7 @@ def content_keys(source: Source, names: NDArray[np.uint64]) -> NDArray[np.uint64
     The sum, modulo 2^64, of a hash of each pair's label, told by its key in ``names``, score and truth, so that
     the order of the labels does not matter.
     """
-    from limen import _sampling_kernels as kernels
+    from limen._kernels import sampling as kernels
 
     keys, row = np.zeros(source.n_items, np.uint64), 0
     for block in source.dense_blocks():

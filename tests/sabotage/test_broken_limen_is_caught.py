@@ -139,7 +139,7 @@ def test_cumulated_one_short(monkeypatch):
         for k in range(len(offsets) - 1):
             counts[offsets[k] : offsets[k + 1] - 1] = np.cumsum(counts[offsets[k] : offsets[k + 1] - 1])
 
-    monkeypatch.setattr(_kernels, "cumulate", cumulate)
+    monkeypatch.setattr(_kernels.points, "cumulate", cumulate)
     with pytest.raises(AssertionError):
         check()
 

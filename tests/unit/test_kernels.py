@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from limen import _kernels
-from limen._kernels import Points
+from limen._kernels import Points, threads
 from limen.sources.blocks import Tallies
 
 
@@ -79,7 +79,7 @@ def test_any_number_of_processors_counts_alike(monkeypatch, stored, weighted):
     """By rows where there are no weights, and by labels."""
     rng = np.random.default_rng(0)
     n_items = 300
-    monkeypatch.setattr(_kernels, "_WORTH_THREADS", 100)
+    monkeypatch.setattr(threads, "WORTH_THREADS", 100)
     scores, truth = rng.integers(0, 9, (n_items, 5)) / 8, rng.integers(-1, 2, (n_items, 5)).astype(np.int8)
     weight = rng.random(n_items) if weighted else np.ones(n_items, np.int64)
     grid = _kernels.Grid(np.arange(0, 20, 3), np.tile([np.inf, 0.75, 0.25], 5))
@@ -87,8 +87,8 @@ def test_any_number_of_processors_counts_alike(monkeypatch, stored, weighted):
     entries = scores.ravel(), label, truth.ravel(), weight[row], row
 
     def counted(processors):
-        name = "process_cpu_count" if hasattr(_kernels.os, "process_cpu_count") else "cpu_count"
-        monkeypatch.setattr(_kernels.os, name, lambda: processors)
+        name = "process_cpu_count" if hasattr(threads.os, "process_cpu_count") else "cpu_count"
+        monkeypatch.setattr(threads.os, name, lambda: processors)
         tallies = Tallies(*np.zeros((2, 15), weight.dtype), np.full(15, -np.inf))
         block = entries if stored else (scores, truth, weight)
         _kernels.count_block(block, grid._replace(offsets=grid.offsets[:6]), tallies)
@@ -178,8 +178,8 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_many_cuts_however_they_lie(monkeypatch, shape, dtype):
     """Labels with many cuts among labels with few, by rows and by labels."""
-    monkeypatch.setattr(_kernels, "_WORTH_THREADS", 1000)
-    name = "process_cpu_count" if hasattr(_kernels.os, "process_cpu_count") else "cpu_count"
+    monkeypatch.setattr(threads, "WORTH_THREADS", 1000)
+    name = "process_cpu_count" if hasattr(threads.os, "process_cpu_count") else "cpu_count"
     rng = np.random.default_rng(0)
     n_items, n_labels = 20000, 9
     scores = SHAPES[shape](rng.normal(0, 1, (n_items, n_labels))).astype(dtype)
@@ -187,7 +187,7 @@ def test_many_cuts_however_they_lie(monkeypatch, shape, dtype):
     truth[rng.random(truth.shape) < 0.05] = -1
     wanted = [np.unique(scores[truth[:, k] == 1, k])[::-1] for k in range(n_labels)]
     for processors in (1, 2, 4):
-        monkeypatch.setattr(_kernels.os, name, lambda n=processors: n)
+        monkeypatch.setattr(threads.os, name, lambda n=processors: n)
         offsets, cuts, _ = _kernels.distinct_falling(*_kernels.positive_scores(scores, truth)[:2])
         grid = _kernels.Grid(offsets, cuts)
         for k, own in enumerate(wanted):

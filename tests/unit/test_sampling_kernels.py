@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from limen import _sampling_kernels as kernels
+from limen._kernels import sampling as kernels
 from limen.draws import name_keys
 from limen.objectives import objective
 from limen.scales import kind_of

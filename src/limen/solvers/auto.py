@@ -167,7 +167,7 @@ class Auto(LogOddsSolver):
 
     def _done(self, tasks: list[Callable[[], Kinds]], whole: FineCurves, problem: Problem) -> list[Kinds]:
         """Return the results of the tasks, and tell of progress."""
-        from limen import _sampling_kernels as kernels
+        from limen._kernels import sampling as kernels
 
         found = []
         for result in kernels.in_threads(len(whole.raw.tp) * self.samples, tasks):
@@ -201,7 +201,7 @@ class Auto(LogOddsSolver):
         self, held_out: HeldOut, objective: Objective, names: NDArray[np.uint64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the weight of each mixture by its held-out counts, and its cross-fitted objective."""
-        from limen import _sampling_kernels as kernels
+        from limen._kernels import sampling as kernels
 
         counts, totals, positives = held_out
         values = averaged(objective, *np.add.reduce(counts), *np.add.reduce(totals))

@@ -56,7 +56,7 @@ class Calibration:
         clipped to each label's 5 % and 99.95 % quantiles: a few outlying scores would else decide the
         slope. ``start`` is the calibration of more data, of which these are part: few rounds then do.
         """
-        from limen import _sampling_kernels as kernels
+        from limen._kernels import sampling as kernels
 
         points, n_labels = fine.points, fine.n_labels
         weight, state = points.positive + points.negative, None if start is None else start.state
@@ -147,7 +147,7 @@ def _grouped(
     points: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]], n_labels: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Return points (x, label, positive weight, weight) with those of a label that lie close together as one."""
-    from limen import _sampling_kernels as kernels
+    from limen._kernels import sampling as kernels
 
     sums = np.zeros((3, n_labels * CELLS))
     kernels.group(points, CELLS, sums)

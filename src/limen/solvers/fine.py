@@ -92,7 +92,7 @@ class FineCurves:
         Each label deals its items by their rank, so the order of items and labels changes nothing, and a score
         that moves a little changes little.
         """
-        from limen import _sampling_kernels as kernels
+        from limen._kernels import sampling as kernels
 
         curves = self.raw
         parts = np.zeros((number, 2, len(curves.tp)))
@@ -178,7 +178,7 @@ class FineCurves:
 
         Between two candidates negatives are taken to lie evenly.
         """
-        from limen import _sampling_kernels as kernels
+        from limen._kernels import sampling as kernels
 
         curves, at = self.curves, self.places.at
         index = np.empty(cuts.shape, np.int64)

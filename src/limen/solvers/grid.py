@@ -64,7 +64,7 @@ def _thinned(
 
     Of more than ``most`` of a label, so many, evenly by rank.
     """
-    from limen import _sampling_kernels as kernels
+    from limen._kernels import sampling as kernels
 
     label = np.repeat(np.arange(len(candidates.labels)), np.diff(candidates.offsets))
     never = ~np.isfinite(candidates.cuts)

@@ -60,7 +60,7 @@ def resampled_cuts(
 
     The items between two cuts weigh a Poisson number in all, whatever their labels: a few counts are drawn.
     """
-    from limen import _sampling_kernels as kernels
+    from limen._kernels import sampling as kernels
 
     points = fine.points
     some = points.positive > 0
@@ -127,7 +127,7 @@ def _kept(
     fine: FineCurves, z: NDArray[np.float64], cuts: NDArray[np.float64], columns: int
 ) -> NDArray[np.float64]:
     """Return the positives and the negatives at or above falling cuts, (2, cuts, columns)."""
-    from limen import _sampling_kernels as kernels
+    from limen._kernels import sampling as kernels
 
     kept = np.zeros((2, len(cuts), columns))
     kernels.count_kept((z, *fine.points[1:]), cuts, kept)

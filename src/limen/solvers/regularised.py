@@ -167,7 +167,7 @@ def weighted_quantile(
     points: Points, weight: NDArray[np.float64], share: float, n_labels: int
 ) -> NDArray[np.float64]:
     """Return each label's weighted quantile of the points' log odds; 0 where there is no weight."""
-    from limen import _sampling_kernels as kernels
+    from limen._kernels import sampling as kernels
 
     quantile = np.zeros(n_labels)
     kernels.quantiles(points.x, points.label, weight, share, quantile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def _exact_of(
     guess: float | None,
 ) -> tuple[NDArray[np.int64], float | None]:
     """Return the optima (samples, n_labels) of as many samples as ``drawn`` has room for and a value to expect."""
-    from limen import _sampling_kernels as kernels
+    from limen._kernels import sampling as kernels
 
     curves, places, samples = fine.raw, fine.places, len(drawn)
     totals = np.repeat(np.stack(fine.below)[np.newaxis].astype(np.float64), samples, axis=0)
@@ -72,9 +73,14 @@ def _of_labels(
     label: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Return the metric of each label alone at each candidate, (samples, n_candidates)."""
-    metric = objective.metric.with_labels(lambda parameter: parameter[label])
-    pp = drawn[:, 0] + drawn[:, 1]
-    return np.asarray(metric(drawn[:, 0], pp, positive[:, label], known[:, label], objective.zero_division))
+    values = np.empty((len(drawn), len(label)))
+    for start in range(0, len(label), BLOCK):
+        some = slice(start, start + BLOCK)
+        own = label[some]
+        metric = objective.metric.with_labels(itemgetter(own))
+        tp, fp = drawn[:, :, some].swapaxes(0, 1)
+        values[:, some] = metric(tp, tp + fp, positive[:, own], known[:, own], objective.zero_division)
+    return values
 
 
 def _dinkelbach(
@@ -89,7 +95,7 @@ def _dinkelbach(
     See `Dinkelbach`, which proves it. From a ``guess`` that is too high the first step leads below the optimum,
     from where values rise.
     """
-    from limen import _sampling_kernels as kernels
+    from limen._kernels import sampling as kernels
 
     assert isinstance(objective.metric, LinearRatio)
     positive, known = of_all
@@ -147,5 +153,7 @@ def _stacked(terms: list[Linear], shape: tuple[int, ...]) -> Linear:
 
 CELLS = 1 << 18
 """Resampled counts kept at one time, about: those of a few samples stay in a near cache."""
+BLOCK = 1 << 13
+"""Candidates whose metric is reckoned at one time, so that what it takes stays in a near cache."""
 STEPS = 30
 """More than Dinkelbach's steps ever are: they close in faster than linearly."""

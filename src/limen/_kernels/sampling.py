@@ -2,7 +2,7 @@
 
 Numbers that look random are hashes of a label's key, the number of the draw and the place in the label, so a
 label's draws depend on nothing but these: not on other labels, nor on the order of items or labels. Arrays by
-candidate are laid out as in `limen._kernels`.
+candidate are laid out as in the rest of `limen._kernels`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-
-from limen import _kernels as _kernels  # its import tells the user once that something is compiled
 
 BALANCED = 4096
 """Labels with at most so many positives have them dealt in equal numbers."""

@@ -1,27 +1,23 @@
-"""Compiled loops over plain arrays. Nothing else in limen imports numba.
-
-Arrays by label are stored end to end: those of label ``k`` lie at ``offsets[k]:offsets[k + 1]``.
-Candidates fall within a label, and the first of each label is +inf ("never").
-A score is kept by a cut when ``score >= cut``: the rule of `limen.curves.at_or_above`.
-"""
+"""Counting at each cut: how many scores lie at or above it, and the highest below."""
 
 from __future__ import annotations
 
-import os
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numba.core import event
 from numpy.typing import NDArray
 
-_WORTH_THREADS = 1 << 15
+from limen._kernels.positives import positive_scores
+from limen._kernels.threads import divided, processors, share
+
 _TILE_ROWS, _TILE_LABELS, _TILE_SCORES, _ROWS_A_CUT = 4096, 264, 1 << 17, 8
+
+
 _FEW_CUTS, _COARSE, _LANES = 512, 1024, 16
+
+
 _BUCKETS_A_CUT, _FEWEST_BUCKETS, _FEW_A_CUT = 8, 16, 16
-_DIGIT, _FEW_KEYS = 11, 48
 
 
 class Grid(NamedTuple):
@@ -29,22 +25,6 @@ class Grid(NamedTuple):
 
     offsets: NDArray[np.int64]
     cuts: NDArray[Any]
-
-
-class Positive(NamedTuple):
-    """Each label's number of positive items, their scores end to end, and the range of all scores."""
-
-    size: NDArray[np.int64]
-    scores: NDArray[Any]
-    ends: tuple[float, float]
-
-
-class Points(NamedTuple):
-    """Counts at or above each candidate."""
-
-    offsets: NDArray[np.int64]
-    tp: NDArray[Any]
-    pp: NDArray[Any]
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -366,210 +346,6 @@ def _count_entries(block, grid, tallies, span):
         beneath[j] = max(beneath[j], score)
 
 
-@njit(cache=True, nogil=True)
-def _count_truth(truth, known, positive):
-    """Add the known and the positive items of each column."""
-    for codes in truth:
-        for k in range(len(codes)):
-            known[k] += codes[k] >= 0
-            positive[k] += codes[k] == 1
-
-
-@njit(cache=True, nogil=True)
-def _collect(scores, truth, place, out, span):
-    """Write the scores of the positive items of label ``k`` from ``out[place[k]]`` on."""
-    top, bottom = span
-    for i in range(top, bottom):
-        row, codes = scores[i], truth[i]
-        for k in range(len(row)):
-            if codes[k] == 1:
-                out[place[k]] = row[k]
-                place[k] += 1
-
-
-@njit(cache=True, nogil=True)
-def _distinct(bits, offsets, size, times, span):
-    """Replace each label's scores by their distinct ones, falling, and write to ``size`` how many those are.
-
-    To ``times`` is written how often each occurs.
-
-    ``bits`` are those of the scores, as whole numbers without sign.
-    """
-    first, last = span
-    top = 8 * bits.itemsize - 1
-    sign = np.uint64(1) << np.uint64(top)
-    longest = 0
-    for k in range(first, last):
-        longest = max(longest, offsets[k + 1] - offsets[k])
-    keys, spare = np.empty(longest, bits.dtype), np.empty(longest, bits.dtype)
-    room = np.empty(1 << _DIGIT, np.int64)
-    for k in range(first, last):
-        own = bits[offsets[k] : offsets[k + 1]]
-        for i in range(len(own)):
-            raw = np.uint64(own[i])
-            if raw == sign:
-                raw = np.uint64(0)  # -0.0 is the same number
-            # Falling as the score rises.
-            keys[i] = raw if raw & sign else ~raw ^ sign
-        ordered = _sort(keys[: len(own)], spare[: len(own)], room, top + 1)
-        n, often = 0, times[offsets[k] : offsets[k + 1]]
-        for i in range(len(own)):
-            if i == 0 or ordered[i] != ordered[i - 1]:
-                raw = np.uint64(ordered[i])
-                own[n], often[n] = raw if raw & sign else ~raw ^ sign, 0
-                n += 1
-            often[n - 1] += 1
-        size[k] = n
-
-
-@njit(cache=True, nogil=True)
-def _sort(keys, spare, room, n_bits):
-    """Return the keys in ascending order: one of the two arrays, which are both overwritten."""
-    n = len(keys)
-    if n <= _FEW_KEYS:
-        for i in range(1, n):
-            key, j = keys[i], i
-            while j > 0 and keys[j - 1] > key:
-                keys[j] = keys[j - 1]
-                j -= 1
-            keys[j] = key
-        return keys
-    digit = _DIGIT if n > 1 << _DIGIT else 8
-    mask = np.uint64((1 << digit) - 1)
-    for low in range(0, n_bits, digit):
-        shift = np.uint64(low)
-        count = room[: 1 << digit]
-        count[:] = 0
-        for i in range(n):
-            count[(np.uint64(keys[i]) >> shift) & mask] += 1
-        if count[(np.uint64(keys[0]) >> shift) & mask] == n:
-            continue
-        place = 0
-        for d in range(len(count)):
-            own = count[d]
-            count[d] = place
-            place += own
-        for i in range(n):
-            d = (np.uint64(keys[i]) >> shift) & mask
-            spare[count[d]] = keys[i]
-            count[d] += 1
-        keys, spare = spare, keys
-    return keys
-
-
-@njit(cache=True, nogil=True)
-def _pack(segments, starts, packed, offsets):
-    """Write "never" and the first values of each segment as the label's cuts, with how often they occur."""
-    values, often = segments
-    cuts, times = packed
-    for k in range(len(offsets) - 1):
-        cuts[offsets[k]], times[offsets[k]] = np.inf, 0
-        for j in range(offsets[k + 1] - offsets[k] - 1):
-            cuts[offsets[k] + 1 + j], times[offsets[k] + 1 + j] = values[starts[k] + j], often[starts[k] + j]
-
-
-@njit(cache=True, nogil=True)
-def _bin_rows(block, grid, sums, first, last):
-    x, truth, weight = block
-    for left in range(first, last, _TILE_LABELS):
-        right = min(left + _TILE_LABELS, last)
-        for i in range(len(x)):
-            for k in range(left, right):
-                if truth[i, k] >= 0:
-                    _add_to_bin(x[i, k], weight[i], grid, k, sums[k, :, truth[i, k]])
-
-
-@njit(cache=True, nogil=True)
-def _bin_entries(block, grid, sums, first, last):
-    x, label, truth, weight = block
-    for e in range(len(x)):
-        k = label[e]
-        if first <= k < last and truth[e] >= 0:
-            _add_to_bin(x[e], weight[e], grid, k, sums[k, :, truth[e]])
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _add_to_bin(x, weight, grid, k, sums):
-    low, per_unit = grid
-    place = np.uint64(min(max(int((x - low[k]) * per_unit[k]), 0), len(sums) - 1))
-    sums[place, 0] += weight
-    sums[place, 1] += weight * x
-
-
-@njit(cache=True, nogil=True)
-def cumulate(offsets, counts):
-    """Replace the counts of each interval by the counts at or above each cut."""
-    for k in range(offsets.shape[0] - 1):
-        for j in range(offsets[k] + 1, offsets[k + 1]):
-            counts[j] += counts[j - 1]
-
-
-@njit(cache=True, nogil=True)
-def highest_below(offsets, beneath):
-    """Replace the highest score of each interval by the highest of it and all below it."""
-    for k in range(offsets.shape[0] - 1):
-        for j in range(offsets[k + 1] - 2, offsets[k] - 1, -1):
-            beneath[j] = max(beneath[j], beneath[j + 1])
-
-
-@njit(cache=True, nogil=True)
-def best_points(points, reward, price, out):
-    """Write to ``out`` each label's first candidate with the largest ``reward * tp - price * pp``."""
-    offsets, tp, pp = points
-    for k in range(offsets.shape[0] - 1):
-        best = offsets[k]
-        most = reward[k] * tp[best] - price[k] * pp[best]
-        for j in range(offsets[k] + 1, offsets[k + 1]):
-            gain = reward[k] * tp[j] - price[k] * pp[j]
-            if gain > most:
-                most = gain
-                best = j
-        out[k] = best
-
-
-@njit(cache=True, nogil=True)
-def upper_hull(points, stack, keep):
-    """Mark in ``keep`` the vertices of each label's upper concave hull of tp over pp.
-
-    ``stack`` is room for as many numbers as a label has candidates.
-    """
-    offsets, tp, pp = points
-    for k in range(offsets.shape[0] - 1):
-        size = 0
-        for j in range(offsets[k], offsets[k + 1]):
-            if size and tp[j] <= tp[stack[size - 1]]:
-                continue
-            while size > 1:
-                a, b = stack[size - 2], stack[size - 1]
-                if (tp[b] - tp[a]) * (pp[j] - pp[b]) > (tp[j] - tp[b]) * (pp[b] - pp[a]):
-                    break
-                size -= 1
-            stack[size] = j
-            size += 1
-        for s in range(size):
-            keep[stack[s]] = True
-
-
-@njit(cache=True, nogil=True)
-def counts_at(points, ascending, thresholds, out):
-    """Write to ``out[:, k]`` the tp and pp of label ``k`` at its threshold.
-
-    ``ascending`` holds each label's scores, and ``points`` the counts at or above each of them.
-    """
-    offsets, tp, pp = points
-    for k in range(offsets.shape[0] - 1):
-        low, high = offsets[k], offsets[k + 1]
-        while low < high:
-            middle = (low + high) >> 1
-            if ascending[middle] >= thresholds[k]:
-                high = middle
-            else:
-                low = middle + 1
-        inside = low < offsets[k + 1]
-        out[0, k] = tp[low] if inside else 0
-        out[1, k] = pp[low] if inside else 0
-
-
 def count_block(block: tuple[Any, ...], grid: Grid, tallies: tuple[NDArray[Any], ...]) -> None:
     """Add one block's known pairs to the tallies: tp, fp and the highest score beneath, by candidate.
 
@@ -584,7 +360,7 @@ def count_block(block: tuple[Any, ...], grid: Grid, tallies: tuple[NDArray[Any],
     whole, tallies, n_labels = _with_keys(grid), tuple(tallies), len(grid.offsets) - 1
     kernel, size, n_rows = _count_rows if len(block) == 3 else _count_entries, block[0].size, len(block[0])
     if kernel is _count_entries or tallies[0].dtype == np.float64:
-        _share(kernel, [(tuple(block[:4]), whole, tallies, (0, n_rows, *span)) for span in _spans(n_labels, size)])
+        share(kernel, [(tuple(block[:4]), whole, tallies, (0, n_rows, *span)) for span in divided(n_labels, size)])
         return
     tp, fp, beneath = tallies
     count_known(block, grid, (fp, beneath))
@@ -592,9 +368,9 @@ def count_block(block: tuple[Any, ...], grid: Grid, tallies: tuple[NDArray[Any],
     assert found is not None
     positive, starts = np.zeros_like(tp), np.concatenate([[0], np.cumsum(found.size)])
     parts = [
-        (found.scores, starts, whole, (positive, beneath), span) for span in _spans(n_labels, len(found.scores))
+        (found.scores, starts, whole, (positive, beneath), span) for span in divided(n_labels, len(found.scores))
     ]
-    _share(_count_columns, parts)
+    share(_count_columns, parts)
     tp += positive
     fp -= positive
 
@@ -606,14 +382,14 @@ def count_known(block: tuple[Any, ...], grid: Grid, tallies: tuple[NDArray[Any],
     n_rows, n_labels = scores.shape
     part = scores, truth if truth.size and truth.min() < 0 else truth[:0], np.empty(0, np.int64)
     whole, nothing = _with_keys(grid), np.empty(0, np.int64)
-    if n_labels >= 4 * _processors(scores.size):
-        spans = _spans(n_labels, scores.size)
-        _share(_count_rows, [(part, whole, (nothing, every, beneath), (0, n_rows, *span)) for span in spans])
+    if n_labels >= 4 * processors(scores.size):
+        spans = divided(n_labels, scores.size)
+        share(_count_rows, [(part, whole, (nothing, every, beneath), (0, n_rows, *span)) for span in spans])
         return
-    spans = _spans(n_rows, scores.size, max(1, scores.size // len(grid.cuts)))
+    spans = divided(n_rows, scores.size, max(1, scores.size // len(grid.cuts)))
     more = [(nothing, np.zeros_like(every), np.full_like(beneath, -np.inf)) for _ in spans[1:]]
     owns = [(nothing, every, beneath), *more]
-    _share(_count_rows, [(part, whole, own, (*span, 0, n_labels)) for own, span in zip(owns, spans, strict=True)])
+    share(_count_rows, [(part, whole, own, (*span, 0, n_labels)) for own, span in zip(owns, spans, strict=True)])
     for _, counts, highest in more:
         every += counts
         np.maximum(beneath, highest, out=beneath)
@@ -622,132 +398,3 @@ def count_known(block: tuple[Any, ...], grid: Grid, tallies: tuple[NDArray[Any],
 def _with_keys(grid: Grid) -> tuple[NDArray[Any], ...]:
     """Return the grid with the bits of its cuts as whole numbers."""
     return (*grid, grid.cuts.view(np.int32 if grid.cuts.itemsize == 4 else np.int64))
-
-
-def complete(offsets: NDArray[np.int64], tallies: tuple[NDArray[Any], ...]) -> None:
-    """Replace the tallies of each interval by those at or above each cut, and the highest score of all below."""
-    tp, fp, beneath = tallies
-    parts = [offsets[first : last + 1] for first, last in _spans(len(offsets) - 1, len(tp))]
-    for kernel, of_intervals in ((cumulate, tp), (cumulate, fp), (highest_below, beneath)):
-        _share(kernel, [(part, of_intervals) for part in parts])
-
-
-def known_and_positive(truth: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Return each label's number of known and of positive items, (2, n_labels)."""
-    return np.asarray(_known_and_positive(truth, _spans(len(truth), truth.size)).sum(axis=0))
-
-
-def _known_and_positive(truth: NDArray[np.int8], spans: list[tuple[int, int]]) -> NDArray[np.int64]:
-    """Return each label's number of known and of positive items by span of rows, (n_spans, 2, n_labels)."""
-    return np.array(_share(_of_rows, [(truth[first:last],) for first, last in spans]))
-
-
-def _of_rows(truth: NDArray[np.int8]) -> NDArray[np.int64]:
-    n_labels = truth.shape[1]
-    # Several short rows are taken for one long one.
-    fold = max(1, _LANES * 4 // max(1, n_labels))
-    whole = len(truth) // fold * fold
-    found = np.zeros((2, fold * n_labels), np.int64)
-    _count_truth(truth[:whole].reshape(whole // fold, fold * n_labels), *found)
-    rest = truth[whole:]
-    beyond = np.stack([(rest >= 0).sum(axis=0), (rest == 1).sum(axis=0)])
-    return np.asarray(found.reshape(2, fold, n_labels).sum(axis=1) + beyond)
-
-
-def positive_scores(scores: NDArray[Any], truth: NDArray[np.int8], *, check: bool = True) -> Positive | None:
-    """Return the scores of each label's positive items, and the range of all; None if a score is not finite.
-
-    Without ``check`` scores may be infinite.
-    """
-    spans = _spans(len(scores), scores.size)
-    lowest, highest = np.transpose(_share(_ends, [(scores[first:last],) for first, last in spans]))
-    ends = float(lowest.min()), float(highest.max())
-    if check and (np.isnan(ends).any() or ends[0] == -np.inf or ends[1] == np.inf):
-        return None
-    if scores.shape[1] == 1:
-        columns = [(truth[first:last, 0] == 1, scores[first:last, 0]) for first, last in spans]
-        one = np.concatenate(_share(np.compress, columns))
-        return Positive(np.array([len(one)]), one, ends)
-    positive = _known_and_positive(truth, spans)[:, 1]
-    size = positive.sum(axis=0)
-    place = np.cumsum(positive, axis=0) - positive + (np.cumsum(size) - size)
-    out = np.empty(size.sum(), scores.dtype)
-    _share(_collect, [(scores, truth, own, out, span) for own, span in zip(place, spans, strict=True)])
-    return Positive(size, out, ends)
-
-
-def _ends(scores: NDArray[Any]) -> tuple[float, float]:
-    return float(scores.min(initial=np.inf)), float(scores.max(initial=-np.inf))
-
-
-def distinct_falling(
-    size: NDArray[np.int64], scores: NDArray[Any]
-) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
-    """Return offsets and cuts of labels: "never", and the distinct of the ``size[k]`` scores of label ``k``.
-
-    ``scores`` lie end to end by label, and are overwritten. The third array says how often each cut is among them.
-    """
-    starts = np.concatenate([[0], np.cumsum(size)])
-    parts = _processors(len(scores))
-    edges = np.unique(np.searchsorted(starts, np.linspace(0, len(scores), parts + 1)[1:-1]))
-    edges = np.unique([0, *edges.tolist(), len(size)])
-    found, often = np.zeros(len(size), np.int64), np.empty(len(scores), np.int32)
-    bits = scores.view(np.uint32 if scores.itemsize == 4 else np.uint64)
-    spans = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-    _share(_distinct, [(bits, starts, found, often, span) for span in spans])
-    offsets = np.concatenate([[0], np.cumsum(found + 1)])
-    cuts, times = np.empty(offsets[-1], scores.dtype), np.empty(offsets[-1], np.int64)
-    _pack((scores, often), starts, (cuts, times), offsets)
-    return offsets, cuts, times
-
-
-def bin_block(block: tuple[Any, ...], grid: tuple[Any, Any], sums: NDArray[np.float64]) -> None:
-    """Add one block's weights, and weights times x, to ``sums`` (n_labels, bins, truth, 2).
-
-    ``grid`` holds each label's lowest x, and its number of bins a unit.
-    """
-    kernel = _bin_rows if len(block) == 3 else _bin_entries
-    _share(kernel, [(block[:4], grid, sums, *span) for span in _spans(len(sums), block[0].size)])
-
-
-def _processors(work: int) -> int:
-    """Return how many processors to use for so many scores."""
-    if work < _WORTH_THREADS:
-        return 1
-    return os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count() or 1
-
-
-def _spans(n: int, work: int, most: int = 1 << 30) -> list[tuple[int, int]]:
-    """Divide ``n`` rows or labels among the processors."""
-    parts = min(n, _processors(work), most)
-    return [(n * part // parts, n * (part + 1) // parts) for part in range(parts)]
-
-
-def _share(kernel: Any, tasks: list[tuple[Any, ...]]) -> list[Any]:
-    """Return what a kernel returns for each of its arguments, each on a processor of its own."""
-    if len(tasks) == 1:
-        return [kernel(*tasks[0])]
-    with ThreadPoolExecutor(len(tasks)) as pool:
-        return [done.result() for done in [pool.submit(kernel, *task) for task in tasks]]
-
-
-class _SayCompiling(event.Listener):
-    """Say once, on stderr, that the first use compiles; loading from the disk cache says nothing."""
-
-    def __init__(self) -> None:
-        self.said = False
-
-    def on_start(self, _event: Any) -> None:
-        if not self.said:
-            self.said = True
-            print(
-                "limen: compiling its counting loops (a few seconds, first use only; kept on disk)",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def on_end(self, _event: Any) -> None:
-        pass
-
-
-event.register("numba:compile", _SayCompiling())
