@@ -53,7 +53,7 @@ def test_the_best_shared_threshold_to_start_from():
 @pytest.mark.parametrize(
     ("start", "words"),
     [
-        ("best", "start='best' is unknown. Use a number, one for each label, or 'shared'."),
+        ("best", "start='best' is unknown. Use a number, one for each label, 'shared' or 'paper'."),
         ([0.1, 0.2], "start has shape (2,) for 3 labels. Give one finite number, or one for each label."),
         ([[0.1, 0.2, 0.3]], "start has shape (1, 3) for 3 labels"),
         (math.nan, "start has shape () for 3 labels"),

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.decisions import count_decisions, in_dtype
 from limen.errors import InputError
-from limen.scales import Scale
+from limen.scales import Scale, logit
 from limen.solvers.base import Problem
 from limen.solvers.rules import Shared
 
@@ -37,14 +38,15 @@ class Adam:
 def starting_point(start: Start, problem: Problem, scale: Scale) -> NDArray[np.float64]:
     """Return the thresholds (n_labels,) to start from, on the scale given.
 
-    ``start`` is on the scale of the scores: a number, one for each label, or ``"shared"`` for the
-    best shared threshold.
+    ``start`` is on the scale of the scores: a number, one for each label, ``"shared"`` for the best shared
+    threshold, or ``"paper"`` for the probability, 0.3 or 0.5, at which the objective is larger: the two that
+    the paper began at, by data set.
     """
     n_labels = len(problem.labels)
     if isinstance(start, str):
-        if start != "shared":
-            raise InputError(f"start={start!r} is unknown. Use a number, one for each label, or 'shared'.")
-        values = Shared().solve(problem).values
+        if start not in ("shared", "paper"):
+            raise InputError(f"start={start!r} is unknown. Use a number, one for each label, 'shared' or 'paper'.")
+        values = Shared().solve(problem).values if start == "shared" else _of_paper(problem)
         assert values is not None
         if not np.isfinite(values).all():  # never: begin at the highest score there is
             values = np.full(n_labels, max(float(block.scores.max()) for block in problem.blocks(check=False)))
@@ -60,3 +62,13 @@ def starting_point(start: Start, problem: Problem, scale: Scale) -> NDArray[np.f
     if not np.isfinite(thresholds).all():
         raise InputError(f"start={start!r} has no place among these scores. Choose one within their range.")
     return thresholds
+
+
+def _of_paper(problem: Problem) -> NDArray[np.float64]:
+    """Return the better of the paper's two starts, for each label (n_labels,), on the scale of the scores."""
+    n_labels = len(problem.labels)
+    starts = [np.full(n_labels, p if problem.kind == "probability" else logit(np.array(p))) for p in (0.3, 0.5)]
+    values = [
+        problem.objective(*count_decisions(problem.sources, in_dtype(start, problem.dtype))) for start in starts
+    ]
+    return starts[int(values[1] > values[0])]

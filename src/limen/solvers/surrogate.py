@@ -63,8 +63,9 @@ class SurrogateGradient:
         1 / width, on the scale of ``space``; 50, or 2 for logits.
     learn_slope : bool
         Also learn a slope for each label, by the same Adam.
-    start : float, sequence of n_labels floats, or "shared"
-        Where to begin, on the scale of the scores.
+    start : float, sequence of n_labels floats, "shared" or "paper"
+        Where to begin, on the scale of the scores; "paper" takes 0.3 or 0.5, as the paper did by data set,
+        whichever is better on the tuning data.
     space : {"probability", "logit", "rank"}
         Scale on which scores and thresholds differ. Scores outside 0 to 1 are taken for logits.
     learning_rate : float, optional
@@ -92,7 +93,7 @@ class SurrogateGradient:
     surrogate: str = "sigmoid"
     slope: float | None = None
     learn_slope: bool = False
-    start: Start = 0.3
+    start: Start = "paper"
     space: Space = "probability"
     learning_rate: float | None = None
     epochs: int = 100
