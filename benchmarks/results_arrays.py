@@ -12,7 +12,7 @@ import limen
 from limen import metrics, solvers
 from limen.learning_curve import learning_curve
 from limen.shift import estimate_prevalence
-from results import Results
+from results_digests import Results
 
 try:
     from limen.datasets import spoken_tags

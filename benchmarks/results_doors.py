@@ -16,8 +16,8 @@ import torch
 import limen
 from limen import Curves
 from limen.curves import Candidates
-from results import Results
 from results_arrays import DATA, PLAIN, Data, made
+from results_digests import Results
 
 SMALL = made(60, 60, 4, dtype="float32")
 IDS = [f"clip {row:03d}" for row in range(60)]

@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 
 from limen.cli import main
-from results import Results
 from results_arrays import made
+from results_digests import Results
 from results_leaves import page_of, tagger
 
 ITEMS = 90

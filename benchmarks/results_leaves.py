@@ -33,8 +33,8 @@ from limen.exports import birdnet, huggingface, sql
 from limen.exports import polars as in_polars
 from limen.sklearn import ThresholdTuner
 from limen.torch import SHAPES, CurveAccumulator, MetricLoss, ThresholdLayer, fit_thresholds, threshold
-from results import Results, content
 from results_arrays import AVERAGES, DATA, PLAIN, made
+from results_digests import Results, content
 
 try:
     from limen.sklearn import tuned_scorer

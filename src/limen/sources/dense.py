@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from limen.sources import blocks
 from limen.sources.arrays import CSR, UNKNOWN, check_finite, truth_codes, working_dtype
 from limen.sources.blocks import Blocks, Rows, Totals
 from limen.sources.tables import select_columns
-
-if TYPE_CHECKING:
-    from limen.sources.sparse import SparseSource
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class DenseSource(Blocks):
 
     def take(self, rows: NDArray[np.int64]) -> DenseSource:
         """Return a source of these rows only, in this order (copied)."""
-        return DenseSource(self.scores[rows], *parts_at(self, rows), self.labels)
+        return DenseSource(self.scores[rows], *parts_at(rows, self.truth, self.mask, self.weight), self.labels)
 
     def select(self, labels: tuple[str, ...]) -> DenseSource:
         """Return a source of the columns of these labels, in this order (copied)."""
@@ -111,12 +108,14 @@ class DenseSource(Blocks):
 
 
 def parts_at(
-    source: DenseSource | SparseSource, rows: NDArray[np.int64]
+    rows: NDArray[np.int64],
+    truth: NDArray[Any] | CSR,
+    mask: NDArray[np.bool_] | None,
+    weight: NDArray[Any] | None,
 ) -> tuple[NDArray[Any] | CSR, NDArray[np.bool_] | None, NDArray[Any] | None]:
     """Return labels, mask and weights of the rows of these numbers."""
-    truth = source.truth.take(rows) if isinstance(source.truth, CSR) else source.truth[rows]
-    mask = None if source.mask is None else source.mask[rows]
-    return truth, mask, None if source.weight is None else source.weight[rows]
+    found = truth.take(rows) if isinstance(truth, CSR) else truth[rows]
+    return found, None if mask is None else mask[rows], None if weight is None else weight[rows]
 
 
 def _add_by_label(chosen: NDArray[np.bool_], weight: NDArray[Any], total: NDArray[Any]) -> None:

@@ -61,11 +61,15 @@ class SparseSource(Blocks):
             part = self.scores.rows(start, rows[-1] + 1)
             scores = np.full(part.shape, -np.inf, working_dtype(self.dtype))
             scores[part.row_of_entries(), part.indices] = part.data
-            yield from DenseSource(scores, *parts_at(self, rows), self.labels).dense_blocks()
+            yield from DenseSource(
+                scores, *parts_at(rows, self.truth, self.mask, self.weight), self.labels
+            ).dense_blocks()
 
     def take(self, rows: NDArray[np.int64]) -> SparseSource:
         """Return a source of these rows only, in this order (copied)."""
-        return SparseSource(self.scores.take(rows), *parts_at(self, rows), self.labels)
+        return SparseSource(
+            self.scores.take(rows), *parts_at(rows, self.truth, self.mask, self.weight), self.labels
+        )
 
     def select(self, labels: tuple[str, ...]) -> SparseSource:
         """Return a source of the columns of these labels, in this order (copied)."""
