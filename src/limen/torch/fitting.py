@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +14,7 @@ from limen import objectives
 from limen.errors import InputError
 from limen.metrics import Metric
 from limen.objectives import Objective
+from limen.scales import kind_in
 from limen.solvers.surrogate import SurrogateGradient
 from limen.torch.exact import count_dtype
 from limen.torch.loss import LABELS, averaged, known_labels, refuse
@@ -40,7 +43,7 @@ def fit_thresholds(
     zero_division: float = 0.0,
     surrogate: str = "sigmoid",
     slope: float = 50.0,
-    start: float | Tensor = 0.3,
+    start: float | Tensor | Literal["paper"] = "paper",
     learning_rate: float = 0.01,
     epochs: int = 100,
     keep: Literal["last", "best"] = "last",
@@ -61,8 +64,8 @@ def fit_thresholds(
         True where the label of an item is known.
     surrogate, slope, learning_rate, epochs, keep
         As in `limen.solvers.SurrogateGradient`; for logits take slope 2 and learning rate 0.1.
-    start : float or Tensor (n_labels,)
-        Where to begin, on the scale of the scores.
+    start : float, Tensor (n_labels,) or "paper"
+        Where to begin, on the scale of the scores; "paper" as in `limen.solvers.SurrogateGradient`.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def fit_thresholds(
     --------
     >>> import torch
     >>> y_score = torch.tensor([[0.9], [0.6], [0.4], [0.1]])
-    >>> fit = fit_thresholds(torch.tensor([[1], [1], [0], [0]]), y_score)
+    >>> fit = fit_thresholds(torch.tensor([[1], [1], [0], [0]]), y_score, start=0.3)
     >>> fit.history[0].item(), fit.history[-1].item()
     (0.8, 1.0)
     """
@@ -94,7 +97,7 @@ def fit_thresholds(
     with torch.inference_mode(False), torch.no_grad():
         data = _Data.of(y_true, y_score, sample_weight, mask)
         objective.check_labels(data.n_labels)
-        t = _start(start, data)
+        t = _of_paper(data, objective, surrogate, slope) if start == "paper" else _start(start, data)
         adam = torch.optim.Adam([t], lr=learning_rate, maximize=True)
         value, t.grad = data.look(objective, t, surrogate, slope)
         history, best, kept = [value], value, t.clone()
@@ -201,3 +204,13 @@ def _start(start: float | Tensor, data: _Data) -> Tensor:
             "each label."
         )
     return t.expand(data.n_labels).clone()
+
+
+def _of_paper(data: _Data, objective: Objective, surrogate: str, slope: float) -> Tensor:
+    """Return the better of the paper's two starts, 0.3 and 0.5, on the scale of the scores."""
+    known = data.scores[data.scores.isfinite()]
+    ends = np.array([known.amin().item(), known.amax().item()]) if known.numel() else np.array([0.5])
+    probabilities = kind_in(ends) == "probability"
+    low, high = (_start(p if probabilities else math.log(p / (1 - p)), data) for p in (0.3, 0.5))
+    (at_low, _), (at_high, _) = (data.look(objective, t, surrogate, slope) for t in (low, high))
+    return torch.where(at_high > at_low, high, low)
