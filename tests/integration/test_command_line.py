@@ -176,7 +176,7 @@ WRONG = {
     "not thresholds": (("apply", "scores.csv", "labels.csv", "-o", "t.csv"), 2, "thresholds file"),
     "newer thresholds": (("apply", "scores.csv", "newer.json", "-o", "t.csv"), 2, "Upgrade limen"),
     "cut thresholds": (("apply", "scores.csv", "cut.json", "-o", "t.csv"), 2, "not a whole thresholds file"),
-    "other labels": (("apply", "other.csv", "good.json", "-o", "t.csv"), 2, "only in the thresholds"),
+    "other labels": (("apply", "other.csv", "good.json", "-o", "t.csv"), 2, "only in good.json"),
     "folds": (("compare", "scores.csv", "labels.csv", "--cv", "1"), 2, "not in the range x>=2"),
     "unknown option": (("tune", "scores.csv", "labels.csv", "--foo"), 2, "No such option"),
 }

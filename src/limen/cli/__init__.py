@@ -21,7 +21,7 @@ from limen.cli.export import birdnet_filter, export
 from limen.cli.report import report_
 from limen.cli.show import curve, show
 from limen.cli.tune import tune
-from limen.cli.words import in_words, wrapped
+from limen.cli.words import forget, in_words, wrapped
 from limen.errors import InputError, LimenError, UnsupportedError
 
 WHOLE = "every output file is as it was before, or whole and new"
@@ -65,6 +65,7 @@ def main() -> None:
     """Run the command line; say errors in one message, and exit 2 for bad input and 1 for the rest."""
     debug = "--debug" in sys.argv[1:]
     warnings.showwarning = show_warning
+    forget()
     for name in ("SIGTERM", "SIGHUP"):  # files half written go, as after Ctrl-C
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)

@@ -160,7 +160,10 @@ def thresholds_of(text: str) -> Thresholds | float:
     number = number_of(text)
     if number is not None and number != number:
         raise InputError("the threshold is NaN. Give a number (inf: never), or a file of limen tune.")
-    return Thresholds.load(text) if number is None else number
+    if number is not None:
+        return number
+    words.call(**{"the thresholds": text})
+    return Thresholds.load(text)
 
 
 def write_rows(output: str, rows: list[dict[str, Any]]) -> None:

@@ -32,6 +32,11 @@ def call(**files: str) -> None:
     _files.update(files)
 
 
+def forget() -> None:
+    """Forget what the arguments of an earlier command were called."""
+    _files.clear()
+
+
 def in_words(message: str) -> str:
     """Return a message of the library with arguments called as the user gave them.
 

@@ -12,6 +12,7 @@ from typing import IO, Any, NamedTuple
 
 from limen.errors import InputError, UnreadableError, count, examples
 from limen.exports.species import Species, both_names
+from limen.names import unique
 
 Passes = Callable[[Species, float], bool]
 """Whether a detection of this species and confidence is kept."""
@@ -143,6 +144,8 @@ def _columns_of_line(line: str, source: Path) -> tuple[_Columns, int]:
 
 
 def _columns_of(heading: Sequence[str], source: Path) -> _Columns:
+    named = [name for name in heading if name.strip()]
+    unique(named, str(source), "A column that is named twice could be either: rename or drop one.")
     at = {name.strip().lower().replace(" ", "_"): k for k, name in enumerate(heading)}
     confidence, common = (
         at.get(name, at.get(other)) for name, other in (("confidence", "top1dist"), ("common_name", "top1match"))
