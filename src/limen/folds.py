@@ -151,20 +151,6 @@ def hashed(ids: Iterable[Any], number: int, random_state: int = 0) -> NDArray[np
     )
 
 
-def fold_rows(
-    n_items: int, number: int, groups: NDArray[np.int64] | None, random_state: int
-) -> list[NDArray[np.int64]]:
-    """Return the ascending row numbers of each of ``number`` random folds that divide no group."""
-    if groups is None:
-        groups = np.arange(n_items)
-    _, member = np.unique(groups, return_inverse=True)
-    n_groups = int(member.max()) + 1
-    order = np.random.default_rng(random_state).permutation(n_groups)
-    fold_of_group = np.empty(n_groups, np.int64)
-    fold_of_group[order] = np.arange(n_groups) % min(number, n_groups)
-    return [np.flatnonzero(fold_of_group[member] == k) for k in range(min(number, n_groups))]
-
-
 def deal(
     source: Source, shares: Sequence[float], groups: NDArray[np.int64] | None, random_state: int
 ) -> NDArray[np.int64]:
@@ -304,16 +290,3 @@ def keyed_folds(keys: NDArray[np.uint64], number: int) -> list[NDArray[np.int64]
         fold = ((keys % np.uint64(number)).astype(np.int64) + occurrence) % number
     folds = [np.flatnonzero(fold == k) for k in range(number)]
     return [rows for rows in folds if len(rows)]
-
-
-def refuse_overlap(
-    pairs: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]], doing: str, held_out: str
-) -> None:
-    """Raise `InputError` if the two parts of a pair, row numbers each, share a row."""
-    for one, other in pairs:
-        overlap = np.intersect1d(one, other)
-        if len(overlap):
-            raise InputError(
-                f"cv {doing} the same {count(len(overlap), 'row')} (first: {overlap[0]}). The parts must not "
-                f"overlap: the {held_out} would not be held out."
-            )

@@ -74,7 +74,7 @@ def evaluate(
         metric=None if metric is None else metric_of(metric, beta, costs),
         average=average,
         zero_division=zero_division,
-        baseline=None if baseline is None else thresholds_of(baseline),
+        baseline=None if baseline is None else thresholds_of(baseline, called="the baseline"),
         random_state=seed,
     )
     if output is not None:

@@ -153,7 +153,7 @@ def number_of(text: str) -> float | None:
         return None
 
 
-def thresholds_of(text: str) -> Thresholds | float:
+def thresholds_of(text: str, *, called: str = "the thresholds") -> Thresholds | float:
     """Return the number that a text is, or the thresholds in the file of that name."""
     from limen.thresholds import Thresholds
 
@@ -162,7 +162,7 @@ def thresholds_of(text: str) -> Thresholds | float:
         raise InputError("the threshold is NaN. Give a number (inf: never), or a file of limen tune.")
     if number is not None:
         return number
-    words.call(**{"the thresholds": text})
+    words.call(**{called: text})
     return Thresholds.load(text)
 
 
