@@ -12,7 +12,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 
 class ShellCells(SphinxPostTransform):
-    """Leave out the first line of shell cells, and colour the rest as shell; mark what was printed as sentences."""
+    """Leave out the first line of shell cells, and colour the rest as shell; mark printed sentences."""
 
     default_priority = 5
 
@@ -27,9 +27,9 @@ class ShellCells(SphinxPostTransform):
 
 
 def is_sentences(text: str) -> bool:
-    """Return whether printed text has no columns: lines of words, which may be wrapped without harm."""
+    """Return whether printed text has no columns and no indentation: lines of words, which may be wrapped."""
     lines = text.splitlines()
-    return not any(re.search(r"\S {2,}\S", line) or (len(line) > 40 and line.count(" ") < 5) for line in lines)
+    return not any(re.search(r"(^|\S) {2,}\S", line) or (len(line) > 40 and line.count(" ") < 5) for line in lines)
 
 
 def joined(outputs: list[Any]) -> list[Any]:

@@ -142,10 +142,9 @@ def test_search_finds_first(show, query, first):
 def test_text_has_contrast(show, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
-    for name in ("start.html", "tasks/elsewhere.html"):
-        page = show(name, color_scheme=scheme)
-        found = Axe().run(page, "article", {"runOnly": ["color-contrast", "image-alt"]}).response["violations"]
-        assert json.dumps(found, indent=1)[:4000] == "[]", name
+    page = show("tasks/elsewhere.html", color_scheme=scheme)  # code, text, and tables of four libraries
+    found = Axe().run(page, "article", {"runOnly": ["color-contrast", "image-alt"]}).response["violations"]
+    assert json.dumps(found, indent=1)[:4000] == "[]"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
