@@ -90,6 +90,21 @@ def methods(ax: Axes) -> None:
     ax.margins(y=0.15)
 
 
+def nearest_and_surest(ax: Axes) -> None:
+    """Draw the scores of one label's items, and those to look at first."""
+    k = LABELS.index("lucas")
+    cut = limen.tune(Y[TUNING], S[TUNING], method="exact").values[k]
+    score, truth = S[2000:2400, k], Y[2000:2400, k] == 1
+    height = np.random.default_rng(0).uniform(-0.35, 0.35, len(score)) + truth
+    far = np.abs(score - cut)
+    wrong = np.flatnonzero((score >= cut) != truth)
+    ax.plot(score, height, "o", color="C4", markersize=2.5, alpha=0.5)
+    for rows, color in ((np.argsort(far)[:12], "C0"), (wrong[np.argsort(-far[wrong])[:6]], "C5")):
+        ax.plot(score[rows], height[rows], "o", color=color, markersize=5)
+    ax.axvline(cut, **HALF)
+    ax.set(xlabel="score", yticks=(0, 1), yticklabels=("without", "with"), ylim=(-0.5, 1.5))
+
+
 def frequencies(ax: Axes) -> None:
     """Draw the best threshold of one label against how often it occurs."""
     k, shares = [LABELS.index("lucas")], np.geomspace(0.01, 0.5, 12)
@@ -192,6 +207,10 @@ PICTURES = {
         counts_of_machines, "True tags against the cut, as counted by two machines, and their sum."
     ),
     "which-method": Picture(methods, "Micro-F1 on items not tuned on of five methods, with 95 % intervals."),
+    "review": Picture(
+        nearest_and_surest,
+        "Scores of a label's items: those nearest to the cut, and the surest mistakes, stand out.",
+    ),
     "shift": Picture(
         frequencies, "The best threshold of one label against its frequency: the rarer the label, the higher."
     ),
