@@ -29,11 +29,12 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "command_line",
     "error_index",
     "example_report",
+    "gallery",
+    "mathml",
     "public_names",
     "shell_cells",
 ]
@@ -48,6 +49,8 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+
+html_math_renderer = "mathml"
 
 default_role = "py:obj"
 autodoc_member_order = "bysource"

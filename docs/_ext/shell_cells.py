@@ -1,4 +1,4 @@
-"""Show cells that begin with %%bash as what one would type in a terminal, and what it printed whole."""
+"""Show cells that begin with %%bash as what one would type in a terminal, and what was printed whole."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 
 class ShellCells(SphinxPostTransform):
-    """Leave out the first line of shell cells, and colour the rest as shell."""
+    """Leave out the first line of shell cells, and colour the rest as shell; mark printed sentences."""
 
     default_priority = 5
 
@@ -22,6 +22,14 @@ class ShellCells(SphinxPostTransform):
             first, _, rest = block.rawsource.partition("\n")
             if first.startswith("%%bash"):
                 block.replace_self(nodes.literal_block(rest, rest, language="bash", classes=["shell"]))
+            elif "output" in block["classes"] and is_sentences(block.astext()):
+                block["classes"].append("sentences")
+
+
+def is_sentences(text: str) -> bool:
+    """Return whether printed text has no columns and no indentation: lines of words, which may be wrapped."""
+    lines = text.splitlines()
+    return not any(re.search(r"(^|\S) {2,}\S", line) or (len(line) > 40 and line.count(" ") < 5) for line in lines)
 
 
 def joined(outputs: list[Any]) -> list[Any]:

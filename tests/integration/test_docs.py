@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 
 from command_line import helps  # noqa: E402
 from error_index import CLOSE, OPEN, Message, messages  # noqa: E402
+from shell_cells import is_sentences  # noqa: E402
 
 Y, S = np.array([[0], [1]]), np.array([[0.2], [0.8]])
 
@@ -81,6 +82,16 @@ def test_every_command_has_its_help() -> None:
     shown = dict(helps())
     assert {"limen tune", "limen apply", "limen demo"} <= set(shown)
     assert all(text.startswith(f"Usage: {name} ") for name, text in shown.items())
+
+
+def test_only_sentences_are_wrapped() -> None:
+    sentence = "Evaluation(16 labels; micro F1 83.4 % (95 % 82.7 to 84.1), measured on 2 000 items)"
+    assert is_sentences(f"{sentence}\n{sentence}")
+    assert is_sentences("True")
+    assert not is_sentences("method   held-out\nauto       83.5 %")
+    assert not is_sentences("clip0000,0.7504,0.9008,0.1028,0.8871,0.0449")
+    assert not is_sentences("SELECT\n  s.id,")
+    assert not is_sentences(f"{sentence}\n\n label  tp\n -----  --")
 
 
 def test_no_code_block_is_left_out_of_the_build() -> None:
