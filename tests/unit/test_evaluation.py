@@ -71,7 +71,7 @@ def test_a_small_case_by_hand():
     assert measured.table[1]["threshold"] == np.inf
     assert [measured.table[1][key] for key in ("support", "tp", "fp", "fn", "precision", "f1")] == [0] * 6
     assert measured.states == ("few", "no_tags")
-    assert measured.gains[0].tolist() == [0, -1]
+    assert measured.gains[0].tolist() == [0, 0]
     assert measured.counts.n.tolist() == [3, 2]
     assert not measured.on_tuning_data
 
