@@ -64,20 +64,29 @@ class Bootstrap:
     ----------
     unit : int64 (n_items,), optional
         Unit of each item; None if every item is one.
+    paired : bool
+        Whether several decisions on the same items are resampled, to look at their differences.
     """
 
     n_units: int
     unit: NDArray[np.int64] | None
     random_state: int
     samples: int = SAMPLES
+    paired: bool = False
 
     @classmethod
     def over(
-        cls, n_items: int, groups: NDArray[np.int64] | None, random_state: int, samples: int = SAMPLES
+        cls,
+        n_items: int,
+        groups: NDArray[np.int64] | None,
+        random_state: int,
+        samples: int = SAMPLES,
+        *,
+        paired: bool = False,
     ) -> Bootstrap:
         """Return the bootstrap of items, or of groups if they are given."""
         n_units = unit_count(n_items, groups)
-        return cls(n_units, groups, random_state, min(samples, max(FEWEST, DRAWS // n_units)))
+        return cls(n_units, groups, random_state, min(samples, max(FEWEST, DRAWS // n_units)), paired)
 
     def weights(self, units: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the weights of units, (len(units), samples): the same whichever units they are asked with."""
@@ -118,8 +127,8 @@ class Bootstrap:
             return self._summed(parts)
         total: Any = 0.0
         step = max(1, HELD // self.samples)
-        for part, rows, block in _blocks_of(parts):
-            flags = _flags(block, part)
+        for part, rows, block in blocks_of(parts):
+            flags = flags_of(block, part)
             for some in (slice(start, start + step) for start in range(0, len(rows), step)):
                 weight: NDArray[Any] = self.weights(rows[some] if self.unit is None else self.unit[rows[some]])
                 if part.source.weighted:
@@ -131,17 +140,17 @@ class Bootstrap:
         """Return the sums over labels in each resample, (4, samples, 1).
 
         The weights of m units that count alike sum to Poisson(m): where there are few kinds of units, that is
-        drawn for each kind.
+        drawn for each kind; not where differences are paired, for other decisions make other kinds.
         """
         of_unit = np.zeros((self.n_units, 4))
-        for part, rows, block in _blocks_of(parts):
-            counts = [flag.sum(axis=1) * block.weight for flag in _flags(block, part)]
+        for part, rows, block in blocks_of(parts):
+            counts = [flag.sum(axis=1) * block.weight for flag in flags_of(block, part)]
             if self.unit is None:
                 of_unit[rows] = np.stack(counts, axis=1)
             else:
                 of_unit += np.stack([np.bincount(self.unit[rows], c, self.n_units) for c in counts], axis=1)
         alike = _kinds(of_unit)
-        if alike is not None and 20 * len(alike[1]) < self.n_units:
+        if alike is not None and not self.paired and 20 * len(alike[1]) < self.n_units:
             kinds, times = alike
             drawn = np.random.default_rng([self.random_state, 2]).poisson(times, (self.samples, len(times)))
             return np.asarray((drawn @ kinds).T[:, :, np.newaxis])
@@ -203,7 +212,8 @@ def values_of(objective: Objective, counts: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray(np.minimum((by_label * weight).sum(axis=1), 1.0))
 
 
-def _blocks_of(parts: Sequence[Part]) -> Iterator[tuple[Part, NDArray[np.int64], Rows]]:
+def blocks_of(parts: Sequence[Part]) -> Iterator[tuple[Part, NDArray[np.int64], Rows]]:
+    """Return the dense blocks of all parts, each with its part and the numbers of its rows among all items."""
     for part in parts:
         row = 0
         for block in part.source.dense_blocks():
@@ -211,7 +221,7 @@ def _blocks_of(parts: Sequence[Part]) -> Iterator[tuple[Part, NDArray[np.int64],
             row += len(block.scores)
 
 
-def _flags(block: Rows, part: Part) -> tuple[NDArray[np.bool_], ...]:
+def flags_of(block: Rows, part: Part) -> tuple[NDArray[np.bool_], ...]:
     """Return whether each pair of a block counts for tp, pp, p and n."""
     kept = decide_rows(block.scores, part.values, part.rule) & (block.scores > -np.inf)
     known, true = block.truth >= 0, block.truth == 1
@@ -251,11 +261,13 @@ def bootstrap_for(
     n_items: int,
     groups: NDArray[np.int64] | None,
     random_state: int,
+    *,
+    paired: bool = False,
 ) -> Bootstrap:
     """Return the bootstrap, with fewer resamples where counts by label of many items take most of the time."""
     n_labels = len(parts[0].source.labels)
     large = not objective.pooled and max(n_items, SAMPLES // 2) * n_labels > LARGE
-    return Bootstrap.over(n_items, groups, random_state, FEWEST if large else SAMPLES)
+    return Bootstrap.over(n_items, groups, random_state, FEWEST if large else SAMPLES, paired=paired)
 
 
 def averaged(objective: Objective, parts: Sequence[Part]) -> bool:

@@ -22,27 +22,30 @@ from limen.names import unique
 from limen.objectives import Average, Objective
 from limen.scales import Kind
 from limen.solvers.solution import Status
+from limen.states import BAR, state_keys, warnings_of
 from limen.thresholds_file import (
     FIELDS,
     LABEL_FIELDS,
-    LATER,
     SCHEMA,
     SCHEMA_VERSION,
+    WANTED,
     check_choice,
     check_fields,
     check_values,
+    completed,
     counts_of,
+    gains_of,
     interval_of,
     once,
     ranges_of,
     refuse_constant,
+    said_of,
+    said_of_other,
     threshold_of,
 )
 
 TUNING_DATA = "tuning data"
 REWEIGHTED = "tuning data, reweighted to target_prevalence"
-FEW_POSITIVES = 20
-"""With fewer, a threshold is poorly known, and people are told so."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,8 +89,15 @@ class Thresholds(Displayed):
     expected : Interval or None
         The mean of the objective over new data like these, with a 95 % interval: cross-fitted, each item
         decided by thresholds tuned without it. For a number of new items see `expected_on`.
+    expected_gain : Interval or None
+        How much more that is than 0.5 gives on the same items, with the 95 % interval of this paired difference.
     expected_reason : str
         Why nothing is expected, where that was tried; may be empty.
+    half : float or None
+        The objective at 0.5 on the tuning data; None where the scores were not at hand.
+    gains : float64 (3, n_labels) or None
+        The metric of each label on the tuning data minus that at 0.5, and the lower and upper end of the 95 %
+        interval of this paired difference; NaN for a label where it is not known. See `limen.states`.
     ranges : ndarray (2, n_labels) or None
         Where other data like these would put the threshold (95 %): how well it is known.
     details : dict
@@ -114,7 +124,10 @@ class Thresholds(Displayed):
     reason: str = ""
     zero_division: float = 0.0
     expected: Interval | None = None
+    expected_gain: Interval | None = None
     expected_reason: str = ""
+    half: float | None = None
+    gains: NDArray[np.float64] | None = None
     value_measured_on: str = TUNING_DATA
     ranges: NDArray[Any] | None = None
     details: dict[str, Any] = field(default_factory=dict)
@@ -129,6 +142,16 @@ class Thresholds(Displayed):
     def never(self) -> tuple[str, ...]:
         """Names of the labels that are never given."""
         return tuple(name for name, value in zip(self.labels, self.values, strict=True) if value == np.inf)
+
+    def states(self, bar: float = BAR) -> tuple[str, ...]:
+        """Return the state of each label on the tuning data, a key of `limen.states.STATES`.
+
+        Parameters
+        ----------
+        bar : float
+            F1 below which a label is weak.
+        """
+        return state_keys(self.counts, self.n_items, self.gains, bar)
 
     def decide(self, y_score: Any) -> Any:
         """Return which labels each item gets.
@@ -185,17 +208,19 @@ class Thresholds(Displayed):
             If it is not a thresholds file, is cut short or altered, or is of a newer schema.
         """
         try:
-            text = Path(path).read_bytes().decode()
+            whole = Path(path).read_bytes()
         except OSError as error:
             raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
+        try:
+            text = whole.decode()
         except UnicodeDecodeError as error:
-            raise InputError(f"{path} is not a thresholds file: it is not UTF-8 text.") from error
+            if error.reason != "unexpected end of data":
+                raise InputError(f"{path} is not a thresholds file: it is not UTF-8 text. {WANTED}") from error
+            text = whole.decode(errors="ignore")  # cut short within a character
         try:
             content = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=once)
         except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{path} is not a whole thresholds file: {error}. Write it again with limen tune."
-            ) from error
+            raise InputError(f"{path} {said_of(text, error)} {WANTED}") from error
         try:
             return cls.from_dict(content)
         except InputError as error:
@@ -215,7 +240,9 @@ class Thresholds(Displayed):
             "value": self.value,
             "value_measured_on": self.value_measured_on,
             "expected": None if self.expected is None else self.expected._asdict(),
+            "expected_gain": None if self.expected_gain is None else self.expected_gain._asdict(),
             "expected_reason": self.expected_reason,
+            "half": self.half,
             "upper_bound": self.upper_bound,
             "rule": self.rule,
             "score_dtype": str(self.values.dtype),
@@ -231,6 +258,9 @@ class Thresholds(Displayed):
                     "threshold": _number(value),
                     "range": None if self.ranges is None else [_number(end) for end in self.ranges[:, k]],
                     **{key: counts[k].item() for key, counts in self.counts._asdict().items()},
+                    "gain": None
+                    if self.gains is None or np.isnan(self.gains[0, k])
+                    else self.gains[:, k].tolist(),
                 }
                 for k, (name, value) in enumerate(zip(self.labels, self.values, strict=True))
             ],
@@ -246,7 +276,7 @@ class Thresholds(Displayed):
             If anything is missing, unknown or of the wrong kind.
         """
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            raise InputError("this is not a thresholds file: its 'schema' is not limen's.")
+            raise InputError(f"this is not a thresholds file: {said_of_other(content)}. {WANTED}")
         version = content.get("schema_version")
         if not isinstance(version, int) or version < 1:
             raise InputError(f"the schema version {version!r} is not a number from 1.")
@@ -255,7 +285,7 @@ class Thresholds(Displayed):
                 f"the file has schema version {version}; this limen reads up to {SCHEMA_VERSION}. Upgrade limen: "
                 "pip install --upgrade limen."
             )
-        content = {**LATER, **content} if version < SCHEMA_VERSION else content
+        content = completed(content, version)
         check_fields(content, FIELDS, "the file")
         if content["score_scale"] is not None:
             check_choice(content, "score_scale", get_args(Kind))
@@ -285,8 +315,9 @@ class Thresholds(Displayed):
             )
         objective = objectives.objective(content["metric"], content["average"], content["zero_division"])
         objective.check_labels(len(labels))
-        counts, expected = counts_of(content["labels"], content["n_items"]), interval_of(content["expected"])
-        check_values(content, objective, counts, expected)
+        counts = counts_of(content["labels"], content["n_items"])
+        expected, gain = interval_of(content, "expected"), interval_of(content, "expected_gain")
+        check_values(content, objective, counts, expected, gain)
         return cls(
             labels=labels,
             values=values,
@@ -295,6 +326,8 @@ class Thresholds(Displayed):
             digest=content["data_digest"],
             scale=content["score_scale"],
             expected=expected,
+            expected_gain=gain,
+            gains=gains_of(content["labels"]),
             ranges=ranges_of(content["labels"], dtype),
             **{
                 key: content[key]
@@ -306,6 +339,7 @@ class Thresholds(Displayed):
                     "value",
                     "value_measured_on",
                     "expected_reason",
+                    "half",
                     "upper_bound",
                     "n_items",
                     "created",
@@ -344,8 +378,10 @@ class Thresholds(Displayed):
         if self.expected is None:
             return f"; new data: not estimable: {self.expected_reason}" if self.expected_reason else ""
         value, low, high = self.expected
-        spread = self.metric.said_span(low, high)
-        return f"; expect {self.metric.said(value)}, the mean over new data ({spread})"
+        spread, gain = self.metric.said_span(low, high), ""
+        if self.expected_gain is not None and self.scale == "probability":
+            gain = f"; over 0.5 {self.metric.said_gain(*self.expected_gain)}"
+        return f"; expect {self.metric.said(value)}, the mean over new data ({spread}){gain}"
 
     def expected_on(self, n_items: int) -> Interval | None:
         """Return what to expect on so many new items: wider than `expected`, which is for the mean over new data.
@@ -372,9 +408,13 @@ class Thresholds(Displayed):
         return f"Thresholds({count(len(self.labels), 'label')}; {self.summary()})"
 
     def columns(self) -> dict[str, list[str]]:
-        """Return the display columns: label, threshold, its range if known, and counts on the tuning data."""
+        """Return the display columns: label, state, threshold and its range, counts on the tuning data."""
         tp, pp, p, _ = self.counts
-        columns = {"label": list(self.labels), "threshold": [_show(value) for value in self.values]}
+        columns = {
+            "label": list(self.labels),
+            "state": warnings_of(self.states()),
+            "threshold": [_show(value) for value in self.values],
+        }
         if self.ranges is not None:
             columns["95 % range"] = [f"{_show(low, 3)} to {_show(high, 3)}" for low, high in self.ranges.T]
         for heading, counts in (("positives", p), ("given", pp), ("correct", tp)):
@@ -385,9 +425,8 @@ class Thresholds(Displayed):
         """Return the table that is shown."""
         columns = self.columns()
         rows = list(zip(*columns.values(), strict=True))
-        return Shown(
-            self.summary(), list(columns), rows, ("label",), ("correct", "given", "95 % range", "positives")
-        )
+        optional = ("correct", "given", "95 % range", "positives")
+        return Shown(self.summary(), list(columns), rows, ("state",), optional, ("label",))
 
 
 def _number(value: Any) -> float | None:

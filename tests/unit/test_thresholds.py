@@ -78,6 +78,7 @@ class TestShown:
     def test_columns(self):
         assert hostile().columns() == {
             "label": list(HOSTILE),
+            "state": ["too few positives", "too few positives", "no tags given"],
             "threshold": ["0.5", "0.5", "never"],
             "positives": ["2", "2", "0"],
             "given": ["2", "3", "0"],
@@ -95,7 +96,7 @@ class TestShown:
             y_true=np.array([[1], [0]]), y_score=np.array([[0.5], [0.25]]), sample_weight=np.array([0.25, 2])
         ))  # fmt: skip
         shown = [column[0] for column in t.columns().values()]
-        assert shown == ["0", "0.375", "0.25", "0.25", "0.25"]
+        assert shown == ["0", "too few positives", "0.375", "0.25", "0.25", "0.25"]
 
 
 def hostile_by(method):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import busy, progress, say
+from limen.cli.help import Command
 from limen.cli.inputs import (
     metric_of,
     read_data,
@@ -15,12 +16,13 @@ from limen.cli.inputs import (
     write_rows,
 )
 from limen.cli.options import AVERAGES, BETA, COSTS, EXTRA, FILES, GROUPS, SEED
+from limen.cli.states import BAR, edits, legend
 
 if TYPE_CHECKING:
     from limen.data import Data
 
 
-@click.command(epilog=FILES)
+@click.command(cls=Command, epilog=FILES, short_help="Measure thresholds on labelled data.")
 @click.argument("scores")
 @click.argument("labels")
 @click.argument("thresholds")
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 )
 @EXTRA
 @GROUPS
+@BAR
 @SEED
 @click.option("--learning-curve", "curve", is_flag=True, help="Show how more labelled items would help.")
 def evaluate(
@@ -50,6 +53,7 @@ def evaluate(
     zero_division: float | None,
     extra: Any,
     groups: str | None,
+    bar: float,
     seed: int,
     curve: bool,
 ) -> None:
@@ -62,6 +66,7 @@ def evaluate(
     limen evaluate test_scores.csv test_labels.csv 0.5
     """
     import limen
+    from limen.thresholds import Thresholds
 
     refuse_to_replace(output, inputs=(scores, labels, thresholds, baseline, groups))
     chosen = thresholds_of(thresholds)
@@ -76,10 +81,15 @@ def evaluate(
         zero_division=zero_division,
         baseline=None if baseline is None else thresholds_of(baseline, called="the baseline"),
         random_state=seed,
+        bar=bar,
     )
     if output is not None:
         write_rows(output, result.table)
     say(result)
+    for line in legend(result.states, result.metric, bar):
+        say(line)
+    if isinstance(chosen, Thresholds) and (edited := edits(chosen)):
+        say(f"{thresholds} was {edited}")
     if curve:
         _print_learning_curve(data, chosen, result)
     if output is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from limen.cli.console import busy, progress, say
+from limen.cli.help import Command
 from limen.cli.inputs import (
     metric_of,
     read_data,
@@ -15,7 +16,7 @@ from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS, SEED
 from limen.errors import InputError
 
 
-@click.command(name="report", epilog=FILES)
+@click.command(name="report", cls=Command, epilog=FILES, short_help="Write a page to look, change, save.")
 @click.argument("scores")
 @click.argument("labels")
 @click.argument("thresholds", required=False)
@@ -25,7 +26,7 @@ from limen.errors import InputError
 @COSTS
 @click.option("--average", type=AVERAGES, help="Default: the one tuned for, or micro.")
 @click.option(
-    "--methods", default="fixed:0.5,shared,sgl,exact,auto", show_default=True, help="To compare, by commas."
+    "--methods", default="fixed:0.5, shared, sgl, exact, auto", show_default=True, help="To compare, by commas."
 )
 @click.option("--no-compare", is_flag=True, help="Compare no methods: much faster for large data.")
 @click.option(
