@@ -1,21 +1,11 @@
 // Files that leave the page: the edited thresholds, and the table.
 
 import { countsAt, f1, metric, metricIsF1, precision, recall, spec, valueAt } from "./averages.js";
+import { asCsv, download } from "./downloads.js";
 import { changedLabels, edits, warningsOf } from "./edits.js";
-import { byId, el, objectiveName } from "./elements.js";
-import { nearest } from "./lists.js";
+import { byId, objectiveName } from "./elements.js";
 import { content, cutAt, given, known, labels, nLabels, positives, ranges } from "./model.js";
 import { changeOf, table, tagsOf } from "./table.js";
-
-/** @param {string} name @param {string} text @param {string} type */
-function download(name, text, type) {
-  const address = URL.createObjectURL(new Blob([text], { type }));
-  const link = el("a", { href: address, download: name, hidden: true });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
-}
 
 /** A threshold as the file has it. @param {number} cut */
 const inFile = (cut) => (cut === Infinity ? null : cut);
@@ -67,15 +57,6 @@ function saveThresholds() {
     : "Saved thresholds.json as tuned.";
 }
 
-/** @param {string | number} cell */
-function inCsv(cell) {
-  const text = String(cell);
-  return /[",\r\n]/.test(text) || text !== text.trim() ? `"${text.replace(/"/g, '""')}"` : text;
-}
-
-/** @param {(string | number)[][]} rows */
-const asCsv = (rows) => rows.map((row) => row.map(inCsv).join(",")).join("\r\n") + "\r\n";
-
 /** The labels shown, in the order shown, with all digits. */
 function tableAsCsv() {
   const heads = ["label", "threshold", "threshold_low", "threshold_high", "support", "known", "tp", "fp", "fn",
@@ -94,19 +75,9 @@ function tableAsCsv() {
   return asCsv([heads, ...rows]);
 }
 
-/** All items near the cuts of all labels, nearest first. */
-function itemsAsCsv() {
-  const rows = [...nearest.item.keys()].map((j) => {
-    const k = nearest.label[j], cut = cutAt(k, given[k]), score = nearest.score[j];
-    return [nearest.ids[nearest.item[j]], labels[k], score, cut, Number(score >= cut), ["", 0, 1][nearest.truth[j]]];
-  });
-  return asCsv([["item", "label", "score", "threshold", "given", "has_label"], ...rows]);
-}
-
 export function startSaving() {
   byId("save").addEventListener("click", saveThresholds);
   byId("save-table").addEventListener("click", () => download("thresholds-table.csv", tableAsCsv(), "text/csv"));
-  byId("save-items").addEventListener("click", () => download("nearest-items.csv", itemsAsCsv(), "text/csv"));
   addEventListener("beforeunload", (event) => {
     if (!edits.saved && changedLabels().length) event.preventDefault();
   });
