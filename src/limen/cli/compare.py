@@ -8,7 +8,7 @@ import click
 
 from limen.cli.console import busy, progress, say
 from limen.cli.inputs import read_data
-from limen.cli.options import FILES, GROUPS, SEED, objective_options
+from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_options
 
 
 @click.command(epilog=FILES)
@@ -22,6 +22,7 @@ from limen.cli.options import FILES, GROUPS, SEED, objective_options
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="How often folds are drawn."
 )
+@CORRECTIONS
 @GROUPS
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Tunings at a time; all cores where that pays, if left out."
@@ -34,6 +35,7 @@ def compare(
     objective: dict[str, Any],
     cv: int,
     repeats: int,
+    corrections: str | None,
     groups: str | None,
     jobs: int | None,
     seed: int,
@@ -47,7 +49,9 @@ def compare(
     import limen
 
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups)
+        data = read_data(scores, labels, groups, corrections=corrections)
+    if data.corrected:
+        say(str(data.corrected))
     with progress("comparing") as tick:
         result = limen.compare(
             data,

@@ -11,7 +11,7 @@ from limen.cli.inputs import (
     refuse_to_replace,
     thresholds_of,
 )
-from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS, SEED
+from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, FILES, GROUPS, SEED
 from limen.errors import InputError
 
 
@@ -31,6 +31,7 @@ from limen.errors import InputError
 @click.option(
     "--cv", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds of the comparison."
 )
+@CORRECTIONS
 @GROUPS
 @click.option("--title", help="Heading of the report.")
 @SEED
@@ -46,6 +47,7 @@ def report_(
     methods: str,
     no_compare: bool,
     cv: int,
+    corrections: str | None,
     groups: str | None,
     title: str | None,
     seed: int,
@@ -61,12 +63,14 @@ def report_(
     """
     from limen.reporting import report
 
-    refuse_to_replace(output, inputs=(scores, labels, thresholds, groups))
+    refuse_to_replace(output, inputs=(scores, labels, thresholds, groups, corrections))
     if metric is None and (beta is not None or costs is not None):
         raise InputError("--beta and --costs belong to a metric. Name it: --metric fbeta, or --metric cost.")
     chosen = None if thresholds is None else thresholds_of(thresholds)
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups, chosen)
+        data = read_data(scores, labels, groups, chosen, corrections=corrections)
+    if data.corrected:
+        say(str(data.corrected))
     with progress("report") as tick:
         path = report(
             data,

@@ -8,7 +8,7 @@ import click
 
 from limen.cli.console import busy, progress, say
 from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace
-from limen.cli.options import FILES, GROUPS, SEED, objective_options
+from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_options
 from limen.errors import count, examples
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--min-positive", type=click.FloatRange(min=0), default=0.0, help="auto: labels with fewer lean on all labels."
 )
+@CORRECTIONS
 @GROUPS
 @click.option("--target-prevalence", metavar="FILE", help="A file of label, share of positives where it is used.")
 @click.option("--report", metavar="FILE", help="Also write a report to look at, an .html file.")
@@ -44,6 +45,7 @@ def tune(
     method: str,
     placement: Any,
     min_positive: float,
+    corrections: str | None,
     groups: str | None,
     target_prevalence: str | None,
     report: str | None,
@@ -60,10 +62,12 @@ def tune(
     """
     import limen
 
-    refuse_to_replace(output, report, inputs=(scores, labels, groups, target_prevalence, adapt_to))
+    refuse_to_replace(output, report, inputs=(scores, labels, groups, corrections, target_prevalence, adapt_to))
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups)
+        data = read_data(scores, labels, groups, corrections=corrections)
         prevalence = prevalence_of(target_prevalence, adapt_to, data)
+    if data.corrected:
+        say(str(data.corrected))
     with progress(f"tuning ({method})") as tick:
         thresholds = limen.tune(
             data,
