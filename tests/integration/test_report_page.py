@@ -238,7 +238,7 @@ def test_hostile_names_are_text_everywhere(chrome, tmp_path):
             page.page.locator("#table-body .name").nth(place).click()
             assert page.page.locator("#label-name").evaluate("e => e.textContent") == name
             page.page.click("#to-half")
-        assert "<script>alert(" in page.page.inner_text("#nearest-rows")
+        assert "<script>alert(" in page.page.inner_text("#review-list")
         assert HOSTILE[0] in page.page.inner_text("#changes-rows")
         assert HOSTILE[0] in page.page.inner_text("#missed-rows")
         saved = limen.Thresholds.load(page.download("#save", tmp_path))

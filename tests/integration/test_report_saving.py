@@ -140,13 +140,14 @@ def rows_of(file):
         return list(csv.DictReader(opened_file))
 
 
-def test_the_items_nearest_to_the_cuts_as_csv(chrome, tuned, tmp_path):
+def test_the_review_as_csv(chrome, tuned, tmp_path):
     y_true, y_score, thresholds = tuned
     ids = [f'clip "{k}", left' for k in range(len(y_true))]
     path = report(y_true, y_score, thresholds, tmp_path / "r.html", ids=ids, methods=())
     with opened(chrome, path) as page:
         rows = rows_of(page.download("#save-items", tmp_path))
-    assert len(rows) == 12 * 16
+    assert {row["why"] for row in rows} == {"near", "missed", "wrong"}
+    assert len({(row["item"], row["label"]) for row in rows}) == len(rows) > 24 * 16
     given = thresholds.decide(y_score)
     for row in rows:
         item, label = ids.index(row["item"]), thresholds.labels.index(row["label"])
@@ -154,6 +155,7 @@ def test_the_items_nearest_to_the_cuts_as_csv(chrome, tuned, tmp_path):
         assert np.float32(row["threshold"]) == thresholds.values[label]
         assert int(row["given"]) == given[item, label]
         assert int(row["has_label"]) == y_true[item, label]
+        assert row["why"] == "near" or (row["why"] == "missed") == (y_true[item, label] == 1) != given[item, label]
 
 
 def test_the_table_as_csv(chrome, tuned, path, tmp_path):

@@ -11,7 +11,7 @@ from limen.cli.inputs import (
     refuse_to_replace,
     thresholds_of,
 )
-from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, FILES, GROUPS, SEED
+from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, FILES, GROUPS, MEDIA, SEED
 from limen.errors import InputError
 
 
@@ -31,6 +31,7 @@ from limen.errors import InputError
 @click.option(
     "--cv", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds of the comparison."
 )
+@MEDIA
 @CORRECTIONS
 @GROUPS
 @click.option("--title", help="Heading of the report.")
@@ -47,6 +48,7 @@ def report_(
     methods: str,
     no_compare: bool,
     cv: int,
+    media: str | None,
     corrections: str | None,
     groups: str | None,
     title: str | None,
@@ -60,6 +62,7 @@ def report_(
     \b
     limen report scores.csv labels.csv
     limen report test_scores.csv test_labels.csv thresholds.json -o test.html
+    limen report scores.csv labels.csv --media recordings
     """
     from limen.reporting import report
 
@@ -82,6 +85,7 @@ def report_(
             methods=() if no_compare else [name.strip() for name in methods.split(",") if name.strip()],
             cv=cv,
             title=title,
+            media=media,
             random_state=seed,
             progress=tick,
         )

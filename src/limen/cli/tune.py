@@ -8,8 +8,8 @@ import click
 
 from limen.cli.console import busy, progress, say
 from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace
-from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_options
-from limen.errors import count, examples
+from limen.cli.options import CORRECTIONS, FILES, GROUPS, MEDIA, SEED, objective_options
+from limen.errors import InputError, count, examples
 
 if TYPE_CHECKING:
     from limen.thresholds import Thresholds
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @GROUPS
 @click.option("--target-prevalence", metavar="FILE", help="A file of label, share of positives where it is used.")
 @click.option("--report", metavar="FILE", help="Also write a report to look at, an .html file.")
+@MEDIA
 @click.option("--adapt-to", metavar="SCORES", help="Unlabelled scores to estimate these shares from.")
 @SEED
 def tune(
@@ -49,6 +50,7 @@ def tune(
     groups: str | None,
     target_prevalence: str | None,
     report: str | None,
+    media: str | None,
     adapt_to: str | None,
     seed: int,
 ) -> None:
@@ -62,12 +64,20 @@ def tune(
     """
     import limen
 
+    if media is not None and report is None:
+        raise InputError(
+            "--media goes with --report: it is seen there. Name the report, like --report report.html."
+        )
     refuse_to_replace(output, report, inputs=(scores, labels, groups, corrections, target_prevalence, adapt_to))
     with busy(f"reading {scores} and {labels}"):
         data = read_data(scores, labels, groups, corrections=corrections)
         prevalence = prevalence_of(target_prevalence, adapt_to, data)
     if data.corrected:
         say(str(data.corrected))
+    if media is not None:
+        from limen.reporting.media import Media
+
+        Media.of(media, data.ids)  # what is wrong with it is said before the work
     with progress(f"tuning ({method})") as tick:
         thresholds = limen.tune(
             data,
@@ -86,7 +96,7 @@ def tune(
     say(f"wrote {output} ({count(len(thresholds.labels), 'label')})")
     if report is not None:
         with progress("report") as tick:
-            limen.report(data, None, thresholds, report, random_state=seed, progress=tick)
+            limen.report(data, None, thresholds, report, media=media, random_state=seed, progress=tick)
         say(f"wrote {report}: open it in a browser")
     if thresholds.expected is None:
         say("That is the fit. What new data will give: limen compare, or limen evaluate.")

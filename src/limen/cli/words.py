@@ -13,6 +13,7 @@ OPTIONS = (
     "cv",
     "groups",
     "layout",
+    "media",
     "method",
     "methods",
     "metric",

@@ -1,4 +1,4 @@
-"""What the page shows of single items: histograms, calibration, items near the cuts, errors in common."""
+"""What the page shows of single items: histograms, calibration, errors in common, and what to review."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.decisions import decide_rows
 from limen.reporting.encoding import packed
+from limen.reporting.review import Review
 from limen.scales import logit
 from limen.sources.blocks import Rows, Source
 
@@ -19,8 +20,6 @@ BINS = 40
 BINS_OF_MANY_LABELS = 20
 MANY_LABELS = 2000
 GROUPS = 10
-NEAREST_IN_ALL = 5000
-NEAREST_BY_LABEL = 12
 MOST_PAIRED = 1000
 PAIRS_SHOWN = 50
 CHANCE = 0.05
@@ -99,16 +98,16 @@ def looked_at(
         ``histogram``: items in each bin of the axis. ``calibration``: positives, items and mean score of
         `GROUPS` groups of bins, which hold about equal shares of positives and negatives together.
         ``errors``: pairs of labels missed in the same items, or one missed and another given wrongly, with what
-        chance would give. ``nearest``: items nearest to the cut, a few for each label, by rising distance.
+        chance would give. ``review``: what to look at or listen to first, as `Review` says.
     """
     n_labels = len(values)
-    tally, pairs, nearest = _Tally.of(n_labels), _Pairs.of(errors), _Nearest.of(n_labels)
+    tally, pairs, review = _Tally.of(n_labels), _Pairs.of(errors), Review(values, axis)
     row = 0
     for block in source.dense_blocks():
         x = axis.place(block.scores)
         tally.add(block, x, axis)
         pairs.add(block, decide_rows(block.scores, values))
-        nearest.add(block, np.abs(x - axis.place(values)) / axis.spread, row, values)
+        review.add(block, x)
         row += len(block.scores)
         progress(row / source.n_items)
     return {
@@ -123,7 +122,7 @@ def looked_at(
             "missed": pairs.unlikely(pairs.missed_together, symmetric=True),
             "n_paired": len(pairs.labels),
         },
-        "nearest": nearest.content(ids),
+        "review": review.content(ids),
     }
 
 
@@ -170,45 +169,6 @@ class _Tally:
             "score": mean,
         }
         return {name: packed(part.ravel()) for name, part in parts.items()}
-
-
-@dataclass(eq=False)
-class _Nearest:
-    most: int
-    kept: tuple[NDArray[Any], ...]
-
-    @classmethod
-    def of(cls, n_labels: int) -> _Nearest:
-        return cls(int(np.clip(NEAREST_IN_ALL // n_labels, 1, NEAREST_BY_LABEL)), ())
-
-    def add(self, block: Rows, distance: NDArray[Any], row: int, values: NDArray[Any]) -> None:
-        distance = np.where(np.isfinite(values) & (block.scores > -np.inf), distance, np.inf)
-        n_labels = distance.shape[1]
-        count = min(self.most, len(distance))
-        at = np.argpartition(distance, count - 1, axis=0)[:count] if count < len(distance) else None
-        at = np.broadcast_to(np.arange(len(distance))[:, None], distance.shape) if at is None else at
-        label = np.broadcast_to(np.arange(n_labels), at.shape)
-        found = (row + at, label, block.scores[at, label], block.truth[at, label], distance[at, label])
-        flat = [part.ravel() for part in found]
-        if self.kept:
-            flat = [np.concatenate(pair) for pair in zip(self.kept, flat, strict=True)]
-        order = np.lexsort((flat[0], flat[4], flat[1]))
-        flat = [part[order] for part in flat]
-        first = np.searchsorted(flat[1], flat[1])
-        keep = (np.arange(len(order)) - first < self.most) & np.isfinite(flat[4])
-        self.kept = tuple(part[keep] for part in flat)
-
-    def content(self, ids: Sequence[str] | None) -> dict[str, Any]:
-        order = np.argsort(self.kept[4], kind="stable")
-        item, label, score, truth, _ = (part[order] for part in self.kept)
-        distinct, number = np.unique(item, return_inverse=True)
-        return {
-            "ids": [f"row {k}" if ids is None else str(ids[k]) for k in distinct],
-            "item": packed(number),
-            "label": packed(label),
-            "score": packed(score),
-            "truth": packed(truth.astype(np.int64) + 1),
-        }
 
 
 @dataclass(eq=False)

@@ -30,9 +30,13 @@ const resized = new ResizeObserver((entries) => {
   }
 });
 
+/** What else is drawn in the colours of the theme, by its canvas. @type {Map<HTMLCanvasElement, () => void>} */
+export const painters = new Map();
+
 /** Read the colours again and draw every chart with them. */
 export function repaint() {
   readColours();
+  for (const paint of painters.values()) paint();
   for (const { plot } of charts) plot.redraw(false, true);
 }
 

@@ -13,6 +13,9 @@
  *   of_tuned_objective?: boolean, tuned?: {value: number, n_items: number, expected: Spread | null}}} FirstRow
  * @typedef {{method: string, held_out: Spread, difference: Spread, rank: number, fitted: number,
  *   seconds: number}} MethodRow
+ * @typedef {{kind: "audio" | "image" | "text" | "link", at: string, excerpt?: string}} Medium
+ * @typedef {{frames: number, pixels: string, seconds: number, whole: boolean, low: number, high: number}} Picture
+ *   Loudness by band, highest first, and frame; whole: it shows all of the recording.
  * @typedef {{a: Packed, b: Packed, items: Packed, chance: Packed}} Pairs
  * @typedef {Object} Content
  * @property {string} title
@@ -36,11 +39,14 @@
  * @property {{label: Packed, position: Packed, shared: {tp: Packed, pp: Packed}}} frontier
  * @property {{why_not: string, design?: string, rows: MethodRow[]}} comparison
  * @property {{confused: Pairs, missed: Pairs, n_paired: number}} errors
- * @property {{ids: string[], item: Packed, label: Packed, score: Packed, truth: Packed}} nearest
+ * @property {{ids: string[], item: Packed, label: Packed, score: Packed, truth: Packed, kind: Packed,
+ *   distance: Packed}} review  The queue; ids are the items' names, item numbers them.
+ * @property {{items: (Medium | null)[], pictures: Record<number, Picture>, notes: string[], where: string} | null} media
+ *   What stands beside each item of the review.
  */
 
 /** @param {string} text @returns {Uint8Array} */
-function bytesOf(text) {
+export function bytesOf(text) {
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);

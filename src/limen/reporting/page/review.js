@@ -1,52 +1,272 @@
-// The review: which items to look at or listen to first.
+// The review: one queue of items and labels to look at or listen to, and to mark.
 
 import { chosen } from "./chosen.js";
 import { asCsv, download } from "./downloads.js";
-import { MINUS, byId, cutText, exact, nameOf } from "./elements.js";
+import { MINUS, byId, counted, cutText, el, exact, inputById, nameOf, say, whole } from "./elements.js";
 import { fillTable, toLabel } from "./lists.js";
-import { content, cutAt, given, labels, unpack } from "./model.js";
+import { MARKS, keyOf, makeMark, marks, saveMarks, startMarks, tally, undoMark } from "./marks.js";
+import { content, cutAt, given, labels, lowest, unpack } from "./model.js";
+import { letGo, linkOf, playerOf } from "./players.js";
+/** @import { Mark } from "./marks.js" */
 
-const nearest = {
-  ids: content.nearest.ids,
-  item: unpack(content.nearest.item),
-  label: unpack(content.nearest.label),
-  score: unpack(content.nearest.score),
-  truth: unpack(content.nearest.truth),
+const queue = {
+  item: unpack(content.review.item),
+  label: unpack(content.review.label),
+  score: unpack(content.review.score),
+  /** 0 where it is not known, 1 for no, 2 for yes. */
+  truth: unpack(content.review.truth),
+  /** 0 near the cut, 1 surely missed, 2 surely given wrongly. */
+  kind: unpack(content.review.kind),
+  distance: unpack(content.review.distance),
 };
+const PAGE = 20;
 const TRUTHS = ["not known", "no", "yes"];
-const MOST_NEAREST = 100;
+const EVERY = [...queue.item.keys()];
+const review = {
+  kind: "all",
+  /** How many of them are drawn. */
+  most: PAGE,
+  /** Places in the queue that the filters let through. @type {number[]} */
+  shown: [],
+};
+
+/** @param {number} j */
+const nameAt = (j) => content.review.ids[queue.item[j]];
+const keys = Array.from(queue.item, (item, j) => keyOf(content.review.ids[item], queue.label[j]));
+/** @param {number} j */
+const markAt = (j) => marks.made.get(keys[j]);
+/** @param {number} j */
+const cutOf = (j) => cutAt(queue.label[j], given[queue.label[j]]);
+
+/** @type {[string, string, (j: number) => boolean][]} */
+const KINDS = [
+  ["all", "all", () => true],
+  ["mistakes", "surest mistakes", (j) => queue.kind[j] > 0],
+  ["near", "near the cut", (j) => queue.kind[j] === 0],
+  ["unknown", "label not known", (j) => queue.truth[j] === 0],
+  ["open", "not marked", (j) => markAt(j) === undefined],
+  ["marked", "marked", (j) => markAt(j) !== undefined],
+];
 
 /** @param {number} value */
-const finely = (value) => (Math.abs(value) >= 1e-3 ? String(Number(value.toPrecision(6))).replace("-", MINUS) : cutText(value));
+function finely(value) {
+  if (value === -Infinity) return "not listed";
+  return Math.abs(value) >= 1e-3 ? String(Number(value.toPrecision(6))).replace("-", MINUS) : cutText(value);
+}
 
-/** @param {number} j @param {boolean} named */
-function nearestCells(j, named) {
-  const k = nearest.label[j], cut = cutAt(k, given[k]), score = nearest.score[j];
-  return [nameOf(nearest.ids[nearest.item[j]]), ...(named ? [toLabel(k)] : []), exact(score, finely(score)),
-    finely(cut), score >= cut ? "given" : "not given", TRUTHS[nearest.truth[j]]];
+/** Why a pair is in the queue. @param {number} j */
+function reason(j) {
+  const cut = cutOf(j), far = `${queue.distance[j].toPrecision(2)} sd`;
+  const side = cut === Infinity ? "the label is never given" : cut <= lowest ? "the label is always given"
+    : queue.score[j] === -Infinity ? "the score is below all that are listed"
+      : `the score is ${far} ${queue.score[j] >= cut ? "above" : "below"} the cut`;
+  if (queue.kind[j] === 1) return `surest mistake, missed: the label says yes, ${side}`;
+  if (queue.kind[j] === 2) return `surest mistake, given wrongly: the label says no, ${side}`;
+  if (cut === Infinity) return "among the highest scores: the label is never given";
+  if (cut <= lowest) return "among the lowest scores: the label is always given";
+  return `near the cut: ${far} ${queue.score[j] >= cut ? "above" : "below"}`;
+}
+
+/** What a mark does to the label. @param {number} j */
+function outcome(j) {
+  const mark = markAt(j), truth = queue.truth[j];
+  if (mark === undefined) return "";
+  if (mark === "unsure") return "the label stays as it is";
+  if (truth === 0) return `fills in ${mark}`;
+  return (mark === "yes") === (truth === 2) ? "confirms the label" : `changes the label to ${mark}`;
+}
+
+/** @param {number} j */
+function entryOf(j) {
+  const k = queue.label[j], name = nameAt(j), id = `review-${j}`;
+  return el("li", { class: "entry", id, tabindex: "-1", "data-place": j, "aria-labelledby": `${id}-label ${id}-name` },
+    playerOf(queue.item[j]),
+    el("div", { class: "entry-text" },
+      el("p", { class: "entry-label", id: `${id}-label` }, toLabel(k)),
+      el("p", { id: `${id}-name` }, linkOf(queue.item[j])),
+      el("p", {}, "score ", exact(queue.score[j], finely(queue.score[j])), ", cut ", finely(cutOf(j)), ": ",
+        queue.score[j] >= cutOf(j) ? "given" : "not given",
+        queue.truth[j] === 0 ? "; label not known" : `; label says ${TRUTHS[queue.truth[j]]}`),
+      el("p", { class: "muted" }, reason(j))),
+    el("div", { class: "entry-marks", role: "group", "aria-label": `Has ${name} the label ${labels[k]}?` },
+      ...MARKS.map(([mark, words, key]) => el("button", { type: "button", class: "small", "data-mark": mark,
+        "aria-keyshortcuts": key, onclick: () => put(j, mark) }, words)),
+      el("span", { class: "outcome muted" })));
+}
+
+/** @param {number} j @param {Mark} mark */
+function put(j, mark) {
+  makeMark(keys[j], mark);
+  const { sure, unsure } = tally();
+  say(`${nameAt(j)}, ${labels[queue.label[j]]}: ${outcome(j) || "no mark"}. ${sure + unsure} marked.`);
+}
+
+/** Show what is marked, in the list as it stands. */
+function refreshMarks() {
+  for (const entry of byId("review-list").children) {
+    const j = Number(entry.getAttribute("data-place")), mark = markAt(j);
+    entry.classList.toggle("marked", mark !== undefined);
+    for (const button of entry.querySelectorAll("[data-mark]")) {
+      button.setAttribute("aria-pressed", String(button.getAttribute("data-mark") === mark));
+    }
+    /** @type {HTMLElement} */ (entry.querySelector(".outcome")).textContent = outcome(j);
+  }
+  const { sure, unsure } = tally();
+  byId("marks-count").textContent = sure + unsure === 0 ? "no mark"
+    : `${counted(sure, "mark")}${unsure ? `, and ${whole(unsure)} unsure` : ""}`;
+  /** @type {HTMLButtonElement} */ (byId("undo-mark")).disabled = marks.steps.length === 0;
+  /** @type {HTMLButtonElement} */ (byId("save-marks")).disabled = sure === 0;
+  byId("marks-next").hidden = sure === 0;
+  byId("marks-lost").hidden = marks.last;
+  showKinds();
+  showReviewOf(chosen.label);
+}
+
+/** @param {number} j */
+const isOwn = (j) => !inputById("review-own").checked || queue.label[j] === chosen.label;
+
+function showKinds() {
+  const places = EVERY.filter(isOwn);
+  KINDS.forEach(([kind, words, has], at) => {
+    const button = byId("review-kinds").children[at];
+    button.setAttribute("aria-pressed", String(kind === review.kind));
+    button.textContent = `${words} ${whole(places.filter(has).length)}`;
+  });
+}
+
+/** Draw the list anew. */
+function arrangeReview() {
+  const has = KINDS.find(([kind]) => kind === review.kind)?.[2] ?? (() => true);
+  review.shown = EVERY.filter((j) => isOwn(j) && has(j));
+  letGo(byId("review-list"));
+  byId("review-list").replaceChildren(...review.shown.slice(0, review.most).map(entryOf));
+  showRest();
+  refreshMarks();
+}
+
+function showRest() {
+  const rest = review.shown.length - review.most;
+  byId("review-none").hidden = review.shown.length > 0;
+  byId("review-more").hidden = rest <= 0;
+  byId("review-more").textContent = `Show ${Math.min(PAGE, rest)} more of ${whole(rest)}`;
+  byId("review-count").textContent = `${whole(review.shown.length)} of ${whole(queue.item.length)}`;
+}
+
+/** Show more of the list; what stands there, and plays, stays. */
+function showMore() {
+  byId("review-list").append(...review.shown.slice(review.most, review.most + PAGE).map(entryOf));
+  review.most += PAGE;
+  showRest();
+  refreshMarks();
+}
+
+/** Go to an entry of the queue, among those of its label. @param {number} j */
+function goTo(j) {
+  inputById("review-own").checked = true;
+  review.kind = "all";
+  const place = EVERY.filter((other) => queue.label[other] === queue.label[j]).indexOf(j);
+  review.most = PAGE * Math.ceil((place + 1) / PAGE);
+  arrangeReview();
+  byId(`review-${j}`).scrollIntoView({ block: "center" });
+  byId(`review-${j}`).focus({ preventScroll: true });
+}
+
+/** The queue of one label, beside its charts. @param {number} k */
+function showReviewOf(k) {
+  const own = EVERY.filter((j) => queue.label[j] === k);
+  byId("label-nearest").hidden = own.length === 0;
+  fillTable(byId("label-nearest-rows"), own.map((j) => {
+    const score = queue.score[j], mark = MARKS.find(([one]) => one === markAt(j));
+    return [el("button", { type: "button", class: "link", onclick: () => goTo(j) }, nameOf(nameAt(j))),
+      exact(score, finely(score)), score >= cutOf(j) ? "given" : "not given", TRUTHS[queue.truth[j]],
+      mark ? mark[1] : ""];
+  }));
+}
+
+/** Keys that act on the entry in which they are pressed. @param {KeyboardEvent} event */
+function keyInReview(event) {
+  if (!(event.target instanceof HTMLElement)) return;
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "z" && marks.steps.length) {
+    event.preventDefault();
+    event.stopPropagation();  // thresholds have an undo of their own
+    say(undoMark() ? "mark taken back" : "");
+    return;
+  }
+  const entry = event.target.closest(".entry");
+  if (!entry || event.ctrlKey || event.metaKey || event.altKey) return;
+  const key = event.key.toLowerCase(), j = Number(entry.getAttribute("data-place"));
+  const mark = MARKS.find(([, , one]) => one === key);
+  if (mark) put(j, mark[0]);
+  else if (key === "p") togglePlay(entry);
+  else if (key !== "j" && key !== "k") return;
+  event.preventDefault();
+  if (key === "p" || (mark && markAt(j) !== mark[0])) return;
+  if (key !== "k" && !entry.nextElementSibling && review.shown.length > review.most) showMore();
+  const next = key === "k" ? entry.previousElementSibling : entry.nextElementSibling;
+  if (next instanceof HTMLElement) {
+    next.focus({ preventScroll: true });
+    next.scrollIntoView({ block: "nearest" });
+  }
+}
+
+/** @param {Element} entry */
+function togglePlay(entry) {
+  const audio = entry.querySelector("audio");
+  if (audio?.paused) audio.play().catch(() => {});
+  else audio?.pause();
+}
+
+/** The queue with what was marked, in its order. */
+function queueAsCsv() {
+  const rows = review.shown.map((j) => [nameAt(j), labels[queue.label[j]], queue.score[j], cutOf(j),
+    Number(queue.score[j] >= cutOf(j)), ["", 0, 1][queue.truth[j]], ["near", "missed", "wrong"][queue.kind[j]],
+    markAt(j) ?? ""]);
+  return asCsv([["item", "label", "score", "threshold", "given", "has_label", "why", "mark"], ...rows]);
+}
+
+function explain() {
+  const media = content.media, pictures = Object.keys(media?.pictures ?? {}).length;
+  const sounds = (media?.items ?? []).filter((item) => item?.kind === "audio").length;
+  const sentences = [
+    "In turn the item nearest to its cut and the surest mistake, by the thresholds as given. How far a score is from " +
+      `its cut counts in standard deviations (sd) of the label's scores.${content.data.weighted ? " Heavier items come sooner." : ""}`,
+    pictures > 0 && pictures < sounds && `Spectrograms are of the first ${counted(pictures, "recording")}.`,
+    media?.where && `Sounds and pictures come from ${media.where} when they are played or shown.`,
+    ...(media?.notes ?? []).map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`),
+  ];
+  byId("review-note").textContent = sentences.filter(Boolean).join(" ");
 }
 
 export function startReview() {
-  const some = [...nearest.item.keys()].slice(0, MOST_NEAREST);
-  byId("nearest-none").hidden = some.length > 0;
-  byId("nearest-some").hidden = some.length === 0;
-  fillTable(byId("nearest-rows"), some.map((j) => nearestCells(j, true)));
-  byId("save-items").addEventListener("click", () => download("nearest-items.csv", itemsAsCsv(), "text/csv"));
-  chosen.listeners.push(showNearestOf);
-}
-
-/** All items near the cuts of all labels, nearest first. */
-function itemsAsCsv() {
-  const rows = [...nearest.item.keys()].map((j) => {
-    const k = nearest.label[j], cut = cutAt(k, given[k]), score = nearest.score[j];
-    return [nearest.ids[nearest.item[j]], labels[k], score, cut, Number(score >= cut), ["", 0, 1][nearest.truth[j]]];
+  startMarks();
+  explain();
+  byId("items").classList.toggle("with-media", content.media !== null);
+  inputById("review-own").addEventListener("change", () => {
+    review.most = PAGE;
+    arrangeReview();
   });
-  return asCsv([["item", "label", "score", "threshold", "given", "has_label"], ...rows]);
-}
-
-/** Items nearest to the cut of one label. @param {number} k */
-function showNearestOf(k) {
-  const own = [...nearest.item.keys()].filter((j) => nearest.label[j] === k);
-  byId("label-nearest").hidden = own.length === 0;
-  fillTable(byId("label-nearest-rows"), own.map((j) => nearestCells(j, false)));
+  byId("review-more").addEventListener("click", () => {
+    const first = byId("review-list").children.length;
+    showMore();
+    /** @type {HTMLElement | undefined} */ (byId("review-list").children[first])?.focus();
+  });
+  byId("undo-mark").addEventListener("click", () => undoMark());
+  byId("save-marks").addEventListener("click", saveMarks);
+  byId("save-items").addEventListener("click", () => download("review.csv", queueAsCsv(), "text/csv"));
+  byId("items").addEventListener("keydown", keyInReview);
+  byId("review-kinds").replaceChildren(...KINDS.map(([kind]) => el("button", { type: "button", "data-kind": kind,
+    onclick: () => {
+      review.kind = kind;
+      review.most = PAGE;
+      arrangeReview();
+    } })));
+  marks.listeners.push(refreshMarks);
+  chosen.listeners.push((k) => {
+    byId("review-own-name").replaceChildren(nameOf(labels[k]));
+    if (inputById("review-own").checked) {
+      review.most = PAGE;
+      arrangeReview();
+    } else showReviewOf(k);
+  });
+  arrangeReview();
 }
