@@ -38,12 +38,14 @@ const markAt = (j) => marks.made.get(keys[j]);
 /** @param {number} j */
 const cutOf = (j) => cutAt(queue.label[j], given[queue.label[j]]);
 
-/** @type {[string, string, (j: number) => boolean][]} */
-const KINDS = [
+/** @type {[string, string, (j: number) => boolean]} */
+const UNKNOWN = ["unknown", "label not known", (j) => queue.truth[j] === 0];
+/** Which the list can be narrowed to. @type {[string, string, (j: number) => boolean][]} */
+const FILTERS = [
   ["all", "all", () => true],
   ["mistakes", "surest mistakes", (j) => queue.kind[j] > 0],
   ["near", "near the cut", (j) => queue.kind[j] === 0],
-  ["unknown", "label not known", (j) => queue.truth[j] === 0],
+  ...(queue.truth.includes(0) ? [UNKNOWN] : []),
   ["open", "not marked", (j) => markAt(j) === undefined],
   ["marked", "marked", (j) => markAt(j) !== undefined],
 ];
@@ -127,7 +129,7 @@ const isOwn = (j) => !inputById("review-own").checked || queue.label[j] === chos
 
 function showKinds() {
   const places = EVERY.filter(isOwn);
-  KINDS.forEach(([kind, words, has], at) => {
+  FILTERS.forEach(([kind, words, has], at) => {
     const button = byId("review-kinds").children[at];
     button.setAttribute("aria-pressed", String(kind === review.kind));
     button.textContent = `${words} ${whole(places.filter(has).length)}`;
@@ -136,7 +138,7 @@ function showKinds() {
 
 /** Draw the list anew. */
 function arrangeReview() {
-  const has = KINDS.find(([kind]) => kind === review.kind)?.[2] ?? (() => true);
+  const has = FILTERS.find(([kind]) => kind === review.kind)?.[2] ?? (() => true);
   review.shown = EVERY.filter((j) => isOwn(j) && has(j));
   letGo(byId("review-list"));
   byId("review-list").replaceChildren(...review.shown.slice(0, review.most).map(entryOf));
@@ -161,7 +163,7 @@ function showMore() {
 }
 
 /** Go to an entry of the queue, among those of its label. @param {number} j */
-function goTo(j) {
+function openEntry(j) {
   inputById("review-own").checked = true;
   review.kind = "all";
   const place = EVERY.filter((other) => queue.label[other] === queue.label[j]).indexOf(j);
@@ -177,7 +179,7 @@ function showReviewOf(k) {
   byId("label-nearest").hidden = own.length === 0;
   fillTable(byId("label-nearest-rows"), own.map((j) => {
     const score = queue.score[j], mark = MARKS.find(([one]) => one === markAt(j));
-    return [el("button", { type: "button", class: "link", onclick: () => goTo(j) }, nameOf(nameAt(j))),
+    return [el("button", { type: "button", class: "link", onclick: () => openEntry(j) }, nameOf(nameAt(j))),
       exact(score, finely(score)), score >= cutOf(j) ? "given" : "not given", TRUTHS[queue.truth[j]],
       mark ? mark[1] : ""];
   }));
@@ -254,7 +256,7 @@ export function startReview() {
   byId("save-marks").addEventListener("click", saveMarks);
   byId("save-items").addEventListener("click", () => download("review.csv", queueAsCsv(), "text/csv"));
   byId("items").addEventListener("keydown", keyInReview);
-  byId("review-kinds").replaceChildren(...KINDS.map(([kind]) => el("button", { type: "button", "data-kind": kind,
+  byId("review-kinds").replaceChildren(...FILTERS.map(([kind]) => el("button", { type: "button", "data-kind": kind,
     onclick: () => {
       review.kind = kind;
       review.most = PAGE;
