@@ -210,6 +210,8 @@ def test_the_policy_lets_the_media_in_and_nothing_else(chrome, site, served, pro
         page.wait_for_selector("html[data-ready]", state="attached")
         for one in (*inside, *beside):
             assert page.evaluate(load, one) == (one in reached), (path.name, one)
+        host = served.removeprefix("http://")
+        assert (f"asks {host} for" in page.inner_text("#offline")) == (path == of_address)
         local = ["img", (site / "clips" / "p.png").as_uri()]
         assert page.evaluate(load, local) == (path == of_folder)
         assert page.evaluate("fetch('" + inside[0][1] + "').then(() => 'ran', () => 'refused')") == "refused"

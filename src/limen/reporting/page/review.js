@@ -237,6 +237,9 @@ function explain() {
     ...(media?.notes ?? []).map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`),
   ];
   byId("review-note").textContent = sentences.filter(Boolean).join(" ");
+  if (media?.where) {
+    byId("offline").textContent = `the file works offline but for sounds and pictures, which it asks ${media.where} for.`;
+  }
 }
 
 export function startReview() {
