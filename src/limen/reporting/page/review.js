@@ -9,7 +9,7 @@ import { content, cutAt, given, labels, lowest, unpack } from "./model.js";
 import { letGo, linkOf, playerOf } from "./players.js";
 /** @import { Mark } from "./marks.js" */
 
-const queue = {
+const listed = {
   item: unpack(content.review.item),
   label: unpack(content.review.label),
   score: unpack(content.review.score),
@@ -21,7 +21,7 @@ const queue = {
 };
 const PAGE = 20;
 const TRUTHS = ["not known", "no", "yes"];
-const EVERY = [...queue.item.keys()];
+const EVERY = [...listed.item.keys()];
 const review = {
   kind: "all",
   /** How many of them are drawn. */
@@ -31,21 +31,21 @@ const review = {
 };
 
 /** @param {number} j */
-const nameAt = (j) => content.review.ids[queue.item[j]];
-const keys = Array.from(queue.item, (item, j) => keyOf(content.review.ids[item], queue.label[j]));
+const nameAt = (j) => content.review.ids[listed.item[j]];
+const keys = Array.from(listed.item, (item, j) => keyOf(content.review.ids[item], listed.label[j]));
 /** @param {number} j */
 const markAt = (j) => marks.made.get(keys[j]);
 /** @param {number} j */
-const cutOf = (j) => cutAt(queue.label[j], given[queue.label[j]]);
+const cutOf = (j) => cutAt(listed.label[j], given[listed.label[j]]);
 
 /** @type {[string, string, (j: number) => boolean]} */
-const UNKNOWN = ["unknown", "label not known", (j) => queue.truth[j] === 0];
+const UNKNOWN = ["unknown", "label not known", (j) => listed.truth[j] === 0];
 /** Which the list can be narrowed to. @type {[string, string, (j: number) => boolean][]} */
 const FILTERS = [
   ["all", "all", () => true],
-  ["mistakes", "surest mistakes", (j) => queue.kind[j] > 0],
-  ["near", "near the cut", (j) => queue.kind[j] === 0],
-  ...(queue.truth.includes(0) ? [UNKNOWN] : []),
+  ["mistakes", "surest mistakes", (j) => listed.kind[j] > 0],
+  ["near", "near the cut", (j) => listed.kind[j] === 0],
+  ...(listed.truth.includes(0) ? [UNKNOWN] : []),
   ["open", "not marked", (j) => markAt(j) === undefined],
   ["marked", "marked", (j) => markAt(j) !== undefined],
 ];
@@ -56,22 +56,22 @@ function finely(value) {
   return Math.abs(value) >= 1e-3 ? String(Number(value.toPrecision(6))).replace("-", MINUS) : cutText(value);
 }
 
-/** Why a pair is in the queue. @param {number} j */
+/** Why a pair is in the listed. @param {number} j */
 function reason(j) {
-  const cut = cutOf(j), far = `${queue.distance[j].toPrecision(2)} sd`;
+  const cut = cutOf(j), far = `${listed.distance[j].toPrecision(2)} sd`;
   const side = cut === Infinity ? "the label is never given" : cut <= lowest ? "the label is always given"
-    : queue.score[j] === -Infinity ? "the score is below all that are listed"
-      : `the score is ${far} ${queue.score[j] >= cut ? "above" : "below"} the cut`;
-  if (queue.kind[j] === 1) return `surest mistake, missed: the label says yes, ${side}`;
-  if (queue.kind[j] === 2) return `surest mistake, given wrongly: the label says no, ${side}`;
+    : listed.score[j] === -Infinity ? "the score is below all that are listed"
+      : `the score is ${far} ${listed.score[j] >= cut ? "above" : "below"} the cut`;
+  if (listed.kind[j] === 1) return `surest mistake, missed: the label says yes, ${side}`;
+  if (listed.kind[j] === 2) return `surest mistake, given wrongly: the label says no, ${side}`;
   if (cut === Infinity) return "among the highest scores: the label is never given";
   if (cut <= lowest) return "among the lowest scores: the label is always given";
-  return `near the cut: ${far} ${queue.score[j] >= cut ? "above" : "below"}`;
+  return `near the cut: ${far} ${listed.score[j] >= cut ? "above" : "below"}`;
 }
 
 /** What a mark does to the label. @param {number} j */
 function outcome(j) {
-  const mark = markAt(j), truth = queue.truth[j];
+  const mark = markAt(j), truth = listed.truth[j];
   if (mark === undefined) return "";
   if (mark === "unsure") return "the label stays as it is";
   if (truth === 0) return `fills in ${mark}`;
@@ -80,15 +80,15 @@ function outcome(j) {
 
 /** @param {number} j */
 function entryOf(j) {
-  const k = queue.label[j], name = nameAt(j), id = `review-${j}`;
+  const k = listed.label[j], name = nameAt(j), id = `review-${j}`;
   return el("li", { class: "entry", id, tabindex: "-1", "data-place": j, "aria-labelledby": `${id}-label ${id}-name` },
-    playerOf(queue.item[j]),
+    playerOf(listed.item[j]),
     el("div", { class: "entry-text" },
       el("p", { class: "entry-label", id: `${id}-label` }, toLabel(k)),
-      el("p", { id: `${id}-name` }, linkOf(queue.item[j])),
-      el("p", {}, "score ", exact(queue.score[j], finely(queue.score[j])), ", cut ", finely(cutOf(j)), ": ",
-        queue.score[j] >= cutOf(j) ? "given" : "not given",
-        queue.truth[j] === 0 ? "; label not known" : `; label says ${TRUTHS[queue.truth[j]]}`),
+      el("p", { id: `${id}-name` }, linkOf(listed.item[j])),
+      el("p", {}, "score ", exact(listed.score[j], finely(listed.score[j])), ", cut ", finely(cutOf(j)), ": ",
+        listed.score[j] >= cutOf(j) ? "given" : "not given",
+        listed.truth[j] === 0 ? "; label not known" : `; label says ${TRUTHS[listed.truth[j]]}`),
       el("p", { class: "muted" }, reason(j))),
     el("div", { class: "entry-marks", role: "group", "aria-label": `Has ${name} the label ${labels[k]}?` },
       ...MARKS.map(([mark, words, key]) => el("button", { type: "button", class: "small", "data-mark": mark,
@@ -100,7 +100,7 @@ function entryOf(j) {
 function put(j, mark) {
   makeMark(keys[j], mark);
   const { sure, unsure } = tally();
-  say(`${nameAt(j)}, ${labels[queue.label[j]]}: ${outcome(j) || "no mark"}. ${sure + unsure} marked.`);
+  say(`${nameAt(j)}, ${labels[listed.label[j]]}: ${outcome(j) || "no mark"}. ${sure + unsure} marked.`);
 }
 
 /** Show what is marked, in the list as it stands. */
@@ -125,7 +125,7 @@ function refreshMarks() {
 }
 
 /** @param {number} j */
-const isOwn = (j) => !inputById("review-own").checked || queue.label[j] === chosen.label;
+const isOwn = (j) => !inputById("review-own").checked || listed.label[j] === chosen.label;
 
 function showKinds() {
   const places = EVERY.filter(isOwn);
@@ -151,7 +151,7 @@ function showRest() {
   byId("review-none").hidden = review.shown.length > 0;
   byId("review-more").hidden = rest <= 0;
   byId("review-more").textContent = `Show ${Math.min(PAGE, rest)} more of ${whole(rest)}`;
-  byId("review-count").textContent = `${whole(review.shown.length)} of ${whole(queue.item.length)}`;
+  byId("review-count").textContent = `${whole(review.shown.length)} of ${whole(listed.item.length)}`;
 }
 
 /** Show more of the list; what stands there, and plays, stays. */
@@ -166,7 +166,7 @@ function showMore() {
 function openEntry(j) {
   inputById("review-own").checked = true;
   review.kind = "all";
-  const place = EVERY.filter((other) => queue.label[other] === queue.label[j]).indexOf(j);
+  const place = EVERY.filter((other) => listed.label[other] === listed.label[j]).indexOf(j);
   review.most = PAGE * Math.ceil((place + 1) / PAGE);
   arrangeReview();
   byId(`review-${j}`).scrollIntoView({ block: "center" });
@@ -175,12 +175,12 @@ function openEntry(j) {
 
 /** The queue of one label, beside its charts. @param {number} k */
 function showReviewOf(k) {
-  const own = EVERY.filter((j) => queue.label[j] === k);
+  const own = EVERY.filter((j) => listed.label[j] === k);
   byId("label-nearest").hidden = own.length === 0;
   fillTable(byId("label-nearest-rows"), own.map((j) => {
-    const score = queue.score[j], mark = MARKS.find(([one]) => one === markAt(j));
+    const score = listed.score[j], mark = MARKS.find(([one]) => one === markAt(j));
     return [el("button", { type: "button", class: "link", onclick: () => openEntry(j) }, nameOf(nameAt(j))),
-      exact(score, finely(score)), score >= cutOf(j) ? "given" : "not given", TRUTHS[queue.truth[j]],
+      exact(score, finely(score)), score >= cutOf(j) ? "given" : "not given", TRUTHS[listed.truth[j]],
       mark ? mark[1] : ""];
   }));
 }
@@ -220,8 +220,8 @@ function togglePlay(entry) {
 
 /** The queue with what was marked, in its order. */
 function queueAsCsv() {
-  const rows = review.shown.map((j) => [nameAt(j), labels[queue.label[j]], queue.score[j], cutOf(j),
-    Number(queue.score[j] >= cutOf(j)), ["", 0, 1][queue.truth[j]], ["near", "missed", "wrong"][queue.kind[j]],
+  const rows = review.shown.map((j) => [nameAt(j), labels[listed.label[j]], listed.score[j], cutOf(j),
+    Number(listed.score[j] >= cutOf(j)), ["", 0, 1][listed.truth[j]], ["near", "missed", "wrong"][listed.kind[j]],
     markAt(j) ?? ""]);
   return asCsv([["item", "label", "score", "threshold", "given", "has_label", "why", "mark"], ...rows]);
 }
