@@ -30,7 +30,8 @@ WORTH_THREADS = 1 << 16
 """Pairs of item and label from which a tuning is long enough for threads to pay."""
 MOST_AT_ONCE = 1 << 28
 """Pairs in all tunings of a moment: each holds a copy of its part."""
-HEADINGS = ("method", "held-out", "95 %", "to the best", "rank", "fitted", "time")
+BESIDE = "fixed:0.5"
+"""The method that all are set beside, where it is among them."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Compared:
         95 % interval of ``held_out``, by the bootstrap over items or groups.
     difference : Interval
         To the method with the highest held-out value, paired over the same resamples.
+    gain : Interval or None
+        Over the method "fixed:0.5", paired likewise; None if that is not compared.
     rank : float
         Mean rank over the measured folds, 1 being the best.
     fitted : float
@@ -62,6 +65,7 @@ class Compared:
     low: float
     high: float
     difference: Interval
+    gain: Interval | None
     rank: float
     fitted: float
     seconds: float
@@ -86,38 +90,45 @@ class Comparison(Displayed):
                 return row
         raise KeyError(method)
 
-    def cells(self) -> list[tuple[str, ...]]:
-        """Return the table's cells as text."""
-        metric = self.objective.metric
-        return [
-            (
-                row.method,
-                metric.said(row.held_out),
-                _ends(metric.said_span(row.low, row.high)),
-                "" if k == 0 else _ends(metric.said_span(row.difference.low, row.difference.high, signed=True)),
-                f"{row.rank:.1f}",
-                metric.said(row.fitted),
-                _duration(row.seconds),
-            )
-            for k, row in enumerate(self.rows)
-        ]
+    def columns(self) -> dict[str, list[str]]:
+        """Return the display columns; what is gained over 0.5 only if that was compared."""
+        metric, rows = self.objective.metric, self.rows
+
+        def ends(interval: Interval) -> str:
+            return _ends(metric.said_span(interval.low, interval.high, signed=True))
+
+        columns = {
+            "method": [row.method for row in rows],
+            "held-out": [metric.said(row.held_out) for row in rows],
+            "95 %": [_ends(metric.said_span(row.low, row.high)) for row in rows],
+            "over 0.5": ["" if row.gain is None or row.method == BESIDE else ends(row.gain) for row in rows],
+            "to the best": ["" if k == 0 else ends(row.difference) for k, row in enumerate(rows)],
+            "rank": [f"{row.rank:.1f}" for row in rows],
+            "fitted": [metric.said(row.fitted) for row in rows],
+            "time": [_duration(row.seconds) for row in rows],
+        }
+        if not any(columns["over 0.5"]):
+            del columns["over 0.5"]
+        return columns
 
     def __repr__(self) -> str:
-        lines = [HEADINGS, *self.cells()]
-        widths = [max(len(line[k]) for line in lines) for k in range(len(HEADINGS))]
+        columns = [[heading, *cells] for heading, cells in self.columns().items()]
+        widths = [max(map(len, column)) for column in columns]
         body = "\n".join(
             "  ".join(
                 cell.rjust(width) if k else cell.ljust(width)
                 for k, (cell, width) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
-            for line in lines
+            for line in zip(*columns, strict=True)
         )
         return f"{self.summary()}\n{body}"
 
     def shown(self) -> Shown:
         """Return the table that is shown."""
+        columns = self.columns()
+        optional = ("time", "rank", "fitted", "to the best", "over 0.5")
         return Shown(
-            self.summary(), HEADINGS, self.cells(), ("method",), ("time", "rank", "fitted", "to the best")
+            self.summary(), list(columns), list(zip(*columns.values(), strict=True)), ("method",), optional
         )
 
 
@@ -218,6 +229,11 @@ def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, boots
     above = (values[:, np.newaxis] < values).sum(axis=1)
     ties = (values[:, np.newaxis] == values).sum(axis=1)
     ranks = dict(zip(results, (1 + above + (ties - 1) / 2).mean(axis=1).tolist(), strict=True))
+
+    def to(name: str, other: str, centre: bool) -> Interval:
+        gap = held_out[name] - held_out[other]
+        return Interval(gap, *map(float, percentiles(resampled[name] - resampled[other], gap, centre)))
+
     order = sorted(results, key=lambda name: -held_out[name])
     best = order[0]
     rows = []
@@ -226,15 +242,14 @@ def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, boots
         statuses = {run.status for run in runs}
         centre = averaged(objective, [runs[0].part])
         low, high = percentiles(resampled[name], held_out[name], centre)
-        gap = held_out[name] - held_out[best]
-        gaps = percentiles(resampled[name] - resampled[best], gap, centre)
         rows.append(
             Compared(
                 method=name,
                 held_out=held_out[name],
                 low=float(low),
                 high=float(high),
-                difference=Interval(gap, *map(float, gaps)),
+                difference=to(name, best, centre),
+                gain=to(name, BESIDE, centre) if BESIDE in results else None,
                 rank=ranks[name],
                 fitted=float(np.mean([run.fitted for run in runs])),
                 seconds=float(np.mean([run.seconds for run in runs])),

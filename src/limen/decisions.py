@@ -15,6 +15,8 @@ from limen.sources.blocks import Entries, Rows, Source
 from limen.sources.frames import frame_to_array, is_frame
 
 THRESHOLD_RULE = ">="
+HALF = 0.5
+"""The threshold that others are set beside."""
 
 
 class Counts(NamedTuple):

@@ -118,8 +118,8 @@ class Bootstrap:
             return self._summed(parts)
         total: Any = 0.0
         step = max(1, HELD // self.samples)
-        for part, rows, block in _blocks_of(parts):
-            flags = _flags(block, part)
+        for part, rows, block in blocks_of(parts):
+            flags = flags_of(block, part)
             for some in (slice(start, start + step) for start in range(0, len(rows), step)):
                 weight: NDArray[Any] = self.weights(rows[some] if self.unit is None else self.unit[rows[some]])
                 if part.source.weighted:
@@ -134,8 +134,8 @@ class Bootstrap:
         drawn for each kind.
         """
         of_unit = np.zeros((self.n_units, 4))
-        for part, rows, block in _blocks_of(parts):
-            counts = [flag.sum(axis=1) * block.weight for flag in _flags(block, part)]
+        for part, rows, block in blocks_of(parts):
+            counts = [flag.sum(axis=1) * block.weight for flag in flags_of(block, part)]
             if self.unit is None:
                 of_unit[rows] = np.stack(counts, axis=1)
             else:
@@ -203,7 +203,8 @@ def values_of(objective: Objective, counts: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray(np.minimum((by_label * weight).sum(axis=1), 1.0))
 
 
-def _blocks_of(parts: Sequence[Part]) -> Iterator[tuple[Part, NDArray[np.int64], Rows]]:
+def blocks_of(parts: Sequence[Part]) -> Iterator[tuple[Part, NDArray[np.int64], Rows]]:
+    """Return the dense blocks of all parts, each with its part and the numbers of its rows among all items."""
     for part in parts:
         row = 0
         for block in part.source.dense_blocks():
@@ -211,7 +212,7 @@ def _blocks_of(parts: Sequence[Part]) -> Iterator[tuple[Part, NDArray[np.int64],
             row += len(block.scores)
 
 
-def _flags(block: Rows, part: Part) -> tuple[NDArray[np.bool_], ...]:
+def flags_of(block: Rows, part: Part) -> tuple[NDArray[np.bool_], ...]:
     """Return whether each pair of a block counts for tp, pp, p and n."""
     kept = decide_rows(block.scores, part.values, part.rule) & (block.scores > -np.inf)
     known, true = block.truth >= 0, block.truth == 1

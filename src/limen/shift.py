@@ -23,7 +23,7 @@ from limen.sources.arrays import CSR, as_scores, check_finite, check_finite_entr
 from limen.sources.blocks import Source
 from limen.sources.door import as_source
 from limen.sources.frames import frame_to_array, is_frame
-from limen.thresholds import FEW_POSITIVES
+from limen.states import FEW_POSITIVES
 
 
 def estimate_prevalence(

@@ -22,16 +22,18 @@ from limen.names import unique
 from limen.objectives import Average, Objective
 from limen.scales import Kind
 from limen.solvers.solution import Status
+from limen.states import BAR, state_keys
 from limen.thresholds_file import (
     FIELDS,
     LABEL_FIELDS,
-    LATER,
     SCHEMA,
     SCHEMA_VERSION,
     check_choice,
     check_fields,
     check_values,
+    completed,
     counts_of,
+    gains_of,
     interval_of,
     once,
     ranges_of,
@@ -41,8 +43,6 @@ from limen.thresholds_file import (
 
 TUNING_DATA = "tuning data"
 REWEIGHTED = "tuning data, reweighted to target_prevalence"
-FEW_POSITIVES = 20
-"""With fewer, a threshold is poorly known, and people are told so."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,8 +86,15 @@ class Thresholds(Displayed):
     expected : Interval or None
         The mean of the objective over new data like these, with a 95 % interval: cross-fitted, each item
         decided by thresholds tuned without it. For a number of new items see `expected_on`.
+    expected_gain : Interval or None
+        How much more that is than 0.5 gives on the same items, with the 95 % interval of this paired difference.
     expected_reason : str
         Why nothing is expected, where that was tried; may be empty.
+    half : float or None
+        The objective at 0.5 on the tuning data; None where the scores were not at hand.
+    gains : float64 (3, n_labels) or None
+        The metric of each label on the tuning data minus that at 0.5, and the lower and upper end of the 95 %
+        interval of this paired difference; NaN for a label where it is not known. See `limen.states`.
     ranges : ndarray (2, n_labels) or None
         Where other data like these would put the threshold (95 %): how well it is known.
     details : dict
@@ -114,7 +121,10 @@ class Thresholds(Displayed):
     reason: str = ""
     zero_division: float = 0.0
     expected: Interval | None = None
+    expected_gain: Interval | None = None
     expected_reason: str = ""
+    half: float | None = None
+    gains: NDArray[np.float64] | None = None
     value_measured_on: str = TUNING_DATA
     ranges: NDArray[Any] | None = None
     details: dict[str, Any] = field(default_factory=dict)
@@ -129,6 +139,16 @@ class Thresholds(Displayed):
     def never(self) -> tuple[str, ...]:
         """Names of the labels that are never given."""
         return tuple(name for name, value in zip(self.labels, self.values, strict=True) if value == np.inf)
+
+    def states(self, bar: float = BAR) -> tuple[str, ...]:
+        """Return the state of each label on the tuning data, a key of `limen.states.STATES`.
+
+        Parameters
+        ----------
+        bar : float
+            F1 below which a label is weak.
+        """
+        return state_keys(self.counts, self.n_items, self.gains, bar)
 
     def decide(self, y_score: Any) -> Any:
         """Return which labels each item gets.
@@ -215,7 +235,9 @@ class Thresholds(Displayed):
             "value": self.value,
             "value_measured_on": self.value_measured_on,
             "expected": None if self.expected is None else self.expected._asdict(),
+            "expected_gain": None if self.expected_gain is None else self.expected_gain._asdict(),
             "expected_reason": self.expected_reason,
+            "half": self.half,
             "upper_bound": self.upper_bound,
             "rule": self.rule,
             "score_dtype": str(self.values.dtype),
@@ -231,6 +253,9 @@ class Thresholds(Displayed):
                     "threshold": _number(value),
                     "range": None if self.ranges is None else [_number(end) for end in self.ranges[:, k]],
                     **{key: counts[k].item() for key, counts in self.counts._asdict().items()},
+                    "gain": None
+                    if self.gains is None or np.isnan(self.gains[0, k])
+                    else self.gains[:, k].tolist(),
                 }
                 for k, (name, value) in enumerate(zip(self.labels, self.values, strict=True))
             ],
@@ -255,7 +280,7 @@ class Thresholds(Displayed):
                 f"the file has schema version {version}; this limen reads up to {SCHEMA_VERSION}. Upgrade limen: "
                 "pip install --upgrade limen."
             )
-        content = {**LATER, **content} if version < SCHEMA_VERSION else content
+        content = completed(content, version)
         check_fields(content, FIELDS, "the file")
         if content["score_scale"] is not None:
             check_choice(content, "score_scale", get_args(Kind))
@@ -285,8 +310,9 @@ class Thresholds(Displayed):
             )
         objective = objectives.objective(content["metric"], content["average"], content["zero_division"])
         objective.check_labels(len(labels))
-        counts, expected = counts_of(content["labels"], content["n_items"]), interval_of(content["expected"])
-        check_values(content, objective, counts, expected)
+        counts = counts_of(content["labels"], content["n_items"])
+        expected, gain = interval_of(content, "expected"), interval_of(content, "expected_gain")
+        check_values(content, objective, counts, expected, gain)
         return cls(
             labels=labels,
             values=values,
@@ -295,6 +321,8 @@ class Thresholds(Displayed):
             digest=content["data_digest"],
             scale=content["score_scale"],
             expected=expected,
+            expected_gain=gain,
+            gains=gains_of(content["labels"]),
             ranges=ranges_of(content["labels"], dtype),
             **{
                 key: content[key]
@@ -306,6 +334,7 @@ class Thresholds(Displayed):
                     "value",
                     "value_measured_on",
                     "expected_reason",
+                    "half",
                     "upper_bound",
                     "n_items",
                     "created",

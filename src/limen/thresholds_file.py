@@ -16,7 +16,7 @@ from limen.names import repeated
 from limen.objectives import Objective
 
 SCHEMA = "https://limen.dev/schema/thresholds"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _NUMBER = (int, float)
 FIELDS: dict[str, tuple[type, ...]] = {
@@ -31,7 +31,9 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "value": _NUMBER,
     "value_measured_on": (str,),
     "expected": (dict, type(None)),
+    "expected_gain": (dict, type(None)),
     "expected_reason": (str,),
+    "half": (int, float, type(None)),
     "upper_bound": (int, float, type(None)),
     "rule": (str,),
     "score_dtype": (str,),
@@ -43,8 +45,6 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "details": (dict,),
     "labels": (list,),
 }
-LATER: dict[str, Any] = {"reason": "", "expected_reason": "", "score_scale": None}
-"""What files of schema version 1 lack."""
 LABEL_FIELDS: dict[str, tuple[type, ...]] = {
     "name": (str,),
     "threshold": (int, float, type(None)),
@@ -53,7 +53,29 @@ LABEL_FIELDS: dict[str, tuple[type, ...]] = {
     "pp": _NUMBER,
     "p": _NUMBER,
     "n": _NUMBER,
+    "gain": (list, type(None)),
 }
+LATER: dict[int, dict[str, Any]] = {
+    2: {"reason": "", "expected_reason": "", "score_scale": None},
+    3: {"half": None, "expected_gain": None},
+}
+LABELS_LATER: dict[int, dict[str, Any]] = {3: {"gain": None}}
+"""What files before a schema version lack, and what it is taken for; of the file, and of each label."""
+
+
+def completed(content: dict[str, Any], version: int) -> dict[str, Any]:
+    """Return the content of a file of an older schema version with what it lacks."""
+    if version == SCHEMA_VERSION:
+        return content
+    lacking, of_labels = (
+        {key: value for since, fields in later.items() if since > version for key, value in fields.items()}
+        for later in (LATER, LABELS_LATER)
+    )
+    labels = content.get("labels")
+    if isinstance(labels, list):
+        labels = [{**of_labels, **label} if isinstance(label, dict) else label for label in labels]
+        content = {**content, "labels": labels}
+    return {**lacking, **content}
 
 
 def check_fields(content: dict[str, Any], fields: dict[str, tuple[type, ...]], where: str) -> None:
@@ -114,7 +136,13 @@ def counts_of(labels: list[dict[str, Any]], n_items: int) -> Counts:
     return Counts(*(np.array([label[key] for label in labels], dtype) for key in Counts._fields))
 
 
-def check_values(content: dict[str, Any], objective: Objective, counts: Counts, expected: Interval | None) -> None:
+def check_values(
+    content: dict[str, Any],
+    objective: Objective,
+    counts: Counts,
+    expected: Interval | None,
+    gain: Interval | None,
+) -> None:
     """Raise `InputError` if the values cannot be those of the objective and the counts."""
     value, bound, given = content["value"], content["upper_bound"], objective(*counts)
     slack = 1e-6 * max(1.0, abs(given))
@@ -127,19 +155,47 @@ def check_values(content: dict[str, Any], objective: Objective, counts: Counts, 
         raise InputError(
             f"'upper_bound' is {bound!r}. It cannot be below the value {value!r} or above 1. The file was altered."
         )
+    if content["half"] is not None and content["half"] > 1 + slack:
+        raise InputError(f"'half' is {content['half']!r}. No metric is above 1. The file was altered.")
     if expected is not None and not expected.low <= expected.value <= expected.high <= 1 + slack:
         raise InputError(
             f"'expected' is {expected.value!r} from {expected.low!r} to {expected.high!r}. These must rise from "
             "low over value to high, and not pass 1. The file was altered."
         )
+    if gain is not None and not (expected is not None and gain.low <= gain.value <= gain.high):
+        raise InputError(
+            f"'expected_gain' is {gain.value!r} from {gain.low!r} to {gain.high!r}. These must rise from low over "
+            "value to high, and go with 'expected'. The file was altered."
+        )
 
 
-def interval_of(content: dict[str, Any] | None) -> Interval | None:
-    """Return the content of an interval."""
-    if content is None:
+def interval_of(content: dict[str, Any], key: str) -> Interval | None:
+    """Return the interval that a field holds."""
+    if content[key] is None:
         return None
-    check_fields(content, dict.fromkeys(Interval._fields, _NUMBER), "'expected'")
-    return Interval(**content)
+    check_fields(content[key], dict.fromkeys(Interval._fields, _NUMBER), repr(key))
+    return Interval(**content[key])
+
+
+def gains_of(labels: list[dict[str, Any]]) -> NDArray[np.float64] | None:
+    """Return the gains of all labels (3, n_labels), NaN where there is none; None if there are none at all."""
+    if all(label["gain"] is None for label in labels):
+        return None
+    found = np.full((3, len(labels)), np.nan)
+    for k, label in enumerate(labels):
+        gain = label["gain"]
+        if gain is None:
+            continue
+        numbers = [end for end in gain if isinstance(end, int | float) and not isinstance(end, bool)]
+        if len(gain) != 3 or len(numbers) != 3 or not all(map(_is_finite, numbers)):
+            raise InputError(f"'gain' of {label['name']!r} must be three finite numbers, or null.")
+        if not gain[1] <= gain[0] <= gain[2]:
+            raise InputError(
+                f"'gain' of {label['name']!r} is {gain}. It must be a value, and the lower and the upper end of "
+                "its interval. The file was altered."
+            )
+        found[:, k] = gain
+    return found
 
 
 def ranges_of(labels: list[dict[str, Any]], dtype: np.dtype[Any]) -> NDArray[Any] | None:

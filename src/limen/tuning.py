@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 from limen import objectives, solvers
 from limen.curves import Curves, Placement, prevalence_factors
 from limen.data import as_data
-from limen.decisions import THRESHOLD_RULE, Counts, count_decisions, in_dtype
+from limen.decisions import HALF, THRESHOLD_RULE, Counts, count_decisions, in_dtype
 from limen.display import Displayed, Shown, svg_curve
 from limen.draws import as_seed
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples, percent
-from limen.expectation import expect
+from limen.expectation import Expectation, expect
 from limen.folds import as_groups
-from limen.intervals import Interval, Part
+from limen.intervals import Part
 from limen.metrics import Metric
 from limen.names import beyond
 from limen.solvers.base import Problem, Progress, Solver
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
+from limen.states import label_states
 from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds, now
 
 
@@ -152,7 +153,8 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         counts = count_decisions(problem.sources, values, solution.rule, check=False)
         if problem.target_prevalence is not None:
             counts = _reweighted(counts, problem.target_prevalence)
-    expected, why_not = _expected(problem, solution)
+    expected, expected_gain, why_not = _expected(problem, solution)
+    half, gains = _over_half(problem, values, solution.rule, counts)
     thresholds = Thresholds(
         labels=problem.labels,
         values=values,
@@ -172,7 +174,10 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         scale=problem.kind,
         reason=solution.reason,
         expected=expected,
+        expected_gain=expected_gain,
         expected_reason=why_not,
+        half=half,
+        gains=gains,
         value_measured_on=TUNING_DATA if problem.target_prevalence is None else REWEIGHTED,
         ranges=None if solution.ranges is None else in_dtype(solution.ranges, problem.dtype),
         details=solution.details,
@@ -208,17 +213,36 @@ def thresholds_of(problem: Problem, solution: Solution, placement: Placement) ->
     return in_dtype(solution.values, problem.dtype)
 
 
-def _expected(problem: Problem, solution: Solution) -> tuple[Interval | None, str]:
-    """Return the mean over new data with its interval, or None and why, where the solver cross-fitted."""
+def _expected(problem: Problem, solution: Solution) -> Expectation:
+    """Return what new data will give, or why nothing is said, where the solver cross-fitted."""
     if not solution.cross_fit:
-        return None, ""
+        return Expectation()
     if problem.target_prevalence is not None:
-        return None, "the items tuned on have other label frequencies than the target"
+        return Expectation(reason="the items tuned on have other label frequencies than the target")
     parts = [
         Part(fit.source, fit.rows, in_dtype(fit.values, problem.dtype), THRESHOLD_RULE)
         for fit in solution.cross_fit
     ]
     return expect(parts, problem.objective, problem.n_items, problem.groups, problem.random_state)
+
+
+def _over_half(
+    problem: Problem, values: NDArray[Any], rule: str, counts: Counts
+) -> tuple[float | None, NDArray[np.float64] | None]:
+    """Return the objective at 0.5 on the tuning data, and by how much each label is above 0.5 (3, n_labels).
+
+    None where the scores are not at hand, and no gains for shares of positives that the items do not have.
+    """
+    if not problem.sources:
+        return None, None
+    objective = problem.objective
+    if problem.target_prevalence is not None:
+        half = np.full(len(problem.labels), HALF, problem.dtype)
+        at_half = count_decisions(problem.sources, half, check=False)
+        return objective(*_reweighted(at_half, problem.target_prevalence)), None
+    found = label_states(problem.sources, values, objective, rule=rule, groups=problem.groups, counts=counts)
+    gains = np.where(np.isfinite(found.gains).all(axis=0), found.gains, np.nan)
+    return objective(*found.at_half), gains
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,7 @@ def test_it_is_the_measured_value_a_little_wider(average):
     problem, goal = smooth_data(0, n_items=200), objective("f1", average)
     part = [Part(as_source(*problem[:2]), np.arange(200), np.full(3, 0.5), ">=")]
     measured = measure(part, goal, 200, None, 0)
-    (value, low, high), why_not = expect(part, goal, 200, None, 0)
+    (value, low, high), _, why_not = expect(part, goal, 200, None, 0)
     assert (value, why_not) == (measured.value, "")
     p = problem.y_true.sum(axis=0)
     weight = {"micro": p / p.sum(), "weighted": p / p.sum(), "macro": np.full(3, 1 / 3)}[average]
@@ -45,21 +45,21 @@ def test_a_label_without_positives_counts_about_as_one_with_a_single_positive():
     """20 labels with many positives; two with one each, found among 2 false ones; one with none and 2 false."""
     tp, fp, fn = [30] * 20 + [1, 1, 0], [20] * 20 + [2, 2, 2], [10] * 20 + [0, 0, 0]
     goal = objective("f1", "macro")
-    expected, _ = expect(decided(tp, fp, fn, 200), goal, 200, None, 0)
+    expected, *_ = expect(decided(tp, fp, fn, 200), goal, 200, None, 0)
     present = (20 * 60 / 90 + 2 * 2 / 4) / 23
     of_absent = 23 * (expected.value - present)
     assert 0.05 < of_absent < 0.6
     assert expected.low < expected.value < expected.high
-    nothing_found, _ = expect(decided([*tp[:20], 0, 0, 0], fp, [*fn[:20], 1, 1, 0], 200), goal, 200, None, 0)
+    nothing_found, *_ = expect(decided([*tp[:20], 0, 0, 0], fp, [*fn[:20], 1, 1, 0], 200), goal, 200, None, 0)
     assert 23 * (nothing_found.value - 20 * 60 / 90 / 23) < of_absent
-    weighted, _ = expect(decided(tp, fp, fn, 200), objective("f1", "weighted"), 200, None, 0)
+    weighted, *_ = expect(decided(tp, fp, fn, 200), objective("f1", "weighted"), 200, None, 0)
     assert weighted.value == pytest.approx((800 * 60 / 90 + 2 * 0.5) / 802)
 
 
 @pytest.mark.parametrize("average", ["macro", "weighted", "micro"])
 def test_what_too_many_rare_labels_decide_is_not_estimable(average):
     tp, fp, fn = [30, 30, 30, 1, 0, 0], [20, 20, 20, 2, 2, 1], [10, 10, 10, 1, 0, 0]
-    expected, why_not = expect(decided(tp, fp, fn, 200), objective("f1", average), 200, None, 0)
+    expected, _, why_not = expect(decided(tp, fp, fn, 200), objective("f1", average), 200, None, 0)
     if average == "macro":
         assert (expected, why_not) == (None, "3 of 6 labels have fewer than 3 positives (2 have none)")
     else:  # few positives weigh little
@@ -69,14 +69,14 @@ def test_what_too_many_rare_labels_decide_is_not_estimable(average):
 
 def test_rare_labels_do_not_matter_where_they_cannot_move_the_value():
     tp, fp, fn = [30, 30, 30, 1, 0, 0], [20, 20, 20, 2, 2, 1], [10, 10, 10, 1, 0, 0]
-    expected, _ = expect(decided(tp, fp, fn, 2000), objective("accuracy", "macro"), 2000, None, 0)
+    expected, *_ = expect(decided(tp, fp, fn, 2000), objective("accuracy", "macro"), 2000, None, 0)
     assert expected.value == pytest.approx(1 - (30 * 3 + 3 + 2 + 1) / 12000, abs=2e-3)
 
 
 @pytest.mark.parametrize("average", AVERAGES)
 def test_nothing_is_said_without_positives(average):
     parts = decided([0, 0], [3, 1], [0, 0], 50)
-    assert expect(parts, objective("f1", average), 50, None, 0) == (None, "no label has positives")
+    assert expect(parts, objective("f1", average), 50, None, 0) == (None, None, "no label has positives")
 
 
 @pytest.mark.parametrize("seed", range(5))

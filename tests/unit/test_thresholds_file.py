@@ -126,8 +126,8 @@ class TestStrict:
         )
 
     def test_a_newer_schema(self, content):
-        message = refused({**content, "schema_version": 3, "new": 1})
-        assert "the file has schema version 3; this limen reads up to 2. Upgrade limen" in message
+        message = refused({**content, "schema_version": 4, "new": 1})
+        assert "the file has schema version 4; this limen reads up to 3. Upgrade limen" in message
 
     def test_an_older_schema(self, content):
         older = {key: value for key, value in content.items() if key not in ("reason", "score_scale")}

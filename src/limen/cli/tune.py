@@ -104,7 +104,7 @@ def tune(
 
 def _print_tuned(thresholds: Thresholds) -> None:
     """Say what was tuned, what to expect, and what is poorly known."""
-    from limen.thresholds import FEW_POSITIVES
+    from limen.states import FEW_POSITIVES
 
     if thresholds.expected is None:
         say(thresholds.summary())

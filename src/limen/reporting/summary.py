@@ -23,7 +23,8 @@ from limen.solvers.base import Problem
 from limen.solvers.rules import Shared
 from limen.sources.blocks import Source
 from limen.sources.candidates import Candidates
-from limen.thresholds import FEW_POSITIVES, TUNING_DATA, Thresholds
+from limen.states import FEW_POSITIVES
+from limen.thresholds import TUNING_DATA, Thresholds
 from limen.tuning import thresholds_of
 
 SHARED_CUTS = 64
@@ -179,6 +180,7 @@ class Summary:
             "known": packed(curves.n_known),
             "positions": positions.content(),
             "ranges": None if given.ranges is None else packed(given.ranges.ravel()),
+            "gains": None if given.gains is None else packed(given.gains.ravel()),
             "axis": {"low": packed(axis.low), "high": packed(axis.high)},
             "frontier": {
                 "label": packed(positions.step_label),
@@ -235,6 +237,8 @@ class Summary:
             "zero_division": objective.zero_division,
             "status": "local",
             "expected": None,
+            "expected_gain": None,
+            "half": objective(*self._counts["half"]),
             "score_dtype": str(dtype),
             "n_items": self.problem.n_items,
             "data_digest": self.problem.curves.digest(),

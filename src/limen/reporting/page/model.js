@@ -33,6 +33,7 @@
  * @property {{size: Packed, values: Packed, tp: Packed, fp: Packed, given: Packed, half: Packed, shared: Packed,
  *   all_cuts: Packed | null}} positions
  * @property {Packed | null} ranges
+ * @property {Packed | null} gains
  * @property {{low: Packed, high: Packed}} axis
  * @property {{bins: number, positive: Packed, negative: Packed}} histogram
  * @property {{positive: Packed, total: Packed, score: Packed, size?: Packed}} calibration  With weights, sizes too.
@@ -107,6 +108,7 @@ export const given = placesOf(content.positions.given);
 export const atHalf = placesOf(content.positions.half);
 export const atShared = placesOf(content.positions.shared);
 export const ranges = content.ranges === null ? null : unpack(content.ranges);
+export const gains = content.gains === null ? null : unpack(content.gains);
 /** The lowest number of the dtype: a threshold that gives the label always. */
 export const lowest = { float16: -65504, float32: -3.4028234663852886e38 }[
   String(content.file.original.score_dtype)] ?? -Number.MAX_VALUE;

@@ -4,7 +4,7 @@ import { countsAt, f1, metric, metricIsF1, precision, recall, spec, valueAt } fr
 import { asCsv, download } from "./downloads.js";
 import { changedLabels, edits, warningsOf } from "./edits.js";
 import { byId, objectiveName } from "./elements.js";
-import { content, cutAt, given, known, labels, nLabels, positives, ranges } from "./model.js";
+import { content, cutAt, gains, given, known, labels, nLabels, positives, ranges } from "./model.js";
 import { changeOf, table, tagsOf } from "./table.js";
 
 /** A threshold as the file has it. @param {number} cut */
@@ -36,7 +36,9 @@ function thresholdsFile() {
     const { tp, pp } = countsAt(k, edits.at[k]);
     // Ranges belong to the thresholds as tuned, and the file has them for all labels or for none.
     const range = ranges && !changed.length ? [inFile(ranges[k]), inFile(ranges[nLabels + k])] : null;
-    return { name, threshold: inFile(cutAt(k, edits.at[k])), range, tp, pp, p: positives[k], n: known[k] };
+    const gain = gains && !changed.length && !Number.isNaN(gains[k])
+      ? [gains[k], gains[nLabels + k], gains[2 * nLabels + k]] : null;
+    return { name, threshold: inFile(cutAt(k, edits.at[k])), range, tp, pp, p: positives[k], n: known[k], gain };
   });
   return file;
 }
