@@ -202,7 +202,7 @@ def compare(
             results[task[2]][task[0]].append(result)
             if progress is not None:
                 progress(step + 1, len(tasks), task[2])
-    bootstrap = Bootstrap.over(source.n_items, member, seed)
+    bootstrap = Bootstrap.over(source.n_items, member, seed, paired=True)
     rows = _summarise(results, objective, bootstrap)
     return Comparison(tuple(rows), objective, _design(cv, repeats, rounds[0], source.n_items))
 

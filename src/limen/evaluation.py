@@ -152,7 +152,8 @@ def evaluate(
     value = objective.of_labels(*counts) if by_label else objective(*counts)
     interval = difference = None
     if source.n_items > 1:
-        bootstrap = bootstrap_for([part], objective, source.n_items, data.groups, seed)
+        paired = baseline is not None
+        bootstrap = bootstrap_for([part], objective, source.n_items, data.groups, seed, paired=paired)
         values = bootstrap.values_by_label if by_label else bootstrap.values
         resampled = values([part], objective)
         centre = not by_label and averaged(objective, [part])

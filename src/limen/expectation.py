@@ -78,7 +78,7 @@ def expect(
     counts = _counted(parts)
     if not counts.p.any():
         return Expectation(reason="no label has positives")
-    bootstrap = bootstrap_for(parts, objective, n_items, groups, random_state)
+    bootstrap = bootstrap_for(parts, objective, n_items, groups, random_state, paired=True)
     seen, n_labels = bootstrap.seen(parts, objective.pooled), len(counts.p)
     size = typical_size(seen[3]) / (n_labels if objective.pooled else 1)  # of a unit, in items or weight
     positives = counts.p / np.where(size > 0, size, 1)

@@ -64,20 +64,29 @@ class Bootstrap:
     ----------
     unit : int64 (n_items,), optional
         Unit of each item; None if every item is one.
+    paired : bool
+        Whether several decisions on the same items are resampled, to look at their differences.
     """
 
     n_units: int
     unit: NDArray[np.int64] | None
     random_state: int
     samples: int = SAMPLES
+    paired: bool = False
 
     @classmethod
     def over(
-        cls, n_items: int, groups: NDArray[np.int64] | None, random_state: int, samples: int = SAMPLES
+        cls,
+        n_items: int,
+        groups: NDArray[np.int64] | None,
+        random_state: int,
+        samples: int = SAMPLES,
+        *,
+        paired: bool = False,
     ) -> Bootstrap:
         """Return the bootstrap of items, or of groups if they are given."""
         n_units = unit_count(n_items, groups)
-        return cls(n_units, groups, random_state, min(samples, max(FEWEST, DRAWS // n_units)))
+        return cls(n_units, groups, random_state, min(samples, max(FEWEST, DRAWS // n_units)), paired)
 
     def weights(self, units: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the weights of units, (len(units), samples): the same whichever units they are asked with."""
@@ -131,7 +140,7 @@ class Bootstrap:
         """Return the sums over labels in each resample, (4, samples, 1).
 
         The weights of m units that count alike sum to Poisson(m): where there are few kinds of units, that is
-        drawn for each kind.
+        drawn for each kind; not where differences are paired, for other decisions make other kinds.
         """
         of_unit = np.zeros((self.n_units, 4))
         for part, rows, block in blocks_of(parts):
@@ -141,7 +150,7 @@ class Bootstrap:
             else:
                 of_unit += np.stack([np.bincount(self.unit[rows], c, self.n_units) for c in counts], axis=1)
         alike = _kinds(of_unit)
-        if alike is not None and 20 * len(alike[1]) < self.n_units:
+        if alike is not None and not self.paired and 20 * len(alike[1]) < self.n_units:
             kinds, times = alike
             drawn = np.random.default_rng([self.random_state, 2]).poisson(times, (self.samples, len(times)))
             return np.asarray((drawn @ kinds).T[:, :, np.newaxis])
@@ -252,11 +261,13 @@ def bootstrap_for(
     n_items: int,
     groups: NDArray[np.int64] | None,
     random_state: int,
+    *,
+    paired: bool = False,
 ) -> Bootstrap:
     """Return the bootstrap, with fewer resamples where counts by label of many items take most of the time."""
     n_labels = len(parts[0].source.labels)
     large = not objective.pooled and max(n_items, SAMPLES // 2) * n_labels > LARGE
-    return Bootstrap.over(n_items, groups, random_state, FEWEST if large else SAMPLES)
+    return Bootstrap.over(n_items, groups, random_state, FEWEST if large else SAMPLES, paired=paired)
 
 
 def averaged(objective: Objective, parts: Sequence[Part]) -> bool:

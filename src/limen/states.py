@@ -290,14 +290,14 @@ class _ByUnit(NamedTuple):
     ----------
     total, squares : float64
         Of the weighted influences in a unit.
-    known, for_half : int64
-        Units with an item whose label is known, and with one that 0.5 alone decides rightly.
+    known, for_half : float64
+        Numbers of units with an item whose label is known, and with one that 0.5 alone decides rightly.
     """
 
     total: NDArray[np.float64]
     squares: NDArray[np.float64]
-    known: NDArray[np.int64]
-    for_half: NDArray[np.int64]
+    known: NDArray[np.float64]
+    for_half: NDArray[np.float64]
 
     @classmethod
     def of(

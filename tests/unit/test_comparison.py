@@ -208,3 +208,38 @@ class TestShown:
         assert "tuned on 20 items, measured on 40 others" in one.design
         two = limen.compare(*problem[:2], methods=["exact"], cv=[(rows[:20], rows[20:]), (rows[20:], rows[:20])])
         assert "2 splits, tuned on 30 items, measured on 30 others" in two.design
+
+
+def test_what_is_gained_over_half_is_paired():
+    problem = smooth_data(0, n_items=200)
+    compared = limen.compare(*problem[:2], methods=["fixed:0.5", "exact", "shared"], cv=4)
+    half, best = compared["fixed:0.5"], compared.rows[0]
+    assert half.gain == (0, 0, 0)
+    for row in compared.rows:
+        assert row.gain.value == row.held_out - half.held_out
+        assert row.gain.low <= row.gain.value <= row.gain.high
+    assert (half.difference.value, half.difference.low, half.difference.high) == pytest.approx(
+        (-best.gain.value, -best.gain.high, -best.gain.low), abs=1e-12
+    )
+    table = compared.columns()
+    assert list(table)[3] == "over 0.5"
+    said = dict(zip(table["method"], table["over 0.5"], strict=True))
+    exact = compared["exact"].gain
+    assert said["fixed:0.5"] == ""
+    assert said["exact"] == f"{100 * exact.low:+.1f} to {100 * exact.high:+.1f}"
+    assert "over 0.5" in repr(compared)
+    alone = limen.compare(*problem[:2], methods=["exact", "shared"], cv=4)
+    assert alone.rows[0].gain is None
+    assert "over 0.5" not in alone.columns()
+
+
+def test_one_label_is_paired_too():
+    """Its items are of four kinds, other kinds for other decisions."""
+    y_true, y_score, _ = smooth_data(1, n_items=2000, n_labels=1)
+    compared = limen.compare(
+        y_true, y_score, methods=["fixed:0.5", "fixed:0.51"], cv=[(range(10), range(10, 2000))]
+    )
+    row = compared["fixed:0.51"]
+    assert row.gain.high - row.gain.low < 0.3 * (row.high - row.low)
+    evaluated = limen.evaluate(y_true, y_score, 0.51, baseline=0.5).difference
+    assert evaluated.high - evaluated.low < 0.3 * (row.high - row.low)

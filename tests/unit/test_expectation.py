@@ -140,3 +140,30 @@ def test_the_artefact_knows_what_was_not_estimable_and_what_was_reweighted(tmp_p
         loaded = limen.Thresholds.load(tmp_path / "t.json")
         assert loaded == thresholds
         assert loaded.summary() == thresholds.summary()
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_the_gain_is_over_half_on_the_same_items(average):
+    """It knows more than two intervals apart, for it is paired; nothing is gained where nothing is changed."""
+    problem, goal = smooth_data(0, n_items=400), objective("f1", average)
+    source = as_source(*problem[:2])
+
+    def at(cut):
+        return Part(source, np.arange(400), np.full(3, cut), ">=")
+
+    found, half = expect([at(0.45)], goal, 400, None, 0), expect([at(0.5)], goal, 400, None, 0)
+    value, low, high = found.gain
+    assert value == pytest.approx(found.value.value - half.value.value)
+    assert low < value < high
+    assert high - low < 0.8 * math.hypot(*(given.value.high - given.value.low for given in (found, half)))
+    assert half.gain.value == 0
+    assert half.gain.low < 0 < half.gain.high  # the luck of cuts that were tuned to be 0.5
+
+
+def test_the_gain_counts_labels_without_positives_as_what_is_expected_does():
+    parts = decided([30] * 20 + [1, 1, 0], [20] * 20 + [2, 2, 2], [10] * 20 + [0, 0, 0], 200)
+    goal = objective("f1", "macro")
+    found = expect(parts, goal, 200, None, 0)
+    assert found.gain.value == 0  # the parts are decided at 0.5
+    lower = expect([part._replace(values=np.full(23, -1.0)) for part in parts], goal, 200, None, 0)
+    assert lower.gain.value == pytest.approx(lower.value.value - found.value.value)

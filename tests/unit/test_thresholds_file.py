@@ -129,12 +129,27 @@ class TestStrict:
         message = refused({**content, "schema_version": 4, "new": 1})
         assert "the file has schema version 4; this limen reads up to 3. Upgrade limen" in message
 
-    def test_an_older_schema(self, content):
-        older = {key: value for key, value in content.items() if key not in ("reason", "score_scale")}
-        read = limen.Thresholds.from_dict({**older, "schema_version": 1})
+    def test_older_schemas(self, content):
+        """What a version lacks may be lacking in it alone, and is taken for nothing."""
+        lacking = {
+            1: {"reason": "", "expected_reason": "", "score_scale": None},
+            2: {"half": None, "expected_gain": None},
+        }
+        labels = [{key: value for key, value in label.items() if key != "gain"} for label in content["labels"]]
+        older = {key: value for key, value in content.items() if key not in lacking[2]} | {"labels": labels}
+        oldest = {key: value for key, value in older.items() if key not in lacking[1]}
+        read = limen.Thresholds.from_dict({**older, "schema_version": 2})
+        assert (read.half, read.expected_gain, read.gains) == (None, None, None)
+        bare = {**content, **lacking[2], "labels": [{**label, "gain": None} for label in labels]}
+        assert read.to_dict() == bare
+        read = limen.Thresholds.from_dict({**oldest, "schema_version": 1})
         assert read.scale is None
-        assert read.to_dict() == {**content, "reason": "", "score_scale": None}
-        assert "lacks 'reason', 'score_scale'" in refused(older)
+        assert read.to_dict() == {**bare, **lacking[1]}
+        assert "the file lacks 'reason', 'expected_reason', 'score_scale'" in refused(
+            {**oldest, "schema_version": 2}
+        )
+        assert "the file lacks 'expected_gain', 'half'" in refused(older)
+        assert "label 0 lacks 'gain'" in refused({**content, "labels": labels})
 
     def test_kinds_of_values(self, content):
         other = {str: 3, int: "x", float: "x", list: {}, dict: [], type(None): "x"}
@@ -179,6 +194,11 @@ class TestStrict:
             ({"upper_bound": 1.5}, "'upper_bound' is 1.5. It cannot be below"),
             ({"expected": {"value": 0.5, "low": 0.75, "high": 0.25}}, "'expected' is 0.5 from 0.75 to 0.25"),
             ({"expected": {"value": 0.5, "low": 0.25, "high": 1.25}}, "'expected' is 0.5 from 0.25 to 1.25"),
+            ({"half": 1.5}, "'half' is 1.5. No metric is above 1"),
+            (
+                {"expected_gain": {"value": 0.5, "low": 0.25, "high": 0.75}},
+                "'expected_gain' is 0.5 from 0.25 to 0.75. These must rise from low over value to high, and go",
+            ),
             ({"n_items": 2}, "the counts of 'Speech' cannot be, of 2 items: tp 2, pp 2, p 2, n 3"),
             ({"value": float("inf")}, "value"),
             ({"upper_bound": float("-inf")}, "upper_bound"),
@@ -208,6 +228,26 @@ class TestStrict:
         ]
         labels[1]["range"] = [None, 0.25]
         assert "is [None, 0.25]. Its lower end must come first" in refused({**content, "labels": labels})
+
+    @pytest.mark.parametrize(
+        ("gain", "words"),
+        [
+            ([0.5, 0.25], "'gain' of 'Speech' must be three finite numbers, or null"),
+            ([0.5, 0.25, "x"], "must be three finite numbers"),
+            ([0.5, 0.25, True], "must be three finite numbers"),
+            ([0.5, 0.25, 10**400], "must be three finite numbers"),
+            ([0.5, 0.6, 0.7], "'gain' of 'Speech' is [0.5, 0.6, 0.7]. It must be a value, and the lower and the"),
+        ],
+    )
+    def test_gains_that_cannot_be(self, content, gain, words):
+        content["labels"][0]["gain"] = gain
+        assert words in refused(content)
+
+    def test_gains_of_some_labels(self, content):
+        content["labels"][1]["gain"] = None
+        read = limen.Thresholds.from_dict(content)
+        assert np.isnan(read.gains).tolist() == [[False, True, False]] * 3
+        assert read.to_dict() == content
 
     def test_mcut_needs_two_labels(self, content):
         refused({**content, "rule": "mcut", "labels": content["labels"][:1]})

@@ -1,5 +1,6 @@
 """The front door: what tune refuses, warns of and writes down."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -219,3 +220,36 @@ class TestPlainThresholds:
         with pytest.raises(InputError) as caught:
             values_by_label(values, "ab", np.float64)
         assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_what_half_gives_is_kept(average):
+    """The objective at 0.5 on the items tuned on, and by label what is gained over it."""
+    problem = random_data(5, n_items=40, n_labels=3, weighted=True)
+    y_true, y_score, sample_weight = problem
+    t = tuned(problem, average=average)
+    weighed = {"sample_weight": sample_weight, "metric": "f1"}
+    assert t.half == pytest.approx(limen.evaluate(y_true, y_score, 0.5, average=average, **weighed).value)
+    of_labels = [limen.evaluate(y_true, y_score, cut, average="none", **weighed).value for cut in (t.values, 0.5)]
+    np.testing.assert_allclose(t.gains[0], of_labels[0] - of_labels[1], atol=1e-12)
+    assert (t.gains[1] <= t.gains[0]).all()
+
+
+def test_without_the_scores_nothing_is_said_of_half():
+    curves = pickle.loads(pickle.dumps(Curves.from_arrays(*smooth_data(0)[:2])))
+    t = limen.tune(curves, method="exact")
+    assert (t.half, t.gains, t.expected_gain) == (None, None, None)
+    assert "worse" not in t.states()
+
+
+def test_half_at_other_frequencies():
+    """What the items would give if the labels were as frequent as that; which label is worse there is not said."""
+    problem = smooth_data(0)
+    t = tuned(problem, target_prevalence=[0.9, 0.1, np.nan])
+    assert t.gains is None
+    p, n = problem.y_true.sum(axis=0), len(problem.y_true)
+    target = np.array([0.9, 0.1, p[2] / n])
+    weights = np.where(problem.y_true == 1, n * target / p, n * (1 - target) / (n - p))
+    kept = problem.y_score >= 0.5
+    tp, pp = (weights * (kept & (problem.y_true == 1))).sum(), (weights * kept).sum()
+    assert t.half == pytest.approx(2 * tp / (pp + n * target.sum()))
