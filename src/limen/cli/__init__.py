@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from limen.cli.compare import compare, learning_curve_
 from limen.cli.console import show_warning
 from limen.cli.evaluate import evaluate
 from limen.cli.export import birdnet_filter, export
+from limen.cli.help import Group
 from limen.cli.report import report_
 from limen.cli.show import curve, show
 from limen.cli.tune import tune
@@ -28,17 +30,17 @@ WHOLE = "every output file is as it was before, or whole and new"
 """What is true at any moment: a signal may come just after the last file took its name."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="limen")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
     """Decision thresholds for multi-label classifiers.
 
     \b
-    limen demo                                     see it work on real data
-    limen tune scores.csv labels.csv               find thresholds
-    limen compare scores.csv labels.csv            which method is best on new data?
-    limen report scores.csv labels.csv             look at thresholds, change them, save them
+    limen demo                           see it work
+    limen tune scores.csv labels.csv     find thresholds
+    limen compare scores.csv labels.csv  methods on new data
+    limen report scores.csv labels.csv   look, change, save
     limen apply new.csv thresholds.json -o tags.csv
     """
 
@@ -75,7 +77,9 @@ def main() -> None:
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        click.echo(wrapped(said.getvalue().rstrip("\n")), err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         signal.signal(signal.SIGINT, signal.SIG_IGN)

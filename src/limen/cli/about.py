@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from limen.cli.console import progress, say
+from limen.cli.help import Command
 from limen.cli.options import SEED
 
 
-@click.command()
+@click.command(cls=Command)
 def methods() -> None:
     """List the methods and the metrics."""
     from limen.display import TextTable
@@ -21,7 +22,7 @@ def methods() -> None:
     say("averages: micro, macro, weighted")
 
 
-@click.command()
+@click.command(cls=Command, short_help="See it work on real audio tags.")
 @click.option("-o", "--output", default="thresholds.json", show_default=True, help="Where to write.")
 @click.option("--report", default="report.html", show_default=True, help="Where to write what to look at.")
 @SEED

@@ -8,12 +8,13 @@ import click
 
 from limen.cli import words
 from limen.cli.console import busy, say
+from limen.cli.help import Command
 from limen.cli.inputs import LazyDecisions, in_order, refuse_to_replace, thresholds_of
 from limen.cli.options import EXTRA, FILES
 from limen.errors import count
 
 
-@click.command(name="apply", epilog=FILES)
+@click.command(name="apply", cls=Command, epilog=FILES, short_help="Decide which labels each item gets.")
 @click.argument("scores")
 @click.argument("thresholds")
 @click.option("-o", "--output", required=True, help="A .csv, .tsv, .parquet, .npy, .npz or .h5 file.")

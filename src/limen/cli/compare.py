@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from limen.cli.console import busy, progress, say
+from limen.cli.help import Command
 from limen.cli.inputs import read_data
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_options
 
 
-@click.command(epilog=FILES)
+@click.command(cls=Command, epilog=FILES, short_help="Compare methods on new items.")
 @click.argument("scores")
 @click.argument("labels")
 @click.option(
@@ -66,7 +67,7 @@ def compare(
     say(result)
 
 
-@click.command(name="learning-curve", epilog=FILES)
+@click.command(name="learning-curve", cls=Command, epilog=FILES, short_help="Would more labelled items help?")
 @click.argument("scores")
 @click.argument("labels")
 @click.option("--method", default="auto", show_default=True, help="`limen methods` lists all.")

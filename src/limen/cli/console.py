@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from limen.cli.words import in_words, wrapped
+from limen.cli.help import broken
+from limen.cli.words import columns, in_words, wrapped
 
 
 def say(*objects: Any) -> None:
-    """Print text as it is, so that paths stay whole, and tables as the terminal's width allows."""
+    """Print text broken at spaces, so that paths stay whole, and tables as the terminal's width allows."""
     for thing in objects:
         if isinstance(thing, str):
-            click.echo(thing)
+            click.echo(wrapped(thing, sys.stdout))
         else:
             console().print(thing)
+
+
+def say_next(*tokens: str) -> None:
+    """Print the command to go on with, quoted for the shell, on as many lines as the terminal needs."""
+    said = broken([shlex.quote(token) for token in tokens], columns(sys.stdout))
+    click.echo(f"next: {said}" if "\n" not in said else f"next:\n{said}")
 
 
 def console(*, stderr: bool = False) -> Any:

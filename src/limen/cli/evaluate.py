@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import busy, progress, say
+from limen.cli.help import Command
 from limen.cli.inputs import (
     metric_of,
     read_data,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from limen.data import Data
 
 
-@click.command(epilog=FILES)
+@click.command(cls=Command, epilog=FILES, short_help="Measure thresholds on labelled data.")
 @click.argument("scores")
 @click.argument("labels")
 @click.argument("thresholds")

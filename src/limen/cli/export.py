@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import say
+from limen.cli.help import Command, Group
 from limen.cli.inputs import refuse_to_replace
 from limen.cli.onnx import onnx_
 from limen.errors import count, examples
@@ -23,7 +24,7 @@ LABELS_FILE = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group, short_help="Carry thresholds to other systems.")
 def export() -> None:
     """Carry thresholds to an ONNX model, SQL, BirdNET or a Hugging Face model.
 
@@ -39,7 +40,7 @@ def export() -> None:
 export.add_command(onnx_)
 
 
-@export.command()
+@export.command(short_help="Write a query that decides.")
 @click.argument("thresholds")
 @TEXT_OUTPUT
 @click.option(
@@ -81,7 +82,7 @@ def sql(
     _write(output, text, thresholds)
 
 
-@export.command()
+@export.command(short_help="Write two DuckDB macros.")
 @click.argument("thresholds")
 @TEXT_OUTPUT
 @click.option("--name", default="limen", show_default=True, help="What the names of the macros begin with.")
@@ -100,7 +101,7 @@ def duckdb(thresholds: str, output: str | None, name: str, label: str, score: st
     _write(output, duckdb_macros(Thresholds.load(thresholds), name=name, label=label, score=score), thresholds)
 
 
-@export.command()
+@export.command(short_help="Write a BirdNET species list.")
 @click.argument("thresholds")
 @click.option("-o", "--output", default="species_list.txt", show_default=True, help="The species list.")
 @click.option("--confidences", metavar="FILE", help="Also write a .csv file of the confidence of each species.")
@@ -130,7 +131,7 @@ def birdnet(thresholds: str, output: str, confidences: str | None, labels_file: 
         say(f"wrote {confidences}")
 
 
-@export.command()
+@export.command(short_help="Write into a Hugging Face model.")
 @click.argument("thresholds")
 @click.argument("model")
 def huggingface(thresholds: str, model: str) -> None:
@@ -151,7 +152,7 @@ def huggingface(thresholds: str, model: str) -> None:
     )
 
 
-@click.command(name="birdnet-filter")
+@click.command(name="birdnet-filter", cls=Command, short_help="Filter the detections of BirdNET.")
 @click.argument("detections")
 @click.argument("thresholds")
 @click.option("-o", "--output", required=True, help="The same file with the detections that pass.")

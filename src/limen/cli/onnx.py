@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from limen.cli.console import busy, say
+from limen.cli.help import Command
 from limen.cli.inputs import refuse_to_replace
 from limen.errors import UnreadableError
 
 
-@click.command(name="onnx")
+@click.command(name="onnx", cls=Command, short_help="Put thresholds inside an ONNX model.")
 @click.argument("model")
 @click.argument("thresholds")
 @click.option("-o", "--output", metavar="OUT", required=True, help="The new model, an .onnx file.")

@@ -35,7 +35,6 @@ EXTRA = click.option(
 )
 
 FILES = """
-\b
 Files: .npy .npz .csv .tsv .parquet .h5; wide (an id column and a column a
 label), long (id, label, score) or tag lists (id, tag;tag). Columns are joined
 by label name and rows by id. FILE.npz:KEY picks one array of an .npz or .h5

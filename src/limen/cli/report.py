@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from limen.cli.console import busy, progress, say
+from limen.cli.help import Command
 from limen.cli.inputs import (
     metric_of,
     read_data,
@@ -15,7 +16,7 @@ from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, FILES, GROUPS,
 from limen.errors import InputError
 
 
-@click.command(name="report", epilog=FILES)
+@click.command(name="report", cls=Command, epilog=FILES, short_help="Write a page to look, change, save.")
 @click.argument("scores")
 @click.argument("labels")
 @click.argument("thresholds", required=False)

@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 from limen.cli.console import busy, say
+from limen.cli.help import Command
 from limen.cli.inputs import read_data, thresholds_of
 from limen.cli.options import FILES
 from limen.errors import InputError, count, examples
@@ -21,7 +22,7 @@ OPTIONAL = ("95 % range", "precision", "recall", "positives")
 SORTS = {"label": 0, "threshold": 1, "positives": 2, "precision": 3, "recall": 4, "f1": 5}
 
 
-@click.command()
+@click.command(cls=Command, short_help="Show a thresholds file.")
 @click.argument("thresholds")
 @click.option("--sort", type=click.Choice(list(SORTS)), help="Order of the labels; as in the file, if left out.")
 @click.option("--most", type=click.IntRange(min=1), help="Show at most so many labels.")
@@ -76,7 +77,7 @@ def _print_expected(chosen: Thresholds, new_items: int) -> None:
     )
 
 
-@click.command(epilog=FILES)
+@click.command(cls=Command, epilog=FILES, short_help="Show the cuts of one label.")
 @click.argument("scores")
 @click.argument("labels")
 @click.option("--label", required=True, help="Which label.")

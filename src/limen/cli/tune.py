@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import busy, progress, say
+from limen.cli.help import Command
 from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, MEDIA, SEED, objective_options
 from limen.errors import InputError, count, examples
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from limen.thresholds import Thresholds
 
 
-@click.command(epilog=FILES)
+@click.command(cls=Command, epilog=FILES, short_help="Find thresholds that serve a metric.")
 @click.argument("scores")
 @click.argument("labels")
 @click.option("-o", "--output", default="thresholds.json", show_default=True, help="Where to write.")

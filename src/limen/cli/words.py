@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 import sys
 import textwrap
+from typing import TextIO
 
 OPTIONS = (
     "average",
@@ -62,11 +63,22 @@ def in_words(message: str) -> str:
     return message
 
 
-def wrapped(message: str) -> str:
+def columns(stream: TextIO) -> int | None:
+    """Return the width of the terminal that a stream goes to; None where nobody looks."""
+    if not stream.isatty():
+        return None
+    given = os.environ.get("COLUMNS", "")
+    try:
+        return int(given) if given.isdecimal() and int(given) else os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return None
+
+
+def wrapped(message: str, stream: TextIO | None = None) -> str:
     """Return a message broken at spaces, as wide as the terminal; as it is where nobody looks."""
-    if not sys.stderr.isatty():
+    width = columns(sys.stderr if stream is None else stream)
+    if not width:
         return message
-    width = shutil.get_terminal_size().columns
     lines = (
         textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) for line in message.splitlines()
     )

@@ -1,0 +1,72 @@
+"""Help that fits the terminal: examples too long for a line are broken where a shell goes on reading."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Sequence
+
+import click
+
+AS_IT_IS = "\b"
+"""A paragraph of help that begins with this line keeps its lines."""
+_TOKEN = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")
+
+
+class Command(click.Command):
+    """A command whose examples are as narrow as its help."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help, its examples broken at options."""
+        whole = self.help
+        self.help = fitted(inspect.cleandoc(whole or ""), formatter.width - formatter.indent_increment)
+        try:
+            super().format_help_text(ctx, formatter)
+        finally:
+            self.help = whole
+
+
+class Group(Command, click.Group):
+    """Commands under a name."""
+
+    command_class = Command
+
+
+def fitted(text: str, width: int) -> str:
+    """Return help in which the paragraphs that keep their lines are no wider than ``width``, where they can be."""
+    paragraphs = text.split("\n\n")
+    for k, paragraph in enumerate(paragraphs):
+        if paragraph.startswith(AS_IT_IS):
+            lines = [
+                broken(_TOKEN.findall(line), width) if len(line) > width else line
+                for line in paragraph.split("\n")
+            ]
+            paragraphs[k] = "\n".join(lines)
+    return "\n\n".join(paragraphs)
+
+
+def broken(tokens: Sequence[str], width: int | None) -> str:
+    r"""Return a command of shell tokens on lines of at most ``width``, where that can be: broken at options.
+
+    Examples
+    --------
+    >>> print(broken("limen tune scores.csv labels.csv --metric fbeta --beta 0.5".split(), 45))
+    limen tune scores.csv labels.csv \
+      --metric fbeta --beta 0.5
+    """
+    whole = " ".join(tokens)
+    if width is None or len(whole) <= width:
+        return whole
+    parts: list[str] = []
+    for token in tokens:
+        if parts and not token.startswith("-") and (len(parts) > 1 or len(f"{parts[-1]} {token}") <= width - 2):
+            parts[-1] += f" {token}"
+        else:
+            parts.append(token)
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(f"{lines[-1]} {part}") <= width - 2:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(f"  {part}")
+    return " \\\n".join(lines)
