@@ -127,9 +127,8 @@ class Comparison(Displayed):
         """Return the table that is shown."""
         columns = self.columns()
         optional = ("time", "rank", "fitted", "to the best", "over 0.5")
-        return Shown(
-            self.summary(), list(columns), list(zip(*columns.values(), strict=True)), ("method",), optional
-        )
+        rows = list(zip(*columns.values(), strict=True))
+        return Shown(self.summary(), list(columns), rows, (), optional, ("method",))
 
 
 def compare(

@@ -6,19 +6,24 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+from limen.names import shortened
+
 MOST_ROWS = 60
-FOLDED = 12
-"""Columns of text are folded to no less than this width."""
+FOLDED = 13
+"""Columns of text are folded to no less than this width, if no word is longer."""
+NAMED = 16
+"""Names are shortened to no less than this width."""
 
 
 class Shown(NamedTuple):
-    """A table to look at: a title, headings, rows; which columns are text, and which can be left out."""
+    """A table to look at: a title, headings, rows; which columns are text or names, and which can be left out."""
 
     title: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     text: Sequence[str] = ()
-    optional: Sequence[str] = ()
+    optional: Sequence[str | tuple[str, ...]] = ()
+    names: Sequence[str] = ()
 
 
 class Displayed:
@@ -29,17 +34,18 @@ class Displayed:
         raise NotImplementedError
 
     def __rich__(self) -> Any:
-        title, headings, rows, text, optional = self.shown()
-        return TextTable(title, headings, rows, text=text, optional=optional)
+        title, headings, rows, text, optional, names = self.shown()
+        return TextTable(title, headings, rows, text=text, optional=optional, names=names)
 
     def _repr_html_(self) -> str:
         return html_table(*self.shown()[:3])
 
 
 class TextTable:
-    """A table for `rich`, its title above; columns in ``text`` align left and fold, numbers right and stay whole.
+    """A table for `rich`, its title above; names and text stand left, numbers right, and numbers stay whole.
 
-    Where the terminal is too narrow, columns in ``optional`` are left out, the first first, and a line says so.
+    Where the terminal is too narrow, columns in ``optional`` are left out, the first first (those of a tuple
+    together), and a line says so; then columns in ``text`` break at spaces, and ``names`` lose their middle.
     """
 
     def __init__(
@@ -48,11 +54,12 @@ class TextTable:
         headings: Sequence[str],
         rows: Sequence[Sequence[str]],
         *,
-        text: Sequence[str],
-        optional: Sequence[str] = (),
+        text: Sequence[str] = (),
+        optional: Sequence[str | tuple[str, ...]] = (),
+        names: Sequence[str] = (),
     ) -> None:
         self.title, self.headings, self.text, self.optional = visible(title), list(headings), text, optional
-        self.rows = [[visible(cell) for cell in row] for row in rows]
+        self.rows, self.names = [[visible(cell) for cell in row] for row in rows], names
 
     def __rich_console__(self, console: Any, options: Any) -> Any:
         from rich import box
@@ -63,13 +70,20 @@ class TextTable:
             yield Text(self.title)
         shown, left_out = self._fitting(options.max_width)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        columns = []
         for k in shown:
-            if self.headings[k] in self.text:
-                table.add_column(self.headings[k], overflow="fold", min_width=min(self._width(k), FOLDED))
+            column, heading = [row[k] for row in self.rows], self.headings[k]
+            if heading in self.names:
+                others = sum(3 + self._least(other) for other in shown if other != k)
+                column = shortened(column, max(NAMED, min(self._width(k), options.max_width - others - 3)))
+                table.add_column(heading, no_wrap=True)
+            elif heading in self.text:
+                table.add_column(heading, min_width=self._least(k))
             else:
-                table.add_column(self.headings[k], justify="right", no_wrap=True)
-        for row in self.rows:
-            table.add_row(*(Text(row[k]) for k in shown))
+                table.add_column(heading, justify="right", no_wrap=True)
+            columns.append(column)
+        for cells in zip(*columns, strict=True):
+            table.add_row(*map(Text, cells))
         yield table
         if left_out:
             yield Text(f"left out, as the terminal is narrow: {', '.join(left_out)}")
@@ -77,17 +91,27 @@ class TextTable:
     def _fitting(self, width: int) -> tuple[list[int], list[str]]:
         """Return the columns that fit, and the headings of those that do not."""
         shown, left_out = list(range(len(self.headings))), []
-        for heading in self.optional:
-            needed = sum(3 + min(self._width(k), FOLDED if self.headings[k] in self.text else 99) for k in shown)
-            if needed <= width:
+        for some in self.optional:
+            if sum(3 + self._least(k) for k in shown) <= width:
                 break
-            if heading in self.headings:
-                shown.remove(self.headings.index(heading))
-                left_out.append(heading)
+            for heading in (some,) if isinstance(some, str) else some:
+                if heading in self.headings:
+                    shown.remove(self.headings.index(heading))
+                    left_out.append(heading)
         return shown, left_out
 
     def _width(self, k: int) -> int:
         return max(len(self.headings[k]), *(len(row[k]) for row in self.rows), 0)
+
+    def _least(self, k: int) -> int:
+        """Return how narrow a column can be."""
+        width = self._width(k)
+        if self.headings[k] in self.names:
+            return min(width, NAMED)
+        if self.headings[k] in self.text:
+            longest = max((len(word) for row in self.rows for word in row[k].split()), default=0)
+            return min(width, max(longest, FOLDED))
+        return width
 
 
 def visible(text: str) -> str:

@@ -18,10 +18,11 @@ from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
 from limen.metrics import Metric
 from limen.sources.blocks import Source
 from limen.sources.frames import is_frame
+from limen.states import BAR, STATES, label_states, warnings_of
 from limen.thresholds import Thresholds
 
-OPTIONAL = ("tp", "fp", "fn", "support", "precision", "recall")
-COLUMNS = ("label", "threshold", "support", "tp", "fp", "fn", "precision", "recall", "f1")
+OPTIONAL = (("tp", "fp", "fn"), ("precision", "recall"), "support")
+COLUMNS = ("label", "state", "threshold", "support", "tp", "fp", "fn", "precision", "recall", "f1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,10 @@ class Evaluation(Displayed):
         None for a single item.
     difference : Interval or None
         Value minus that of the baseline, with the interval of the paired difference.
+    states : tuple of n_labels str
+        The state of each label on these data, a key of `limen.states.STATES`.
+    gains : float64 (3, n_labels)
+        The metric of each label minus that at 0.5, and the ends of the 95 % interval of this paired difference.
     """
 
     value: float | NDArray[np.float64]
@@ -57,15 +62,18 @@ class Evaluation(Displayed):
     counts: Counts
     n_items: int
     on_tuning_data: bool
+    states: tuple[str, ...]
+    gains: NDArray[np.float64]
     interval: tuple[Any, Any] | None = None
     difference: Interval | None = None
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """One dict a label: label, threshold, support, tp, fp, fn, precision, recall, f1."""
+        """One dict a label: label, state (in words), threshold, support, tp, fp, fn, precision, recall, f1."""
         tp, pp, p, n = self.counts
         scores = [metrics.get(name)(tp, pp, p, n, self.zero_division) for name in ("precision", "recall", "f1")]
-        columns = (self.labels, self.values, p, tp, pp - tp, p - tp, *scores)
+        states = tuple(STATES[key].words for key in self.states)
+        columns = (self.labels, states, self.values, p, tp, pp - tp, p - tp, *scores)
         plain = [column if isinstance(column, tuple) else column.tolist() for column in columns]
         return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*plain, strict=True)]
 
@@ -91,7 +99,8 @@ class Evaluation(Displayed):
 
     def shown(self) -> Shown:
         """Return the table that is shown."""
-        return Shown(self.summary(), COLUMNS, [_cells(row) for row in self.table], ("label",), OPTIONAL)
+        rows = [_cells(row, state) for row, state in zip(self.table, warnings_of(self.states), strict=True)]
+        return Shown(self.summary(), COLUMNS, rows, ("state",), OPTIONAL, ("label",))
 
 
 def evaluate(
@@ -108,6 +117,7 @@ def evaluate(
     baseline: Thresholds | float | Any = None,
     groups: Any = None,
     random_state: Any = 0,
+    bar: float = BAR,
 ) -> Evaluation:
     """Return how thresholds do on labelled data.
 
@@ -126,6 +136,8 @@ def evaluate(
         Group of each item, such as its recording: intervals resample groups.
     random_state : int from 0, None or numpy Generator
         Seed of the bootstrap.
+    bar : float
+        F1 below which a label is weak, see `limen.states`.
 
     Raises
     ------
@@ -165,6 +177,9 @@ def evaluate(
             )
             gaps = resampled - values([other], objective)
             difference = Interval(gap, *map(float, percentiles(gaps, gap, centre)))
+    states = label_states(
+        (source,), part.values, objective, rule=part.rule, groups=data.groups, counts=counts, bar=bar
+    )
     return Evaluation(
         value=value,
         metric=chosen,
@@ -175,6 +190,8 @@ def evaluate(
         counts=counts,
         n_items=source.n_items,
         on_tuning_data=tuned is not None and all(map(alike, counts, tuned.counts)),
+        states=states.keys,
+        gains=states.gains,
         interval=interval,
         difference=difference,
     )
@@ -211,7 +228,7 @@ def _part(source: Source, thresholds: Thresholds | float | Any) -> Part:
     return Part(source, rows, thresholds.values, thresholds.rule)
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: dict[str, Any], state: str) -> list[str]:
     threshold = "never" if row["threshold"] == np.inf else f"{row['threshold']:.4g}"
     whole = [f"{row[key]:g}" for key in ("support", "tp", "fp", "fn")]
-    return [row["label"], threshold, *whole, *(percent(row[key]) for key in ("precision", "recall", "f1"))]
+    return [row["label"], state, threshold, *whole, *(percent(row[key]) for key in ("precision", "recall", "f1"))]

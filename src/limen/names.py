@@ -78,3 +78,46 @@ def match(
         )
         raise InputError(f"{between[0]} and {between[1]} name different labels: {only}. {advice}")
     return [position[name] for name in wanted]
+
+
+def shortened(names: Sequence[str], width: int) -> list[str]:
+    """Return names of at most ``width`` characters: long ones lose their middle, or what keeps them apart least.
+
+    Examples
+    --------
+    >>> shortened(["Phylloscopus trochilus", "Phylloscopus collybita", "wind"], 17)
+    ['Phyllosc…rochilus', 'Phyllosc…ollybita', 'wind']
+    >>> shortened(["site 4, clip 0001, left channel", "site 4, clip 0002, left channel"], 15)
+    ['…lip 0001, lef…', '…lip 0002, lef…']
+    """
+    half = width // 2
+    found = [_cut(name, half, width) for name in names]
+    alike: dict[str, list[int]] = {}
+    for k, name in enumerate(found):
+        alike.setdefault(name, []).append(k)
+    for members in alike.values():
+        whole = [names[k] for k in members]
+        if len(set(whole)) > 1:
+            start = next(k for k, (a, b) in enumerate(zip(min(whole), max(whole) + "\0", strict=False)) if a != b)
+            heads = sorted(range(width), key=lambda head: abs(head - half))
+            ways = [[_cut(name, head, width) for name in whole] for head in heads]
+            ways += [
+                [_window(name, start - before, width) for name in whole] for before in heads if before <= start
+            ]
+            for k, name in zip(members, max(ways, key=lambda way: len(set(way))), strict=True):
+                found[k] = name
+    return found
+
+
+def _cut(name: str, head: int, width: int) -> str:
+    """Return a name without its middle, if it is too long; ``head`` characters come before the gap."""
+    return name if len(name) <= width else f"{name[:head]}…{name[len(name) - (width - 1 - head) :]}"
+
+
+def _window(name: str, start: int, width: int) -> str:
+    """Return what a name has from ``start`` on, with gaps where it goes on before and after."""
+    if start < 2 or len(name) <= width:
+        return _cut(name, width - 1, width)
+    if len(name) - start < width:
+        return _cut(name, 0, width)
+    return f"…{name[start : start + width - 2]}…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from limen import metrics
 from limen.decisions import HALF, THRESHOLD_RULE, Counts, count_decisions
-from limen.errors import percent
 from limen.folds import unit_count
 from limen.intervals import HELD, Part, blocks_of, flags_of
 from limen.metrics import Cost, Metric, ratio
@@ -59,10 +58,15 @@ def rules(metric: Metric, bar: float = BAR) -> dict[str, str]:
     >>> rules(metrics.get("mcc"))["worse"]
     'its MCC is worse than at 0.5, and the 95 % interval of the paired difference excludes 0'
     >>> rules(metrics.get("f1"), bar=0.8)["weak"]
-    'F1 below 80.0 %'
+    'F1 below 80 %'
     """
     called = "cost" if isinstance(metric, Cost) else str(metric)
-    return {key: state.rule.format(metric=called, bar=percent(bar)) for key, state in STATES.items()}
+    return {key: state.rule.format(metric=called, bar=f"{100 * bar:g} %") for key, state in STATES.items()}
+
+
+def warnings_of(keys: Iterable[str]) -> list[str]:
+    """Return the words of states as tables show them: nothing where there is no warning."""
+    return ["" if key == "none" else STATES[key].words for key in keys]
 
 
 class LabelStates(NamedTuple):

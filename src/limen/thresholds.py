@@ -22,12 +22,13 @@ from limen.names import unique
 from limen.objectives import Average, Objective
 from limen.scales import Kind
 from limen.solvers.solution import Status
-from limen.states import BAR, state_keys
+from limen.states import BAR, state_keys, warnings_of
 from limen.thresholds_file import (
     FIELDS,
     LABEL_FIELDS,
     SCHEMA,
     SCHEMA_VERSION,
+    WANTED,
     check_choice,
     check_fields,
     check_values,
@@ -38,6 +39,8 @@ from limen.thresholds_file import (
     once,
     ranges_of,
     refuse_constant,
+    said_of,
+    said_of_other,
     threshold_of,
 )
 
@@ -209,13 +212,11 @@ class Thresholds(Displayed):
         except OSError as error:
             raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
         except UnicodeDecodeError as error:
-            raise InputError(f"{path} is not a thresholds file: it is not UTF-8 text.") from error
+            raise InputError(f"{path} is not a thresholds file: it is not UTF-8 text. {WANTED}") from error
         try:
             content = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=once)
         except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{path} is not a whole thresholds file: {error}. Write it again with limen tune."
-            ) from error
+            raise InputError(f"{path} {said_of(text, error)} {WANTED}") from error
         try:
             return cls.from_dict(content)
         except InputError as error:
@@ -271,7 +272,7 @@ class Thresholds(Displayed):
             If anything is missing, unknown or of the wrong kind.
         """
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            raise InputError("this is not a thresholds file: its 'schema' is not limen's.")
+            raise InputError(f"this is not a thresholds file: {said_of_other(content)}. {WANTED}")
         version = content.get("schema_version")
         if not isinstance(version, int) or version < 1:
             raise InputError(f"the schema version {version!r} is not a number from 1.")
@@ -373,8 +374,10 @@ class Thresholds(Displayed):
         if self.expected is None:
             return f"; new data: not estimable: {self.expected_reason}" if self.expected_reason else ""
         value, low, high = self.expected
-        spread = self.metric.said_span(low, high)
-        return f"; expect {self.metric.said(value)}, the mean over new data ({spread})"
+        spread, gain = self.metric.said_span(low, high), ""
+        if self.expected_gain is not None and self.scale == "probability":
+            gain = f"; over 0.5 {self.metric.said_gain(*self.expected_gain)}"
+        return f"; expect {self.metric.said(value)}, the mean over new data ({spread}){gain}"
 
     def expected_on(self, n_items: int) -> Interval | None:
         """Return what to expect on so many new items: wider than `expected`, which is for the mean over new data.
@@ -401,9 +404,13 @@ class Thresholds(Displayed):
         return f"Thresholds({count(len(self.labels), 'label')}; {self.summary()})"
 
     def columns(self) -> dict[str, list[str]]:
-        """Return the display columns: label, threshold, its range if known, and counts on the tuning data."""
+        """Return the display columns: label, state, threshold and its range, counts on the tuning data."""
         tp, pp, p, _ = self.counts
-        columns = {"label": list(self.labels), "threshold": [_show(value) for value in self.values]}
+        columns = {
+            "label": list(self.labels),
+            "state": warnings_of(self.states()),
+            "threshold": [_show(value) for value in self.values],
+        }
         if self.ranges is not None:
             columns["95 % range"] = [f"{_show(low, 3)} to {_show(high, 3)}" for low, high in self.ranges.T]
         for heading, counts in (("positives", p), ("given", pp), ("correct", tp)):
@@ -414,9 +421,8 @@ class Thresholds(Displayed):
         """Return the table that is shown."""
         columns = self.columns()
         rows = list(zip(*columns.values(), strict=True))
-        return Shown(
-            self.summary(), list(columns), rows, ("label",), ("correct", "given", "95 % range", "positives")
-        )
+        optional = ("correct", "given", "95 % range", "positives")
+        return Shown(self.summary(), list(columns), rows, ("state",), optional, ("label",))
 
 
 def _number(value: Any) -> float | None:

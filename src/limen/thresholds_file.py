@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from limen.objectives import Objective
 SCHEMA = "https://limen.dev/schema/thresholds"
 SCHEMA_VERSION = 3
 
+WANTED = "Give the JSON file that limen tune wrote, or that a report saved."
+"""What to do with a file that is something else."""
 _NUMBER = (int, float)
 FIELDS: dict[str, tuple[type, ...]] = {
     "schema": (str,),
@@ -222,3 +225,24 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def refuse_constant(name: str) -> float:
     """Refuse NaN and infinities, which are no JSON."""
     raise ValueError(f"{name} is no JSON number (null means: never given)")
+
+
+def said_of(text: str, error: Exception) -> str:
+    """Return what is wrong with the text of a file that is no JSON."""
+    whole = text.strip()
+    if whole[:1] != "{":
+        what = "it is empty" if not whole else f"it begins with {whole[:20]!r}, and JSON of limen with '{{'"
+        return f"is not a thresholds file: {what}."
+    cut = not whole.endswith("}") or (isinstance(error, json.JSONDecodeError) and error.pos >= len(text.rstrip()))
+    what = f"it is cut short, in line {whole.count(chr(10)) + 1}" if cut else str(error)
+    return f"is not a whole thresholds file: {what}."
+
+
+def said_of_other(content: Any) -> str:
+    """Return what JSON holds that is not of thresholds."""
+    if not isinstance(content, dict):
+        return f"it is JSON, but a {type(content).__name__}" if content is not None else "it is JSON, but null"
+    schema = content.get("schema")
+    if schema is None:
+        return f"it is JSON with {examples(content) or 'nothing'}, and no 'schema'"
+    return f"its 'schema' is {str(schema)[:60]!r}, not {SCHEMA!r}"

@@ -166,7 +166,7 @@ def test_rules_in_words():
     assert (
         said["worse"] == "its cost is worse than at 0.5, and the 95 % interval of the paired difference excludes 0"
     )
-    assert (said["few"], said["weak"]) == ("fewer than 20 positives", "F1 below 25.0 %")
+    assert (said["few"], said["weak"]) == ("fewer than 20 positives", "F1 below 25 %")
     assert rules(get("f2"))["worse"].startswith("its F2 is worse")
 
 

@@ -16,6 +16,7 @@ from limen.cli.inputs import (
     write_rows,
 )
 from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, EXTRA, FILES, GROUPS, SEED
+from limen.cli.states import BAR, edits, legend
 
 if TYPE_CHECKING:
     from limen.data import Data
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @EXTRA
 @CORRECTIONS
 @GROUPS
+@BAR
 @SEED
 @click.option("--learning-curve", "curve", is_flag=True, help="Show how more labelled items would help.")
 def evaluate(
@@ -53,6 +55,7 @@ def evaluate(
     extra: Any,
     corrections: str | None,
     groups: str | None,
+    bar: float,
     seed: int,
     curve: bool,
 ) -> None:
@@ -65,6 +68,7 @@ def evaluate(
     limen evaluate test_scores.csv test_labels.csv 0.5
     """
     import limen
+    from limen.thresholds import Thresholds
 
     refuse_to_replace(output, inputs=(scores, labels, thresholds, baseline, groups, corrections))
     chosen = thresholds_of(thresholds)
@@ -81,10 +85,15 @@ def evaluate(
         zero_division=zero_division,
         baseline=None if baseline is None else thresholds_of(baseline, called="the baseline"),
         random_state=seed,
+        bar=bar,
     )
     if output is not None:
         write_rows(output, result.table)
     say(result)
+    for line in legend(result.states, result.metric, bar):
+        say(line)
+    if isinstance(chosen, Thresholds) and (edited := edits(chosen)):
+        say(f"{thresholds} was {edited}")
     if curve:
         _print_learning_curve(data, chosen, result)
     if output is not None:

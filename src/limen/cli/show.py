@@ -11,14 +11,15 @@ from limen.cli.console import busy, say
 from limen.cli.help import Command
 from limen.cli.inputs import read_data, thresholds_of
 from limen.cli.options import FILES
+from limen.cli.states import BAR, edits, legend
 from limen.errors import InputError, count, examples
 
 if TYPE_CHECKING:
     from limen.curves import Curves
     from limen.thresholds import Thresholds
 
-BAR = 12
-OPTIONAL = ("95 % range", "precision", "recall", "positives")
+DRAWN = 12
+OPTIONAL = ("95 % range", ("precision", "recall"), "positives")
 SORTS = {"label": 0, "threshold": 1, "positives": 2, "precision": 3, "recall": 4, "f1": 5}
 
 
@@ -29,7 +30,8 @@ SORTS = {"label": 0, "threshold": 1, "positives": 2, "precision": 3, "recall": 4
 @click.option(
     "--new-items", type=click.IntRange(min=1), help="Say what to expect on so many new items, not of their mean."
 )
-def show(thresholds: str, sort: str | None, most: int | None, new_items: int | None) -> None:
+@BAR
+def show(thresholds: str, sort: str | None, most: int | None, new_items: int | None, bar: float) -> None:
     """Show a thresholds file: what it was tuned for, what to expect, and every label.
 
     \b
@@ -40,6 +42,7 @@ def show(thresholds: str, sort: str | None, most: int | None, new_items: int | N
     from limen import metrics
     from limen.display import TextTable
     from limen.errors import percent
+    from limen.states import warnings_of
     from limen.thresholds import REWEIGHTED, Thresholds
 
     chosen = Thresholds.load(thresholds)
@@ -47,11 +50,18 @@ def show(thresholds: str, sort: str | None, most: int | None, new_items: int | N
     ratios = [metrics.get(name)(*chosen.counts, chosen.zero_division) for name in ("precision", "recall", "f1")]
     keys = dict(zip(SORTS, (chosen.labels, chosen.values, chosen.counts.p, *ratios), strict=True))
     order = np.arange(len(chosen.labels)) if sort is None else np.argsort(keys[sort], kind="stable")
+    keys_of_states = chosen.states(bar)
+    shown["state"] = warnings_of(keys_of_states)
     shown.update({name: [percent(value) for value in keys[name]] for name in ("precision", "recall", "f1")})
     rows = list(zip(*shown.values(), strict=True))
     say(
         TextTable(
-            chosen.summary(), list(shown), [rows[k] for k in order[:most]], text=("label",), optional=OPTIONAL
+            chosen.summary(),
+            list(shown),
+            [rows[k] for k in order[:most]],
+            text=("state",),
+            optional=OPTIONAL,
+            names=("label",),
         )
     )
     if most is not None and most < len(order):
@@ -60,8 +70,14 @@ def show(thresholds: str, sort: str | None, most: int | None, new_items: int | N
     say(f"precision, recall and f1 are those of the {count(chosen.n_items, 'item')} tuned on{weighed}")
     if new_items is not None:
         _print_expected(chosen, new_items)
+    for line in legend(keys_of_states, chosen.metric, bar):
+        say(line)
+    if chosen.gains is None:
+        say("which labels are clearly worse than 0.5 is not in the file: limen evaluate tells")
     if chosen.never:
-        say(f"never given: {examples(chosen.never)}")
+        say(f"never given, whatever the score: {examples(chosen.never)}")
+    if edited := edits(chosen):
+        say(f"{thresholds} was {edited}")
 
 
 def _print_expected(chosen: Thresholds, new_items: int) -> None:
@@ -137,13 +153,13 @@ def _print_curve(curves: Curves, marked: float | None, rows: int) -> None:
             "never" if cut[k] == np.inf else f"{cut[k]:.4g}",
             f"{curves.pp[k]:g}",
             *(percent(ratio[k]) for ratio in (precision, recall, f1)),
-            "█" * round(BAR * float(f1[k])) + "·" * (BAR - round(BAR * float(f1[k]))),
+            "█" * round(DRAWN * float(f1[k])) + "·" * (DRAWN - round(DRAWN * float(f1[k]))),
             notes.get(k, ""),
         ]
         for k in shown
     ]
     title = f"{curves.labels[0]}: {positive[0]:g} of {known[0]:g} items have it; measured on these items"
     headings = ("cut", "given", "precision", "recall", "f1", "f1 drawn", "note")
-    say(TextTable(title, headings, table, text=("note",), optional=("f1 drawn", "given", "precision", "recall")))
+    say(TextTable(title, headings, table, text=("note",), optional=("f1 drawn", "given", ("precision", "recall"))))
     if n_cuts > len(shown):
         say(f"{len(shown)} of {count(n_cuts, 'cut')} shown; --rows shows more")

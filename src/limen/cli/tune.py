@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from limen.cli.console import busy, progress, say
+from limen.cli.console import busy, progress, say, say_next
 from limen.cli.help import Command
 from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, MEDIA, SEED, objective_options
-from limen.errors import InputError, count, examples
+from limen.cli.states import MOST, attention
+from limen.errors import InputError, count, examples, percent
 
 if TYPE_CHECKING:
     from limen.thresholds import Thresholds
+
+KINDS = {"probability": "probabilities", "logit": "logits", "real": "real numbers", None: "numbers"}
 
 
 @click.command(cls=Command, epilog=FILES, short_help="Find thresholds that serve a metric.")
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 @MEDIA
 @click.option("--adapt-to", metavar="SCORES", help="Unlabelled scores to estimate these shares from.")
 @SEED
+@click.option("-v", "--verbose", is_flag=True, help="Also say what the method chose, and why.")
 def tune(
     scores: str,
     labels: str,
@@ -54,6 +58,7 @@ def tune(
     media: str | None,
     adapt_to: str | None,
     seed: int,
+    verbose: bool,
 ) -> None:
     """Find the thresholds that serve a metric, and write them to a JSON file.
 
@@ -92,32 +97,84 @@ def tune(
         )
     thresholds.save(output)
     _print_tuned(thresholds)
-    if thresholds.never:
-        say(f"never given: {examples(thresholds.never)}")
+    if verbose:
+        _print_details(thresholds)
     say(f"wrote {output} ({count(len(thresholds.labels), 'label')})")
     if report is not None:
         with progress("report") as tick:
             limen.report(data, None, thresholds, report, media=media, random_state=seed, progress=tick)
         say(f"wrote {report}: open it in a browser")
-    if thresholds.expected is None:
-        say("That is the fit. What new data will give: limen compare, or limen evaluate.")
+    _print_next(thresholds, scores, labels, output, report)
 
 
 def _print_tuned(thresholds: Thresholds) -> None:
-    """Say what was tuned, what to expect, and what is poorly known."""
-    from limen.states import FEW_POSITIVES
-
+    """Say what was tuned, what to expect on new items, and which labels need somebody."""
+    metric, objective, half = thresholds.metric, thresholds.objective, ""
+    if thresholds.half is not None and thresholds.scale == "probability":
+        half = f"; 0.5 gives {metric.said(thresholds.half)} there"
     if thresholds.expected is None:
-        say(thresholds.summary())
-        return
-    metric, (value, low, high) = thresholds.metric, thresholds.expected
-    say(
-        f"{thresholds.objective.said(thresholds.value)} on the items tuned on; expect {metric.said(value)}, the "
-        f"mean over new data ({metric.said_span(low, high)})",
-    )
-    leaning = thresholds.details.get("leaning_on_pool", [])
-    if 0 < len(leaning) < len(thresholds.labels):
-        say(f"cut mostly by what the other labels have in common, having few positives: {examples(leaning)}")
-    few = [x for x, p in zip(thresholds.labels, thresholds.counts.p, strict=True) if p < FEW_POSITIVES]
-    if few:
-        say(f"fewer than {FEW_POSITIVES} positives, annotate more: {examples(few)}")
+        say(f"{thresholds.summary()}{half}")
+    else:
+        value, low, high = thresholds.expected
+        say(f"{objective.said(thresholds.value)} on the {count(thresholds.n_items, 'item')} tuned on")
+        gain, expected = thresholds.expected_gain, f"expect {metric.said(value)}"
+        if half and gain is not None:
+            at_half = f"0.5 gives {metric.said(value - gain.value)}"
+            say(f"{at_half}; {expected} ({metric.said_gain(*gain)}) on new items")
+        else:
+            say(f"{expected} ({metric.said_span(low, high)}) on new items")
+    lines = attention(thresholds)
+    say("weakest, on the items tuned on:" if lines else "no label has a warning on the items tuned on")
+    for line in lines:
+        say(f"  {line}")
+
+
+def _print_details(thresholds: Thresholds) -> None:
+    """Say what is known of how the thresholds came about."""
+    if thresholds.expected is not None:
+        value, *ends = thresholds.expected
+        metric = thresholds.metric
+        say(f"expected: {metric.said(value)}, the mean over new data ({metric.said_span(*ends)})")
+    say(f"status: {thresholds.status}{'; ' if thresholds.reason else ''}{thresholds.reason}")
+    say(f"scores: taken for {KINDS[thresholds.scale]}, {thresholds.values.dtype}")
+    details = dict(thresholds.details)
+    if weights := details.pop("weights", None):
+        say(f"mixed of: {', '.join(f'{name} {percent(share)}' for name, share in weights.items())}")
+    for key, value in details.items():
+        say(f"{key.replace('_', ' ')}: {_plain(value)}")
+
+
+def _plain(value: Any) -> str:
+    """Return a number, a text, or a list or a dict of them, as people read it."""
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {_plain(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        named = bool(value) and isinstance(value[0], str)
+        return (
+            examples(value)
+            if named
+            else ", ".join(map(_plain, value[:MOST])) + (" ..." if value[MOST:] else "") or "none"
+        )
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _print_next(thresholds: Thresholds, scores: str, labels: str, output: str, report: str | None) -> None:
+    """Say how to go on, in a command on the user's own files."""
+    if thresholds.expected is None and not thresholds.expected_reason:
+        say("what new items will give was not measured: the method does not cross-fit. This measures it:")
+        methods = list(dict.fromkeys(("fixed:0.5", thresholds.method)))
+        shared = _given("metric", "beta", "costs", "average", "zero_division", "groups", "seed")
+        say_next("limen", "compare", scores, labels, "--methods", ",".join(methods), *shared)
+    elif report is None:
+        say_next("limen", "report", scores, labels, output, *_given("groups", "seed"))
+
+
+def _given(*names: str) -> list[str]:
+    """Return those of these options that the user gave, as they would be given again."""
+    context = click.get_current_context()
+    return [
+        word
+        for name in names
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        for word in (f"--{name.replace('_', '-')}", str(context.params[name]))
+    ]

@@ -122,6 +122,10 @@ class Metric(ABC):
         """Return the ends of a 95 % interval as people read it."""
         return span(low, high, signed=signed)
 
+    def said_gain(self, value: float, low: float, high: float) -> str:
+        """Return a difference and the ends of its 95 % interval: "+3.6, 95 % +2.7 to +4.5", in points."""
+        return f"{self.said(value, signed=True).removesuffix(' %')}, {self.said_span(low, high, signed=True)}"
+
     def __str__(self) -> str:
         return self.title or self.name
 

@@ -1,0 +1,81 @@
+"""What the commands say of labels and their states, and of thresholds that were edited by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from limen.errors import count, percent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from limen.metrics import Metric
+    from limen.thresholds import Thresholds
+
+MOST = 5
+BAR = click.option(
+    "--bar",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="A label whose F1 is lower is called weak.",
+)
+
+
+def legend(keys: Sequence[str], metric: Metric, bar: float) -> list[str]:
+    """Return a line for each warning that some label has: its words, how many labels, its rule."""
+    from limen.states import STATES, rules
+
+    said = rules(metric, bar)
+    return [
+        f"{state.words} ({count(keys.count(key), 'label')}): {said[key]}"
+        for key, state in STATES.items()
+        if key != "none" and key in keys
+    ]
+
+
+def attention(thresholds: Thresholds) -> list[str]:
+    """Return a line for each warning, with the labels that have it, those first where most is at stake."""
+    import numpy as np
+
+    from limen import metrics
+    from limen.states import STATES
+
+    keys, (tp, pp, p, n) = thresholds.states(), thresholds.counts
+    f1 = metrics.get("f1")(tp, pp, p, n)
+    gain = np.zeros(len(p)) if thresholds.gains is None else thresholds.gains[0]
+    figures: dict[str, tuple[NDArray[Any], Any]] = {
+        "no_tags": (-p, lambda k: f"{p[k]:g} positive" + ("" if p[k] == 1 else "s")),
+        "few": (p, lambda k: f"{p[k]:g}"),
+        "worse": (gain, lambda k: thresholds.metric.said(float(gain[k]), signed=True)),
+        "weak": (f1, lambda k: f"F1 {percent(f1[k])}"),
+    }
+    lines = []
+    for key, (order, figure) in figures.items():
+        members = [k for k in np.argsort(order, kind="stable").tolist() if keys[k] == key]
+        if members:
+            named = ", ".join(f"{thresholds.labels[k]!r} ({figure(k)})" for k in members[:MOST])
+            rest = f" and {count(len(members) - MOST, 'more label')}" if len(members) > MOST else ""
+            lines.append(f"{STATES[key].words}: {named}{rest}")
+    return lines
+
+
+def edits(thresholds: Thresholds) -> str:
+    """Return what is known of the editing by hand in a report; nothing if there was none."""
+    edited = thresholds.details.get("edited")
+    if not isinstance(edited, dict):
+        return ""
+    changed = edited.get("thresholds")
+    labels = count(len(changed), "label") if isinstance(changed, list) else "labels"
+    title, n_items, on = (edited.get(key) for key in ("report", "n_items", "counts_of"))
+    named = f" {title!r}" if isinstance(title, str) and title else ""
+    items = (
+        f" ({count(n_items, 'item')})" if isinstance(n_items, int) else f" ({count(thresholds.n_items, 'item')})"
+    )
+    data = f"{on}{items}" if isinstance(on, str) else f"data that the file does not name{items}"
+    before = edited.get("before")
+    again = " It had been edited before." if isinstance(before, dict) and before.get("edited") else ""
+    return f"edited by hand in a report{named}: {labels}, looking at {data}.{again}"
