@@ -74,8 +74,7 @@ class TextTable:
         for k in shown:
             column, heading = [row[k] for row in self.rows], self.headings[k]
             if heading in self.names:
-                others = sum(3 + self._least(other) for other in shown if other != k)
-                column = shortened(column, max(NAMED, min(self._width(k), options.max_width - others - 3)))
+                column = shortened(column, self._room(k, shown, options.max_width))
                 table.add_column(heading, no_wrap=True)
             elif heading in self.text:
                 table.add_column(heading, min_width=self._least(k))
@@ -99,6 +98,14 @@ class TextTable:
                     shown.remove(self.headings.index(heading))
                     left_out.append(heading)
         return shown, left_out
+
+    def _room(self, k: int, shown: Sequence[int], width: int) -> int:
+        """Return how wide a column of names can be: text breaks only where names would be too short."""
+        for of_other in (self._width, self._least):
+            room = width - 3 - sum(3 + of_other(other) for other in shown if other != k)
+            if room >= min(NAMED, self._width(k)):
+                return room
+        return NAMED
 
     def _width(self, k: int) -> int:
         return max(len(self.headings[k]), *(len(row[k]) for row in self.rows), 0)

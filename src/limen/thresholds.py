@@ -208,11 +208,15 @@ class Thresholds(Displayed):
             If it is not a thresholds file, is cut short or altered, or is of a newer schema.
         """
         try:
-            text = Path(path).read_bytes().decode()
+            whole = Path(path).read_bytes()
         except OSError as error:
             raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
+        try:
+            text = whole.decode()
         except UnicodeDecodeError as error:
-            raise InputError(f"{path} is not a thresholds file: it is not UTF-8 text. {WANTED}") from error
+            if error.reason != "unexpected end of data":
+                raise InputError(f"{path} is not a thresholds file: it is not UTF-8 text. {WANTED}") from error
+            text = whole.decode(errors="ignore")  # cut short within a character
         try:
             content = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=once)
         except (ValueError, RecursionError) as error:

@@ -241,7 +241,7 @@ def said_of(text: str, error: Exception) -> str:
 def said_of_other(content: Any) -> str:
     """Return what JSON holds that is not of thresholds."""
     if not isinstance(content, dict):
-        return f"it is JSON, but a {type(content).__name__}" if content is not None else "it is JSON, but null"
+        return f"it is JSON, but {'a list' if isinstance(content, list) else repr(content)[:40]}"
     schema = content.get("schema")
     if schema is None:
         return f"it is JSON with {examples(content) or 'nothing'}, and no 'schema'"

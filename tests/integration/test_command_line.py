@@ -1,19 +1,27 @@
 """The command line as a user meets it: a subprocess, real files, wrong files."""
 
 import csv
+import fcntl
 import json
 import os
+import pty
+import re
 import resource
+import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
 import limen
+from limen.cli import cli
 from limen.errors import count, percent, span
 from shell import LIMEN, run, write_csv
 
@@ -25,17 +33,65 @@ def test_tune_joins_by_name_and_id(folder, data):
     written = limen.Thresholds.load(folder / "thresholds.json")
     assert written.labels == tuple(labels)
     np.testing.assert_array_equal(written.values, ours.values)
-    value, low, high = ours.expected
-    assert f"{percent(ours.value)} on the items tuned on; expect {percent(value)}, the mean over" in done.stdout
-    assert f"({span(low, high)})" in done.stdout
+    gain, low, high = ours.expected_gain
+    half, value = percent(ours.expected.value - gain), percent(ours.expected.value)
+    assert f"micro F1 {percent(ours.value)} on the 600 items tuned on\n" in done.stdout
+    assert (
+        f"0.5 gives {half}; expect {value} ({100 * gain:+.1f}, {span(low, high, signed=True)}) on" in done.stdout
+    )
+    assert percent(limen.evaluate(y_true, y_score, 0.5).value) == half
+    assert "  weak: 'yweweler' (F1 41.2 %)" in done.stdout
+    assert done.stdout.endswith("next: limen report scores.csv labels.csv thresholds.json\n")
+    assert "mixed of" not in done.stdout
 
 
-def test_tune_exact_says_that_it_is_the_fit(folder, data):
+def test_tune_verbose_says_what_the_method_chose(folder):
+    done = run("tune", "data.npz", "data.npz", "--verbose", cwd=folder, check=0)
+    weights = limen.Thresholds.load(folder / "thresholds.json").details["weights"]
+    assert f"mixed of: {', '.join(f'{name} {percent(share)}' for name, share in weights.items())}" in done.stdout
+    assert "\nfolds: 5\nleaning on pool: none\n" in done.stdout
+    assert "{" not in done.stdout
+    exact = run("tune", "data.npz", "data.npz", "-v", "--method", "exact", cwd=folder, check=0).stdout
+    assert "status: optimal\nscores: taken for probabilities, float32\n" in exact
+
+
+def test_tune_exact_says_that_new_items_were_not_measured(folder, data):
     y_true, y_score, _ = data
-    done = run("tune", "data.npz", "data.npz", "--method", "exact", cwd=folder, check=0)
-    assert f"micro F1 {percent(limen.tune(y_true, y_score, method='exact').value)} on the" in done.stdout
-    assert "600 items tuned on (proven optimal" in done.stdout
-    assert "That is the fit" in done.stdout
+    options = ("--method", "exact", "--average", "macro", "--zero-division", "1")
+    (folder / "data.npz").rename(folder / "my data.npz")
+    done = run("tune", "my data.npz", "my data.npz", *options, cwd=folder, check=0)
+    t = limen.tune(y_true, y_score, method="exact", average="macro")
+    assert f"macro F1 {percent(t.value)} on the 600 items tuned on (proven optimal; method exact)" in done.stdout
+    assert f"; 0.5 gives {percent(t.half)} there\n" in done.stdout
+    *_, said, last = done.stdout.splitlines()
+    assert said.startswith("what new items will give was not measured: the method does not cross-fit")
+    assert last.startswith(
+        "next: limen compare 'my data.npz' 'my data.npz' --methods fixed:0.5,exact --average macro"
+    )
+    command = shlex.split(last.removeprefix("next: limen "))
+    assert "macro F1, 5 folds of 600 items" in run(*command, cwd=folder, check=0).stdout
+
+
+def test_tune_says_nothing_of_half_where_scores_are_no_probabilities(folder, data):
+    y_true, y_score, _ = data
+    clipped = np.clip(y_score, 1e-6, 1 - 1e-6)
+    np.savez(folder / "logits.npz", scores=np.log(clipped / (1 - clipped)), labels=y_true)
+    for method in ("auto", "exact"):
+        out = run("tune", "logits.npz", "logits.npz", "--method", method, cwd=folder, check=0).stdout
+        assert "0.5 gives" not in out
+        assert "0.5" not in run("show", "thresholds.json", cwd=folder, check=0).stdout.splitlines()[0]
+
+
+def test_tune_says_costs(folder, data):
+    y_true, y_score, labels = data
+    cost = {"name": "cost", "fp": 1, "fn": 5}
+    done = run("tune", "data.npz", "data.npz", "--metric", "cost", "--costs", "1,5", cwd=folder, check=0)
+    t = limen.tune(y_true, y_score, labels=labels, metric=cost)
+    gain, low, high = t.expected_gain
+    assert (
+        f"0.5 gives {gain - t.expected.value:.4g} a decision; expect {-t.expected.value:.4g} a dec" in done.stdout
+    )
+    assert f"({-gain:+.4g}, 95 % {-high:+.4g} to {-low:+.4g}) on new items" in done.stdout
 
 
 def test_every_file_format_gives_the_same_thresholds(folder):
@@ -142,6 +198,7 @@ def test_demo_replaces_nothing_of_the_users(tmp_path):
 def test_tune_writes_a_report_if_asked(folder):
     done = run("tune", "scores.csv", "labels.csv", "--method", "exact", "--report", "r.html", cwd=folder, check=0)
     assert "wrote r.html: open it in a browser" in done.stdout
+    assert "next: limen report" not in done.stdout
     assert "digit 0" in (folder / "r.html").read_text()
 
 
@@ -158,6 +215,64 @@ def test_help_has_text_and_examples(command, tmp_path):
     assert "\\b" not in done.stdout
     if command not in ("demo", "methods"):
         assert f"limen {command}".strip() in done.stdout.split("Usage", 1)[1].split("\n", 1)[1]
+
+
+def commands(group=cli, words=()):
+    for name, command in group.commands.items():
+        yield (*words, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*words, name))
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_help_breaks_at_spaces(width, tmp_path):
+    """No line is wider than the terminal, no word is broken, and each summary is on one line."""
+    for words in [(), *commands()]:
+        wide, narrow = (
+            run(*words, "--help", cwd=tmp_path, check=0, env={"COLUMNS": str(columns)}).stdout
+            for columns in (100, width)
+        )
+        assert max(map(len, narrow.splitlines())) <= width
+        assert set(narrow.split()) - {"\\"} <= set(wide.split())
+        summaries = narrow.partition("\nCommands:\n")[2].splitlines()
+        assert all(line[2] != " " and not line.endswith("...") for line in summaries)
+
+
+def on_terminal(*arguments, columns, cwd):
+    """What a terminal of this width gets, as it was written."""
+    here, there = pty.openpty()
+    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    running = subprocess.Popen([LIMEN, *arguments], cwd=cwd, stdout=there, stderr=there, env=environment)
+    os.close(there)
+    written = b""
+    while True:
+        try:
+            some = os.read(here, 1 << 16)
+        except OSError:  # the other end was closed
+            break
+        if not some:
+            break
+        written += some
+    os.close(here)
+    running.wait(timeout=60)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[\u2800-\u28ff]", "", written.decode())  # nor the spinner
+    return [line.rpartition("\r")[2].rstrip() for line in plain.replace("\r\n", "\n").split("\n")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("tune", "scores.csv", "labels.csv", "--method", "shared"),
+        ("tune", "scores.csv", "two words that are no file.csv", "--method", "shared"),
+        ("tune", "scores.csv", "labels.csv", "--no-such-option-of-any-command-that-limen-has", "shared"),
+    ],
+    ids=["output", "error", "usage"],
+)
+def test_what_is_said_breaks_at_spaces(arguments, folder):
+    wide, narrow = (on_terminal(*arguments, columns=columns, cwd=folder) for columns in (300, 60))
+    assert max(map(len, narrow)) <= 60
+    assert set(" ".join(narrow).split()) - {"\\"} <= set(" ".join(wide).split())
 
 
 WRONG = {
@@ -249,7 +364,7 @@ def test_labels_without_positives_warn_once(tmp_path):
     np.savez(tmp_path / "d.npz", scores=[[0.1, 0.2], [0.8, 0.9]], labels=[[0, 0], [1, 0]], names=["a", "b"])
     done = run("tune", "d.npz", "d.npz", "--method", "exact", cwd=tmp_path, check=0)
     assert done.stderr.count("without a positive item: 'b'. Never given") == 1
-    assert "never given: 'b'" in done.stdout
+    assert "  no tags given: 'b' (0 positives)\n" in done.stdout
     done = run("tune", "d.npz", "d.npz", cwd=tmp_path, check=0)
     assert done.stderr.count("without a positive item: 'b'. What the other labels have in common") == 1
 

@@ -1,11 +1,15 @@
 """`limen show`, `limen curve`, and files of every kind on the command line."""
 
+import json
+from dataclasses import replace
+
 import duckdb
 import numpy as np
 import pytest
 
 import limen
-from limen.errors import percent
+from limen.errors import count, percent
+from limen.states import STATES
 from shell import run
 
 
@@ -44,7 +48,84 @@ def test_show_says_what_to_expect_on_so_many_new_items(data, folder):
 
 def test_show_refuses_what_is_no_thresholds_file(folder):
     done = run("show", "scores.csv", cwd=folder, check=2)
-    assert "scores.csv is not a whole thresholds file" in done.stderr
+    assert "scores.csv is not a thresholds file: it begins with 'id,digit 0,digit 1,d'" in done.stderr
+
+
+def test_bad_labels_are_marked_with_the_words_of_their_state(data, folder):
+    y_true, y_score, labels = data
+    limen.tune(y_true, y_score, labels=labels, method="fixed:0.6").save(folder / "own.json")
+    fixed = limen.Thresholds.load(folder / "own.json")
+    wide = {"cwd": folder, "check": 0, "env": {"COLUMNS": "140"}}
+    for out in (
+        run("show", "own.json", **wide).stdout,
+        run("evaluate", "data.npz", "data.npz", "own.json", **wide).stdout,
+    ):
+        states = fixed.states()
+        assert len(set(states)) >= 3
+        for name, key in zip(labels, states, strict=True):
+            row = next(line for line in out.splitlines() if line.strip().startswith(name))
+            assert [words for words, _ in STATES.values() if words in row] == (
+                [] if key == "none" else [STATES[key].words]
+            )
+        worse = states.count("worse")
+        assert (
+            f"clearly worse than 0.5 ({count(worse, 'label')}): its F1 is worse than at 0.5, and the 95 %" in out
+        )
+        assert "no warning" not in out
+    higher = run("show", "own.json", "--bar", "0.95", **wide).stdout
+    assert f"weak ({count(fixed.states(0.95).count('weak'), 'label')}): F1 below 95 %" in higher
+    older = fixed.to_dict()
+    older["labels"] = [{**label, "gain": None} for label in older["labels"]]
+    (folder / "older.json").write_text(json.dumps(older))
+    out = run("show", "older.json", **wide).stdout
+    assert "which labels are clearly worse than 0.5 is not in the file: limen evaluate tells" in out
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_tables_of_long_names_fit(columns, data, folder):
+    """What matters least goes first; names lose what they have in common."""
+    y_true, y_score, _ = data
+    labels = [f"Phylloscopus trochilus, recording number {k}, left channel of two" for k in range(16)]
+    limen.tune(y_true, y_score, labels=labels).save(folder / "t.json")
+    np.savez(folder / "long.npz", scores=y_score, labels=y_true, names=labels)
+    for command in (("show", "t.json"), ("evaluate", "long.npz", "long.npz", "t.json")):
+        out = run(*command, cwd=folder, check=0, env={"COLUMNS": str(columns)}).stdout
+        table = [line for line in out.splitlines() if "Phyll" in line or "…" in line]
+        assert max(map(len, table)) <= columns
+        assert len({line.split("  ")[0] for line in table}) == 16
+        heads = next(line for line in out.splitlines() if line.startswith(" label")).split()
+        assert heads[1:3] == ["state", "threshold"]
+        assert heads[-1] == "f1"
+        assert ("recall" in heads) == ("precision" in heads)
+
+
+def test_a_file_edited_by_hand_says_so(data, folder):
+    y_true, y_score, labels = data
+    t = limen.tune(y_true, y_score, labels=labels, method="exact")
+    edited = {
+        "thresholds": [
+            {"label": labels[0], "from": 0.1, "to": 0.2},
+            {"label": labels[1], "from": 0.1, "to": None},
+        ],
+        "counts_of": "the data of the report",
+        "before": {"method": "exact", "edited": None},
+    }
+    said = "edited by hand in a report: 2 labels, looking at the data of the report (600 items)\n"
+    for more, words in (
+        ({}, said),
+        ({"report": "Birds", "n_items": 50}, said.replace("report:", "report 'Birds':").replace("600", "50")),
+        ({"before": {"edited": {}}}, said),
+        ({"before": {"edited": {"thresholds": []}}}, said.replace("\n", "; it had been edited before\n")),
+        (
+            {"thresholds": 3, "counts_of": None},
+            "edited by hand in a report: labels, looking at data that the file",
+        ),
+    ):
+        replace(t, details={"edited": {**edited, **more}}).save(folder / "t.json")
+        for command in (("show", "t.json"), ("evaluate", "data.npz", "data.npz", "t.json")):
+            assert f"t.json was {words}" in run(*command, cwd=folder, check=0).stdout
+    replace(t, details={}).save(folder / "t.json")
+    assert "by hand" not in run("show", "t.json", cwd=folder, check=0).stdout
 
 
 def test_curve_counts_as_decide_does(data, folder):

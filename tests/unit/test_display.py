@@ -88,6 +88,25 @@ def test_a_narrow_terminal_leaves_columns_out_and_says_so():
     assert "never" in narrow
 
 
+def test_columns_that_belong_together_are_left_out_together():
+    table = TextTable("", ("a", "b", "c", "d"), [("1" * 12,) * 4], optional=(("a", "b"), "c"))
+    assert shown(table, 45).split()[:2] == ["c", "d"]
+    assert shown(table, 60).split()[:4] == ["a", "b", "c", "d"]
+
+
+def test_names_are_shortened_before_text_is_broken():
+    names = [f"a name of some length, number {k}" for k in range(3)]
+    rows = [(name, "clearly worse than 0.5", "12") for name in names]
+    table = TextTable("", ("label", "state", "n"), rows, text=("state",), names=("label",))
+    for width, lines in ((90, 3), (50, 3), (40, 6)):
+        text = shown(table, width)
+        assert max(map(len, text.splitlines())) <= width
+        assert len([line for line in text.splitlines()[2:] if line.strip(" ─")]) == lines
+        for k in range(3):
+            assert f"umber {k}" in text
+    assert "…" not in shown(table, 90)
+
+
 def test_names_do_not_drive_the_terminal():
     table = TextTable("\x1b[2Jtitle", ("label",), [("\x1b[31mevil\r\x07",)], text=("label",))
     assert "\x1b" not in shown(table)

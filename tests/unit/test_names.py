@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limen.errors import InputError
-from limen.names import beyond, match, repeated, unique
+from limen.names import beyond, match, repeated, shortened, unique
 
 names = st.lists(st.sampled_from("abcdefgh"), max_size=10)
 
@@ -42,3 +42,23 @@ def test_the_message():
         "s.csv and l.csv name different labels: 'x' only in s.csv, 'z' only in l.csv. "
         "Columns are joined by name: rename them or drop what is not shared."
     )
+
+
+@pytest.mark.parametrize("width", [5, 12, 16, 30])
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"Phylloscopus trochilus {k}" for k in range(12)],
+        [f"{k} Phylloscopus trochilus acredula" for k in range(12)],
+        [f"a long beginning, then {k:02}, and a long end of it" for k in range(12)],
+        ["short", "also", ""],
+        ["the same name that is long", "the same name that is long"],
+        ["a name that is begun by another one", "a name that is begun by another one, and longer"],
+    ],
+)
+def test_shortened_names_stay_apart(names, width):
+    found = shortened(names, width)
+    assert max(map(len, found)) <= width
+    assert len(set(found)) == len(set(names))
+    for name, short in zip(names, found, strict=True):
+        assert short == name or (len(name) > width and all(part in name for part in short.split("…")))

@@ -115,9 +115,25 @@ class TestStrict:
         content["labels"][2]["comment"] = ""
         assert "label 2 lacks nothing and has unknown 'comment'" in refused(content)
 
-    @pytest.mark.parametrize("other", [None, [], "text", 1, {}, {"schema": "https://example.org"}])
-    def test_another_file(self, other):
-        assert "this is not a thresholds file: its 'schema' is not limen's" in refused(other)
+    @pytest.mark.parametrize(
+        ("other", "words"),
+        [
+            (None, "it is JSON, but None"),
+            ([], "it is JSON, but a list"),
+            ("text", "it is JSON, but 'text'"),
+            (1, "it is JSON, but 1"),
+            ({}, "it is JSON with nothing, and no 'schema'"),
+            ({"a": 1, "b": 2}, "it is JSON with 'a', 'b', and no 'schema'"),
+            (
+                {"schema": "https://limen.dev/schema/events"},
+                "its 'schema' is 'https://limen.dev/schema/events', not",
+            ),
+        ],
+    )
+    def test_another_file(self, other, words):
+        message = refused(other)
+        assert f"this is not a thresholds file: {words}" in message
+        assert "Give the JSON file that limen tune wrote, or that a report saved." in message
 
     @pytest.mark.parametrize("version", ["1", None, 0, -1, 1.5])
     def test_no_version(self, content, version):
@@ -271,7 +287,8 @@ class TestFile:
             with pytest.raises(InputError) as caught:
                 limen.Thresholds.load(path)
             assert str(path) in str(caught.value)
-        assert "is not a whole thresholds file" in str(caught.value)
+            assert "cut short" in str(caught.value) or "it is empty" in str(caught.value)
+        assert "is not a whole thresholds file: it is cut short, in line" in str(caught.value)
 
     @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
     def test_constants_that_are_no_json(self, tmp_path, thresholds, constant):

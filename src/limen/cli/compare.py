@@ -16,7 +16,7 @@ from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_option
 @click.argument("scores")
 @click.argument("labels")
 @click.option(
-    "--methods", default="fixed:0.5,shared,sgl,exact,auto", show_default=True, help="Separated by commas."
+    "--methods", default="fixed:0.5, shared, sgl, exact, auto", show_default=True, help="Separated by commas."
 )
 @objective_options
 @click.option("--cv", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")

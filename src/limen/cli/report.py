@@ -26,7 +26,7 @@ from limen.errors import InputError
 @COSTS
 @click.option("--average", type=AVERAGES, help="Default: the one tuned for, or micro.")
 @click.option(
-    "--methods", default="fixed:0.5,shared,sgl,exact,auto", show_default=True, help="To compare, by commas."
+    "--methods", default="fixed:0.5, shared, sgl, exact, auto", show_default=True, help="To compare, by commas."
 )
 @click.option("--no-compare", is_flag=True, help="Compare no methods: much faster for large data.")
 @click.option(

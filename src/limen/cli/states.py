@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.errors import count, percent
+from limen.names import shortened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from limen.thresholds import Thresholds
 
 MOST = 5
+NAMED = 30
+"""Longer names of labels are shortened in lists."""
 BAR = click.option(
     "--bar",
     type=click.FloatRange(0, 1),
@@ -47,17 +50,23 @@ def attention(thresholds: Thresholds) -> list[str]:
     keys, (tp, pp, p, n) = thresholds.states(), thresholds.counts
     f1 = metrics.get("f1")(tp, pp, p, n)
     gain = np.zeros(len(p)) if thresholds.gains is None else thresholds.gains[0]
+    called = thresholds.objective.noun.removeprefix(f"{thresholds.average} ")
+    names = shortened(thresholds.labels, NAMED)
+
+    def positives(k: int) -> str:
+        return f"{p[k]:g} positive" + ("" if p[k] == 1 else "s")
+
     figures: dict[str, tuple[NDArray[Any], Any]] = {
-        "no_tags": (-p, lambda k: f"{p[k]:g} positive" + ("" if p[k] == 1 else "s")),
-        "few": (p, lambda k: f"{p[k]:g}"),
-        "worse": (gain, lambda k: thresholds.metric.said(float(gain[k]), signed=True)),
+        "no_tags": (-p, positives),
+        "few": (p, positives),
+        "worse": (gain, lambda k: f"{called} {thresholds.metric.said_points(float(gain[k]))}"),
         "weak": (f1, lambda k: f"F1 {percent(f1[k])}"),
     }
     lines = []
     for key, (order, figure) in figures.items():
         members = [k for k in np.argsort(order, kind="stable").tolist() if keys[k] == key]
         if members:
-            named = ", ".join(f"{thresholds.labels[k]!r} ({figure(k)})" for k in members[:MOST])
+            named = ", ".join(f"{names[k]!r} ({figure(k)})" for k in members[:MOST])
             rest = f" and {count(len(members) - MOST, 'more label')}" if len(members) > MOST else ""
             lines.append(f"{STATES[key].words}: {named}{rest}")
     return lines
@@ -77,5 +86,5 @@ def edits(thresholds: Thresholds) -> str:
     )
     data = f"{on}{items}" if isinstance(on, str) else f"data that the file does not name{items}"
     before = edited.get("before")
-    again = " It had been edited before." if isinstance(before, dict) and before.get("edited") else ""
-    return f"edited by hand in a report{named}: {labels}, looking at {data}.{again}"
+    again = "; it had been edited before" if isinstance(before, dict) and before.get("edited") else ""
+    return f"edited by hand in a report{named}: {labels}, looking at {data}{again}"

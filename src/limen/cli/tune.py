@@ -120,7 +120,8 @@ def _print_tuned(thresholds: Thresholds) -> None:
         gain, expected = thresholds.expected_gain, f"expect {metric.said(value)}"
         if half and gain is not None:
             at_half = f"0.5 gives {metric.said(value - gain.value)}"
-            say(f"{at_half}; {expected} ({metric.said_gain(*gain)}) on new items")
+            unclear = ": no clear gain" if gain.low <= 0 <= gain.high else ""
+            say(f"{at_half}; {expected} ({metric.said_gain(*gain)}{unclear}) on new items")
         else:
             say(f"{expected} ({metric.said_span(low, high)}) on new items")
     lines = attention(thresholds)

@@ -124,7 +124,11 @@ class Metric(ABC):
 
     def said_gain(self, value: float, low: float, high: float) -> str:
         """Return a difference and the ends of its 95 % interval: "+3.6, 95 % +2.7 to +4.5", in points."""
-        return f"{self.said(value, signed=True).removesuffix(' %')}, {self.said_span(low, high, signed=True)}"
+        return f"{self.said_points(value)}, {self.said_span(low, high, signed=True)}"
+
+    def said_points(self, value: float) -> str:
+        """Return a difference of two values as people read it: "+3.6", in points."""
+        return self.said(value, signed=True).removesuffix(" %")
 
     def __str__(self) -> str:
         return self.title or self.name

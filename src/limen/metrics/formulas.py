@@ -193,6 +193,10 @@ class Cost(LinearRatio):
         """Return the mean cost of a decision, of which less is better."""
         return f"{0.0 - value:{'+' if signed else ''}.4g} a decision"
 
+    def said_points(self, value: float) -> str:
+        """Return a difference of mean costs, of which less is better."""
+        return f"{0.0 - value:+.4g}"
+
     def said_span(self, low: float, high: float, *, signed: bool = False) -> str:
         """Return the ends of a 95 % interval, the lower cost first."""
         sign = "+" if signed else ""
