@@ -78,6 +78,7 @@ class TestShown:
     def test_columns(self):
         assert hostile().columns() == {
             "label": list(HOSTILE),
+            "state": ["too few positives", "too few positives", "no tags given"],
             "threshold": ["0.5", "0.5", "never"],
             "positives": ["2", "2", "0"],
             "given": ["2", "3", "0"],
