@@ -55,7 +55,7 @@ class Outcome:
 def plain(text: str) -> str:
     """Return text without times, runs of spaces and the names of what was read."""
     text = re.sub(r"\b\d[\d.]*(e-\d+)? (ms|s)\b", "<time>", text)
-    text = re.sub(r"(duckdb:)?(scores|labels|groups|shares)[\w.]*(\?\S*)?", "<file>", text)
+    text = re.sub(r"'?(duckdb:)?(scores|labels|groups|shares)[\w.]*(\?[^\s']*)?'?", "<file>", text)
     text = re.sub(r"/\S*/", "<folder>", text)
     return re.sub("[ ─━\n]+", " ", text)
 

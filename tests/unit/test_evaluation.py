@@ -67,9 +67,11 @@ def test_a_small_case_by_hand():
     measured = limen.evaluate(y_true, y_score, [0.5, np.inf], labels=["dog", "cat"])
     assert measured.value == 0.5
     dog = {"support": 2, "tp": 1, "fp": 1, "fn": 1, "precision": 0.5, "recall": 0.5, "f1": 0.5}
-    assert measured.table[0] == {"label": "dog", "threshold": 0.5, **dog}
+    assert measured.table[0] == {"label": "dog", "state": "too few positives", "threshold": 0.5, **dog}
     assert measured.table[1]["threshold"] == np.inf
     assert [measured.table[1][key] for key in ("support", "tp", "fp", "fn", "precision", "f1")] == [0] * 6
+    assert measured.states == ("few", "no_tags")
+    assert measured.gains[0].tolist() == [0, -1]
     assert measured.counts.n.tolist() == [3, 2]
     assert not measured.on_tuning_data
 

@@ -96,7 +96,7 @@ class TestShown:
             y_true=np.array([[1], [0]]), y_score=np.array([[0.5], [0.25]]), sample_weight=np.array([0.25, 2])
         ))  # fmt: skip
         shown = [column[0] for column in t.columns().values()]
-        assert shown == ["0", "0.375", "0.25", "0.25", "0.25"]
+        assert shown == ["0", "too few positives", "0.375", "0.25", "0.25", "0.25"]
 
 
 def hostile_by(method):
