@@ -51,6 +51,7 @@ def report(
     cv: int = 5,
     title: str | None = None,
     media: str | os.PathLike[str] | None = None,
+    files: Mapping[str, str | None] | None = None,
     random_state: Any = 0,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Path:
@@ -77,6 +78,8 @@ def report(
     media : path-like or str, optional
         Where to look at or listen to the items: a folder with files named like their ids, or an address of
         http or https with ``{id}`` in it. The page refers to files by where they lie from ``output``.
+    files : mapping from "scores", "labels", "groups" and "thresholds" to names, optional
+        Names of the files that these are in, for the commands that the page shows; else it shows Python.
     random_state : int
         Seed of the tuning, the folds and the bootstrap.
     progress : callable ``(step, steps, note)``, optional
@@ -140,7 +143,7 @@ def report(
         given = make_thresholds(problem, Solution(values=values), name, "midpoint")
     comparison, why_not = _compared(data, methods, given, {**settings, "cv": cv}, tick)
     names = None if data.ids is None else [_encodable(name) for name in data.ids]
-    summary = Summary(given, problem, comparison, why_not, names)
+    summary = Summary(given, problem, comparison, why_not, names, files)
     shown = title if title is not None else f"Thresholds of {count(len(data.labels), 'label')}"
     shown = _encodable(shown)
     content = summary.as_dict(shown, tick.measuring)

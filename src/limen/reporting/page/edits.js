@@ -1,7 +1,7 @@
 // The thresholds as edited: one position for each label, with undo.
 
-import { metric, totalsAt, valueAt } from "./averages.js";
-import { atHalf, content, cutAt, given, nLabels, positives, sizeOf } from "./model.js";
+import { totalsAt } from "./averages.js";
+import { cutAt, given, nLabels, sizeOf } from "./model.js";
 
 /** @typedef {{label: number, from: number, to: number}[]} Step  What one action of a person changed. */
 /** @typedef {{labels: number[], done: boolean}} Change  Labels that moved; done when the hand is off. */
@@ -18,8 +18,6 @@ export const edits = {
   before: new Map(),
   /** @type {((change: Change) => void)[]} */
   listeners: [],
-  /** Whether what is shown was saved. */
-  saved: true,
 };
 
 export const startTotals = totalsAt(given);
@@ -59,7 +57,6 @@ export function commit() {
   if (step.length) {
     edits.made.push(step);
     edits.undone = [];
-    edits.saved = false;
   }
   tellMoved(step.map(({ label }) => label), true);
 }
@@ -71,7 +68,6 @@ function retrace(back) {
   if (!step) return;
   (back ? edits.undone : edits.made).push(step);
   for (const { label, from, to } of step) edits.at[label] = back ? from : to;
-  edits.saved = false;
   tellMoved(step.map(({ label }) => label), true);
 }
 
@@ -113,13 +109,4 @@ export function nearestPosition(k, wanted) {
   if (below > wanted || above === Infinity) return low;
   const nearer = below > 0 ? above / wanted < wanted / below : above - wanted < wanted - below;
   return nearer ? low - 1 : low;
-}
-
-/** What is to be said about a label now. @param {number} k */
-export function warningsOf(k) {
-  return {
-    few: positives[k] < content.few,
-    never: cutAt(k, edits.at[k]) === Infinity,
-    worse: valueAt(metric, k, edits.at[k]) < valueAt(metric, k, atHalf[k]),
-  };
 }

@@ -8,9 +8,11 @@
  *   number for all labels, or one for each.
  * @typedef {[Linear, Linear]} Terms  Numerator and denominator.
  * @typedef {{name: string, title: string, is_f1: boolean, terms?: Terms, pooled?: Terms | null, formula?: string,
- *   values?: Packed}} MetricSpec  A ratio of linear terms, one of the page's formulas, or values at all positions.
+ *   values?: Packed, more?: [Terms, Terms], influence?: Packed}} MetricSpec  A ratio of linear terms, one of the page's
+ *   formulas, or values at all positions; and what one positive item more and one negative add to the terms, or
+ *   what an item more given rightly, missed, given wrongly, rightly not given adds to the values.
  * @typedef {{name: string, cut: number | null, here: Spread, expected: Spread | null, how: string,
- *   of_tuned_objective?: boolean, tuned?: {value: number, n_items: number, expected: Spread | null}}} FirstRow
+ *   tuned?: {value: number, n_items: number, noun: string}}} FirstRow
  * @typedef {{method: string, held_out: Spread, difference: Spread, rank: number, fitted: number,
  *   seconds: number}} MethodRow
  * @typedef {{kind: "audio" | "image" | "text" | "link", at: string, excerpt?: string}} Medium
@@ -20,7 +22,12 @@
  * @typedef {Object} Content
  * @property {string} title
  * @property {string} created
- * @property {number} few
+ * @property {string} draft
+ * @property {{all: {key: string, words: string, rule: string}[], few: number, bar: number, spread: Packed | null,
+ *   positives: Packed | null}} states
+ * @property {{origin: "measured" | "fixed" | "given" | "cross-fitted" | "compared" | "none", expected: Spread | null,
+ *   gain: Spread | null, why: string, fitted_gain: number, design: string}} verdict
+ * @property {{saved: string, given: string, elsewhere: string}} commands
  * @property {{metric: MetricSpec, average: Average, zero_division: number}} objective
  * @property {{f1: MetricSpec, precision: MetricSpec, recall: MetricSpec}} ratios
  * @property {{n_items: number, weighted: boolean, on_tuning_data: boolean, on_same_items: boolean,
@@ -108,6 +115,7 @@ export const given = placesOf(content.positions.given);
 export const atHalf = placesOf(content.positions.half);
 export const atShared = placesOf(content.positions.shared);
 export const ranges = content.ranges === null ? null : unpack(content.ranges);
+/** By label, as given: value, low and high of what each gains over 0.5. */
 export const gains = content.gains === null ? null : unpack(content.gains);
 /** The lowest number of the dtype: a threshold that gives the label always. */
 export const lowest = { float16: -65504, float32: -3.4028234663852886e38 }[
