@@ -124,7 +124,7 @@ const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 /** Say which edits were found, and let them go, or give those of the browser instead. @param {string} from
  * @param {Draft | null} [other] */
 function sayRestored(from, other = null) {
-  const number = changedLabels().length, place = byId("restored");
+  const number = edits.changed.size, place = byId("restored");
   if (number === 0) return;
   place.replaceChildren(`${counted(number, "change")} ${from} restored. `,
     el("button", { type: "button", class: "small", id: "discard", onclick: () => {
@@ -199,7 +199,7 @@ export function startAddress() {
     writeAddress();
   });
   chosen.listeners.push(writeAddress);
-  states.listeners.push(() => { if (changedLabels().length) keepEdits(); writeAddress(); });
+  states.listeners.push(() => { if (edits.changed.size) keepEdits(); writeAddress(); });
   table.listeners.push(writeAddress);
   addEventListener("pagehide", () => {
     try { history.replaceState(null, "", asHash()); } catch { /* It was written when the hand rested. */ }

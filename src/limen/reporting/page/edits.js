@@ -16,6 +16,8 @@ export const edits = {
   made: [],
   /** Where the labels of the present gesture were before it. @type {Map<number, number>} */
   before: new Map(),
+  /** Labels whose threshold is not the one given. @type {Set<number>} */
+  changed: new Set(),
   /** @type {((change: Change) => void)[]} */
   listeners: [],
 };
@@ -25,6 +27,10 @@ export const startTotals = totalsAt(given);
 /** @param {number[]} moved @param {boolean} done */
 function tellMoved(moved, done) {
   edits.totals = totalsAt(edits.at);
+  for (const k of moved) {
+    if (cutAt(k, edits.at[k]) !== cutAt(k, given[k])) edits.changed.add(k);
+    else edits.changed.delete(k);
+  }
   for (const listener of edits.listeners) listener({ labels: moved, done });
 }
 
@@ -81,11 +87,7 @@ export function reset() {
 }
 
 /** Labels whose threshold is not the one given. */
-export function changedLabels() {
-  const changed = [];
-  for (let k = 0; k < nLabels; k++) if (cutAt(k, edits.at[k]) !== cutAt(k, given[k])) changed.push(k);
-  return changed;
-}
+export const changedLabels = () => [...edits.changed].sort((a, b) => a - b);
 
 /** A number to six digits, as it is shown. @param {number} value */
 export const shortened = (value) => Number(value.toPrecision(6));

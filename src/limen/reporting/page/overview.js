@@ -1,7 +1,7 @@
 // The evidence: the metric at 0.5, at the shared cut and tuned; the states of the labels; the bar that stays in view.
 
 import { AVERAGES } from "./averages.js";
-import { changedLabels, edits, redo, reset, startTotals, undo } from "./edits.js";
+import { edits, redo, reset, startTotals, undo } from "./edits.js";
 import {
   byId, counted, cutText, el, exact, inputById, metricText, objectiveName, signed, spanText, svg, wayOf, whole,
 } from "./elements.js";
@@ -75,7 +75,7 @@ export function showFirstRows() {
     el("td", { class: "dots-cell", role: "cell" })));
   const cells = [...byId("first-rows").querySelectorAll(".dots-cell")];
   const refresh = () => {
-    const value = edits.totals[content.objective.average], edited = changedLabels().length > 0;
+    const value = edits.totals[content.objective.average], edited = edits.changed.size > 0;
     const shownRows = [...rows.map(({ here: spread, expected }) => ({ here: spread[0], expected })),
       ...(edited ? [{ here: value, expected: null }] : [])];
     const range = rangeOf(shownRows.flatMap((row) => [row.here, ...(row.expected ?? [])]));
@@ -135,7 +135,7 @@ export function showBar() {
         el("small", { class: wayOf(change) }, change === 0 || Number.isNaN(change) ? "" : ` ${signed(change, metricText)}`));
     }
     byId("now-tags").replaceChildren(exact(edits.totals.tagsPerItem, edits.totals.tagsPerItem.toFixed(2)));
-    const number = changedLabels().length;
+    const number = edits.changed.size;
     byId("changed-count").textContent = number ? `${whole(number)} changed` : "no change";
     /** @type {HTMLButtonElement} */ (byId("undo")).disabled = edits.made.length === 0;
     /** @type {HTMLButtonElement} */ (byId("redo")).disabled = edits.undone.length === 0;

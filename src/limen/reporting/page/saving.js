@@ -69,17 +69,17 @@ export function command(text) {
 }
 
 export function saveThresholds() {
-  if (!changedLabels().length && !content.data.on_tuning_data) {
+  if (edits.changed.size === 0 && !content.data.on_tuning_data) {
     byId("saved").textContent = "Nothing changed: the thresholds file that you gave still holds.";
     return;
   }
-  if (changedLabels().length && Number.isNaN(edits.totals[content.objective.average])) {
+  if (edits.changed.size && Number.isNaN(edits.totals[content.objective.average])) {
     byId("saved").textContent = `Not saved: the page has no formula for the ${objectiveName(content.objective.average)} ` +
       "of edited thresholds. Save the table as CSV, and measure its thresholds with limen.evaluate.";
     return;
   }
   download("thresholds.json", JSON.stringify(thresholdsFile(), null, 2) + "\n", "application/json");
-  byId("saved").replaceChildren(changedLabels().length ? "Saved thresholds.json, marked as edited by hand. "
+  byId("saved").replaceChildren(edits.changed.size ? "Saved thresholds.json, marked as edited by hand. "
     : "Saved thresholds.json as tuned. ", "Measure it here: ", command(content.commands.saved));
 }
 

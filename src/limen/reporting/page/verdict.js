@@ -3,7 +3,7 @@
 import { goTo } from "./address.js";
 import { attention } from "./attention.js";
 import { choose } from "./chosen.js";
-import { changedLabels, edits, startTotals } from "./edits.js";
+import { edits, startTotals } from "./edits.js";
 import {
   LEVEL, byId, counted, el, exact, inPercent, metricText, nameOf, objectiveName, signed, spanText, unit, whole,
 } from "./elements.js";
@@ -40,7 +40,7 @@ function gainParts(over, by) {
 
 /** What is to be expected. */
 function verdictParts() {
-  const by = edits.totals[average] - startTotals[average], edited = changedLabels().length > 0;
+  const by = edits.totals[average] - startTotals[average], edited = edits.changed.size > 0;
   /** The value and what it is of. @param {number} value */
   const valued = (value) => {
     const text = `${metricText(value)}${Number.isNaN(value) ? "" : unit}`;
@@ -76,7 +76,7 @@ function trustText() {
 
 /** What the edits did to the figures. @returns {string} */
 function editedText() {
-  if (!changedLabels().length) return "";
+  if (edits.changed.size === 0) return "";
   const by = edits.totals[average] - startTotals[average];
   if (Number.isNaN(by)) return " As edited, the page has no formula for this average: measure the saved file.";
   const moved = `${signedText(by)}${inPercent ? " points" : ""}`;
@@ -99,7 +99,7 @@ function troubleParts() {
 
 /** What can be done. */
 function nextParts() {
-  const few = attention.order.filter((k) => states.of[k] === "few"), edited = changedLabels().length > 0;
+  const few = attention.order.filter((k) => states.of[k] === "few"), edited = edits.changed.size > 0;
   const near = Math.min(20, unpack(content.nearest.item).length);
   const named = few.slice(0, NAMED).map((k) => labels[k]).join(", ") + (few.length > NAMED ? ` and ${few.length - NAMED} more` : "");
   const line = edited ? content.commands.saved : content.commands.given;
