@@ -216,8 +216,11 @@ def test_another_objective_than_the_one_tuned_for(tmp_path):
     assert found["file"]["original"]["average"] == "micro"
     assert found["file"]["edited"]["average"] == "macro"
     assert found["file"]["edited"]["upper_bound"] is None
-    assert found["first"][2]["of_tuned_objective"] is False
     assert found["first"][2]["expected"] is None
+    assert (found["verdict"]["origin"], found["verdict"]["why"]) == (
+        "none",
+        "the thresholds were tuned on these items for micro F1",
+    )
 
 
 def test_thresholds_for_other_label_frequencies_are_known_to_be_of_these_items(tmp_path):

@@ -82,11 +82,11 @@ def test_searching_and_filtering(chrome, spoken):
         page.page.fill("#support-to", "99")
         assert max(column(page, "support")) <= 99
         page.page.fill("#support-to", "")
-        page.page.click("#kinds [data-kind=never]")
+        page.page.click("#kinds [data-kind=no_tags]")
         assert page.page.is_visible("#table-empty")
         page.page.click("#to-never")
-        page.page.click("#tiles .tile-never")
-        assert page.page.inner_text("#tile-never") == "1"
+        page.page.click("#tiles .tile-no_tags")
+        assert page.page.inner_text("#tile-no_tags") == "1"
         assert page.page.inner_text("#table-count") == "1 of 16 labels"
         page.page.click("#kinds [data-kind=changed]")
         assert page.page.inner_text("#table-count") == "1 of 16 labels"

@@ -86,9 +86,9 @@ def test_other_data_than_those_tuned_on(chrome, tuned, tmp_path):
     path = report(y_true, y_score, thresholds, tmp_path / "r.html", methods=())
     measured = limen.evaluate(y_true, y_score, thresholds)
     with opened(chrome, path) as page:
-        lead = page.page.inner_text("#lead")
-        assert "other data than those tuned on" in lead
-        assert f"{100 * thresholds.value:.1f}" in lead
+        trust = page.page.inner_text("#trust")
+        assert trust.startswith("Measured on 500 items other than the 1\u202f000 tuned on, which gave")
+        assert f"{100 * thresholds.value:.1f}" in trust
         assert page.averages()["micro"] == pytest.approx(measured.value, rel=1e-12)
         page.page.click("#save")
         assert "that you gave still holds" in page.page.inner_text("#saved")

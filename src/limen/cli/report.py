@@ -87,6 +87,7 @@ def report_(
             cv=cv,
             title=title,
             media=media,
+            files={"scores": scores, "labels": labels, "groups": groups, "thresholds": thresholds},
             random_state=seed,
             progress=tick,
         )

@@ -29,7 +29,7 @@ from limen.solvers.rules import Shared
 from limen.sources.blocks import Source
 from limen.sources.candidates import Candidates
 from limen.states import BAR, FEW_POSITIVES, STATES, label_states, rules
-from limen.thresholds import TUNING_DATA, Thresholds
+from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds
 from limen.tuning import thresholds_of
 
 SHARED_CUTS = 64
@@ -215,7 +215,11 @@ class Summary:
         ]
         for row in rows:
             row["here"] = self._measured(row["name"])
-        rows[-1]["tuned"] = {"value": given.value, "n_items": given.n_items, "noun": given.objective.noun}
+        rows[-1]["tuned"] = {
+            "value": given.value if self.tuned_on.same_objective else None,
+            "n_items": given.n_items,
+            "reweighted": given.value_measured_on == REWEIGHTED,
+        }
         return rows
 
     @cached_property

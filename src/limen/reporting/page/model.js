@@ -12,7 +12,7 @@
  *   formulas, or values at all positions; and what one positive item more and one negative add to the terms, or
  *   what an item more given rightly, missed, given wrongly, rightly not given adds to the values.
  * @typedef {{name: string, cut: number | null, here: Spread, expected: Spread | null, how: string,
- *   tuned?: {value: number, n_items: number, noun: string}}} FirstRow
+ *   tuned?: {value: number | null, n_items: number, reweighted: boolean}}} FirstRow
  * @typedef {{method: string, held_out: Spread, difference: Spread, rank: number, fitted: number,
  *   seconds: number}} MethodRow
  * @typedef {{kind: "audio" | "image" | "text" | "link", at: string, excerpt?: string}} Medium

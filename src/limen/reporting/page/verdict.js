@@ -16,7 +16,7 @@ import { filterBy } from "./table.js";
 const { origin, expected, gain, why } = content.verdict;
 const average = content.objective.average, name = objectiveName(average);
 const items = counted(content.data.n_items, "item");
-const tuned = content.first[2].tuned ?? { value: NaN, n_items: 0, noun: "" };
+const tuned = content.first[2].tuned ?? { value: null, n_items: 0, reweighted: false };
 const NAMED = 3;
 /** Every label at 0.5: there is nothing to gain over it. */
 const isHalf = given.every((i, k) => i === atHalf[k]);
@@ -62,7 +62,9 @@ function verdictParts() {
 function trustText() {
   /** @type {Record<typeof origin, () => string>} */
   const texts = {
-    measured: () => `Measured on ${items} other than the ${whole(tuned.n_items)} tuned on, if none is in both.`,
+    measured: () => `Measured on ${items} other than the ${whole(tuned.n_items)} tuned on${tuned.value === null ? ""
+      : `, which ${tuned.reweighted ? "reweighted to the target shares " : ""}gave ${metricText(tuned.value)}${unit}`}. ` +
+      "True of new items if no item is in both.",
     fixed: () => `Measured on these ${items}: nothing was tuned on them.`,
     given: () => `Measured on these ${items}; if the thresholds were chosen on them, new items give less.`,
     "cross-fitted": () => `Cross-fitted: each of the ${items} decided by thresholds tuned without it.`,
