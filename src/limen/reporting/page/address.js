@@ -142,7 +142,10 @@ const whenText = (draft) => `from ${draft.when.slice(0, 16).replace("T", " ")} U
 
 /** Show what an address says. @param {URLSearchParams} found */
 function applyView(found) {
-  for (const [key, id] of INPUTS) inputById(id).value = found.get(key) ?? "";
+  for (const [key, id] of INPUTS) {
+    const text = found.get(key) ?? "";
+    inputById(id).value = key === "search" || /^\d+(\.\d+)?$/.test(text) ? text : "";
+  }
   const kind = found.get("show") ?? DEFAULT.kind, [key, way] = (found.get("sort") ?? DEFAULT.sort).split(" ");
   table.kind = KINDS.some(([known]) => known === kind) ? kind : DEFAULT.kind;
   if (["need", ...COLUMNS.map((column) => column.key)].includes(key)) {
