@@ -12,7 +12,7 @@ from limen.data import as_data
 from limen.decisions import count_decisions
 from limen.objectives import Objective
 from limen.reporting import report
-from limen.states import STATES, cells_of, influences, label_states, rules, state_keys, variance
+from limen.states import NONE_DRAWN, STATES, cells_of, influences, label_states, rules, state_keys, variance
 
 METRICS = (
     "f1",
@@ -46,19 +46,23 @@ def rows_of(page, folder):
         return {row["label"]: row for row in csv.DictReader(file)}
 
 
-def in_python(objective, source, values, spread):
+def in_python(objective, source, values, spread, units):
     """Return state and difference with its ends by label: by the parts that limen.states is made of."""
     counts = count_decisions((source,), values, check=False)
     half = count_decisions((source,), np.full(len(values), 0.5, np.float32), check=False)
     gain = objective.of_labels(*counts) - objective.of_labels(*half)
     cells = cells_of(counts, half)
     width = 1.96 * np.sqrt(variance(cells, influences(objective, counts, half)[0]) * spread)
-    gains = np.array([gain, gain - width, gain + width])
+    for_half = (cells[2] + cells[5]) * units / counts.n.max()
+    gains = np.array([gain, gain - width, np.maximum(gain + width, np.where(for_half <= NONE_DRAWN, 0, -np.inf))])
     return state_keys(counts, source.n_items, gains), gains
 
 
-def agree(page, folder, objective, source, values, spread):
-    keys, gains = in_python(objective, source, values, spread)
+def agree(page, folder, objective, source, values, spread, units=700, given=None):
+    """Compare state, difference and tallies; ``given`` are the differences of labels that did not move."""
+    keys, gains = in_python(objective, source, values, spread, units)
+    if given is not None:
+        gains = np.where(np.isnan(given), gains, given)
     rows = rows_of(page, folder)
     assert [rows[name]["state"] for name in LABELS] == [STATES[key].words for key in keys]
     shown = np.array([[float(rows[name][f"change_{end}"]) for name in LABELS] for end in ("against_half", "low", "high")])
@@ -128,11 +132,13 @@ def test_weights_and_groups_widen_the_intervals(chrome, tmp_path, grouped):
     assert (found.spread != 1).any()
     path = report(data, None, values, tmp_path / "r.html", average="macro", methods=())
     with opened(chrome, path) as page:
-        assert agree(page, tmp_path, objective, data.source, values, found.spread) == found.keys
+        units = 140 if grouped else 700
+        given = found.gains.copy()
+        assert agree(page, tmp_path, objective, data.source, values, found.spread, units, given) == found.keys
         page.show(LABELS[3])
         page.type_in(0.9)
-        values[3] = page.threshold()
-        agree(page, tmp_path, objective, data.source, values, found.spread)
+        values[3], given[:, 3] = page.threshold(), np.nan
+        agree(page, tmp_path, objective, data.source, values, found.spread, units, given)
 
 
 def test_a_saved_file_has_the_states_of_the_page(chrome, tmp_path):

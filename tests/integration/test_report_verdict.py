@@ -177,9 +177,9 @@ def test_costs_are_shown_as_costs(chrome, parts, tmp_path):
         costs = [float(cell) for cell in page.page.locator("#table-body .cell-metric data").all_inner_texts()]
         assert costs == sorted(costs, reverse=True)
         assert min(costs) >= 0
+        page.show("digit 7")
         page.page.click("#to-never")
-        page.page.wait_for_timeout(50)
-        assert text(page, "#label-notes").count("cost") >= 0
+        assert re.search(r"Cost against that at 0\.5: \+0\.\d{4} \(95 % \+?-?0\.\d{4} to \+0\.\d{4}\)", text(page, "#label-notes"))
         head, *rows = page.download("#save-table", tmp_path).read_text().splitlines()
         assert min(float(row.split(",")[head.split(",").index("cost")]) for row in rows) >= 0
 
@@ -187,10 +187,12 @@ def test_costs_are_shown_as_costs(chrome, parts, tmp_path):
 def hard(seed=3):
     """Return labels of which micro-F1 gives some up, and some are clearly worse than at 0.5."""
     draw = np.random.default_rng(seed)
-    frequency = np.array([0.5, 0.4, 0.12, 0.1, 0.02, 0.3, 0.3])
+    frequency = np.array([0.5, 0.4, 0.12, 0.1, 0.01, 0.3, 0.3])
     y_true = draw.random((900, 7)) < frequency
     gap = np.array([3, 3, 0.6, 0.5, 2, 3, 1.0])
     logit = draw.normal(0, 1, y_true.shape) + gap * (y_true - 0.5) + np.log(frequency / (1 - frequency))
+    for k in (2, 3):  # Wherever the cut of these is, most that lies above it is wrong.
+        logit[np.flatnonzero(~y_true[:, k])[:60], k] = draw.uniform(2, 4, 60)
     return y_true, (1 / (1 + np.exp(-logit))).astype(np.float32)
 
 
@@ -199,7 +201,6 @@ def test_the_worst_labels_with_cause_and_action(chrome, tmp_path):
     names = [f"label {k}" for k in range(7)]
     exact = limen.tune(y_true, y_score, labels=names, method="exact")
     values = exact.values.copy()
-    values[5] = 0.97
     data = limen.data.as_data(y_true, y_score, labels=names)
     path = report(y_true, y_score, exact, tmp_path / "r.html", methods=())
     best = limen.tune(y_true, y_score, labels=names, method="exact", average="macro").values
@@ -218,14 +219,14 @@ def test_the_worst_labels_with_cause_and_action(chrome, tmp_path):
             f"{names[first]}no tags given, though it has {y_true[:, first].sum()} positives: micro F1 gave it up. F1 is "
             f"0.0; its own best cut, {best[first]:.4g}, gives F1 {points(then.table[first]['f1'])} and costs {said} points of "
             "micro F1.use it"
-        ).replace("label", "label", 1)
+        )
         assert page.page.locator("#table-body .name").first.get_attribute("aria-label") == names[first]
         assert page.page.inner_text("#label-name") == names[first]
         page.page.locator(f"{items} >> nth=0 >> text=use it").click()
         page.show(names[first])
         assert page.threshold() == pytest.approx(best[first], rel=1e-6)
         page.show("label 5")
-        page.type_in(0.97)
+        page.type_in(0.88)
         values[5], values[first] = page.threshold(), best[first]
         states = label_states((data.source,), values, exact.objective)
         assert states.keys[5] == "worse"

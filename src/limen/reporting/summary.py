@@ -28,7 +28,7 @@ from limen.solvers.base import Problem
 from limen.solvers.rules import Shared
 from limen.sources.blocks import Source
 from limen.sources.candidates import Candidates
-from limen.states import BAR, FEW_POSITIVES, STATES, label_states, rules
+from limen.states import BAR, FEW_POSITIVES, NONE_DRAWN, STATES, label_states, rules
 from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds
 from limen.tuning import thresholds_of
 
@@ -196,6 +196,10 @@ class Summary:
             "bar": BAR,
             "spread": None if (found.spread == 1).all() else packed(found.spread),
             "positives": packed(found.positives) if self.source.weighted else None,
+            # As given they are known; where units are no items the page counts only about how many speak for 0.5.
+            "gains": packed(found.gains.ravel()) if self.source.weighted or problem.groups is not None else None,
+            "least_units": NONE_DRAWN,
+            "units": unit_count(problem.n_items, problem.groups) / max(float(counts["given"].n.max()), 1e-300),
         }
 
     def _draft(self) -> str:

@@ -24,7 +24,7 @@
  * @property {string} created
  * @property {string} draft
  * @property {{all: {key: string, words: string, rule: string}[], few: number, bar: number, spread: Packed | null,
- *   positives: Packed | null}} states
+ *   positives: Packed | null, gains: Packed | null, least_units: number, units: number}} states
  * @property {{origin: "measured" | "fixed" | "given" | "cross-fitted" | "compared" | "none", expected: Spread | null,
  *   gain: Spread | null, why: string, fitted_gain: number, design: string}} verdict
  * @property {{saved: string, given: string, elsewhere: string}} commands

@@ -2,12 +2,14 @@
 
 import { countsAt, f1, metric, valueAt } from "./averages.js";
 import { edits } from "./edits.js";
-import { atHalf, content, known, nLabels, positives, unpack } from "./model.js";
+import { atHalf, content, given, known, nLabels, positives, unpack } from "./model.js";
 
 /** @typedef {{value: number, low: number, high: number}} Difference  With its 95 % interval. */
 
 export const STATES = content.states.all;
 const spread = content.states.spread === null ? null : unpack(content.states.spread);
+/** The differences as given, where weights or groups decide. */
+const asGiven = content.states.gains === null ? null : unpack(content.states.gains);
 /** Positives in items: with weights, in items of mean weight. */
 const inItems = content.states.positives === null ? positives : unpack(content.states.positives);
 
@@ -35,10 +37,14 @@ export const isFew = (k) => inItems[k] < content.states.few * (1 - 1e-9);
 /**
  * The metric of a label at a position less that at 0.5, with its 95 % interval. Two cuts of a label are nested, so that
  * their counts say how many items both give, one alone, or neither; an item's influence is what one more of its kind
- * would add to the difference, and the variance is that of the summed influences.
+ * would add to the difference, and the variance is that of the summed influences. Where so few units speak for 0.5 that
+ * resamples often have none, the upper end is no lower than 0.
  * @param {number} k @param {number} i @returns {Difference}
  */
 export function againstHalf(k, i) {
+  if (asGiven && i === given[k]) {
+    return { value: asGiven[k], low: asGiven[nLabels + k], high: asGiven[2 * nLabels + k] };
+  }
   const j = atHalf[k], now = countsAt(k, i), half = countsAt(k, j), n = known[k];
   const value = valueAt(metric, k, i) - valueAt(metric, k, j);
   const [right, missed, wrong, rejected] = metric.more(k, i), [right0, missed0, wrong0, rejected0] = metric.more(k, j);
@@ -62,7 +68,9 @@ export function againstHalf(k, i) {
   const wider = spread === null ? (n < 2 ? Infinity : 1) : spread[k];
   const variance = Math.max(squares - (n > 0 ? sum * sum / n : 0), 0);
   const width = wider === Infinity ? Infinity : 1.96 * Math.sqrt(variance * wider);
-  return { value, low: value - width, high: value + width };
+  const forHalf = Math.max(half.tp - now.tp, 0) + Math.max(now.pp - now.tp - half.pp + half.tp, 0);
+  const least = forHalf * content.states.units <= content.states.least_units ? 0 : -Infinity;
+  return { value, low: value - width, high: Math.max(value + width, least) };
 }
 
 /** The state of a label at a position. @param {number} k @param {number} i */
