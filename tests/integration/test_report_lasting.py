@@ -11,7 +11,9 @@ from limen.reporting import report
 
 N_LABELS = 30
 FULL = """
-for (const name of ["setItem", "getItem"]) Storage.prototype[name] = () => { throw new DOMException("full", "QuotaExceededError"); };
+for (const name of ["setItem", "getItem"]) {
+  Storage.prototype[name] = () => { throw new DOMException("full", "QuotaExceededError"); };
+}
 """
 NONE = "for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, " + (
     "{ get() { throw new DOMException('no', 'SecurityError'); } });"
@@ -33,7 +35,7 @@ def made(path, seed):
 
 @contextmanager
 def reader(chrome, script=""):
-    """Give a browser's own stores, and a function that opens an address in a tab of it; nothing may go wrong there."""
+    """Give a function that opens an address in a tab of a browser with its own stores; nothing may go wrong."""
     context, wrong = chrome.new_context(), []
     context.add_init_script(script)
 
@@ -103,9 +105,16 @@ def test_a_reload_loses_nothing(chrome, path):
         tab.fill("#weak-bar", "65")
         tab.click("#kinds [data-kind=changed]")
         tab.click("#table-head [data-key=f1] button")
-        shown = {name: tab.inner_text(f"#{name}") for name in ("verdict", "trouble", "tiles", "averages", "table-count")}
+        shown = {
+            name: tab.inner_text(f"#{name}") for name in ("verdict", "trouble", "tiles", "averages", "table-count")
+        }
         found = written(tab, "sort=f1 -1")
-        assert (found["label"], found["search"], found["to"], found["show"]) == ("spëcies & 12, =#", "2", "140", "changed")
+        assert (found["label"], found["search"], found["to"], found["show"]) == (
+            "spëcies & 12, =#",
+            "2",
+            "140",
+            "changed",
+        )
         assert found["weak"] == "0.65"
         assert len(found["edits"].split(",")) == 2
         tab.reload()
@@ -113,7 +122,9 @@ def test_a_reload_loses_nothing(chrome, path):
         assert tab.inner_text("#label-name") == "spëcies & 12, =#"
         assert cut(tab) == moved
         assert shown == {name: tab.inner_text(f"#{name}") for name in shown}
-        assert re.match(r"2 changes from \d{4}-\d\d-\d\d \d\d:\d\d UTC restored\. Discard", tab.inner_text("#restored"))
+        assert re.match(
+            r"2 changes from \d{4}-\d\d-\d\d \d\d:\d\d UTC restored\. Discard", tab.inner_text("#restored")
+        )
         assert tab.get_attribute("#table-head [data-key=f1]", "aria-sort") == "descending"
         tab.click("#undo")
         assert tab.inner_text("#changed-count") == "no change"
@@ -236,6 +247,13 @@ def test_a_draft_that_is_damaged_is_left_aside(chrome, path):
     key = f"limen {content(path)['draft']}"
     with reader(chrome) as go:
         tab = go(path.as_uri())
-        for draft in ("{", "[]", '{"when": 1, "bar": 2, "edits": 3}', '{"when": "x", "bar": 0.5, "edits": [[999, 1]]}'):
-            tab.evaluate("([key, draft]) => { localStorage.setItem(key, draft); sessionStorage.clear(); }", [key, draft])
+        for draft in (
+            "{",
+            "[]",
+            '{"when": 1, "bar": 2, "edits": 3}',
+            '{"when": "x", "bar": 0.5, "edits": [[999, 1]]}',
+        ):
+            tab.evaluate(
+                "([key, draft]) => { localStorage.setItem(key, draft); sessionStorage.clear(); }", [key, draft]
+            )
             assert go(path.as_uri()).inner_text("#changed-count") == "no change"

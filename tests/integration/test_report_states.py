@@ -1,4 +1,4 @@
-"""The states of labels in the page are those of limen.states, before and after edits, and so are their intervals."""
+"""States of labels and their intervals in the page are those of limen.states, before and after edits."""
 
 import csv
 
@@ -65,7 +65,9 @@ def agree(page, folder, objective, source, values, spread, units=700, given=None
         gains = np.where(np.isnan(given), gains, given)
     rows = rows_of(page, folder)
     assert [rows[name]["state"] for name in LABELS] == [STATES[key].words for key in keys]
-    shown = np.array([[float(rows[name][f"change_{end}"]) for name in LABELS] for end in ("against_half", "low", "high")])
+    shown = np.array(
+        [[float(rows[name][f"change_{end}"]) for name in LABELS] for end in ("against_half", "low", "high")]
+    )
     if isinstance(objective.metric, metrics.Cost):
         shown = -shown[[0, 2, 1]]
     np.testing.assert_allclose(shown, gains, rtol=1e-5, atol=1e-7)
@@ -80,7 +82,9 @@ def test_states_and_intervals_follow_edits(chrome, tmp_path, registered, metric)
     y_true, y_score, values = problem()
     source = as_data(y_true, y_score, labels=LABELS).source
     objective = Objective(metrics.get(metric), "macro")
-    path = report(y_true, y_score, values, tmp_path / "r.html", labels=LABELS, metric=metric, average="macro", methods=())
+    path = report(
+        y_true, y_score, values, tmp_path / "r.html", labels=LABELS, metric=metric, average="macro", methods=()
+    )
     found = label_states((source,), values, objective)
     assert (found.spread == 1).all()
     with opened(chrome, path) as page:
@@ -117,7 +121,9 @@ def test_all_states_occur_and_the_bar_moves_weak(chrome, tmp_path):
         page.show(worse)
         assert page.page.inner_text("#label-notes").startswith("Clearly worse than 0.5: F1 against that at 0.5")
         red = page.page.locator(".badge-worse").evaluate_all("all => all.map(e => getComputedStyle(e).color)")
-        other = page.page.locator(".badge:not(.badge-worse)").evaluate_all("all => all.map(e => getComputedStyle(e).color)")
+        other = page.page.locator(".badge:not(.badge-worse)").evaluate_all(
+            "all => all.map(e => getComputedStyle(e).color)"
+        )
         assert red
         assert not set(red) & set(other)
 
@@ -125,7 +131,11 @@ def test_all_states_occur_and_the_bar_moves_weak(chrome, tmp_path):
 @pytest.mark.parametrize("grouped", [False, True])
 def test_weights_and_groups_widen_the_intervals(chrome, tmp_path, grouped):
     y_true, y_score, values = problem(1)
-    how = {"groups": np.arange(700) // 5} if grouped else {"sample_weight": np.random.default_rng(2).uniform(0, 3, 700)}
+    how = (
+        {"groups": np.arange(700) // 5}
+        if grouped
+        else {"sample_weight": np.random.default_rng(2).uniform(0, 3, 700)}
+    )
     data = as_data(y_true, y_score, labels=LABELS, **how)
     objective = Objective(metrics.get("f1"), "macro")
     found = label_states((data.source,), values, objective, groups=data.groups)

@@ -40,8 +40,9 @@ def points(value, sign=False):
 
 def expects(expected, gain, name="micro F1"):
     """Return the verdict in words, as the page should say it of an interval and a gain."""
-    spans = f"(95 % {points(expected[1])} to {points(expected[2])})", (
-        f"(95 % {points(gain[1], True)} to {points(gain[2], True)})"
+    spans = (
+        f"(95 % {points(expected[1])} to {points(expected[2])})",
+        (f"(95 % {points(gain[1], True)} to {points(gain[2], True)})"),
     )
     unclear = ", which is no clear difference" if gain[1] <= 0 <= gain[2] else ""
     over = "over" if gain[0] >= 0 else "against"
@@ -78,7 +79,9 @@ def test_cross_fitted_on_the_items_tuned_on(chrome, parts, tuned, tmp_path):
     path = report(*parts[0], tuned, tmp_path / "r.html", methods=())
     with opened(chrome, path) as page:
         assert text(page, "#verdict") == "N" + expects(tuned.expected, tuned.expected_gain)
-        assert text(page, "#trust") == "Cross-fitted: each of the 800 items decided by thresholds tuned without it."
+        assert (
+            text(page, "#trust") == "Cross-fitted: each of the 800 items decided by thresholds tuned without it."
+        )
 
 
 def test_held_out_by_the_comparison(chrome, parts, tmp_path):
@@ -99,7 +102,11 @@ def test_what_is_not_measured_is_said(parts, tuned, tmp_path):
         (exact, {}, "no comparison was asked for"),
         (exact, {"methods": ("shared",), "cv": 2}, ""),
         (tuned, {"average": "macro"}, "the thresholds were tuned on these items for micro F1"),
-        (exact, {"average": "macro", "methods": ("exact",), "cv": 2}, "the thresholds were tuned on these items for micro F1"),
+        (
+            exact,
+            {"average": "macro", "methods": ("exact",), "cv": 2},
+            "the thresholds were tuned on these items for micro F1",
+        ),
         (edited, {}, "the thresholds were tuned or edited by hand on these items"),
         (rarer, {}, "these are the items tuned on, but they were weighed to other label frequencies"),
     ]
@@ -137,9 +144,9 @@ def test_edited_in_a_report_of_other_data(chrome, parts, tuned, tmp_path):
         assert found["verdict"]["origin"] == "none"
         assert found["data"]["on_same_items"]
     y_true, y_score, _ = spoken_tags()
-    assert content(report(y_true[2000:2300], y_score[2000:2300], edited, tmp_path / "r.html", methods=()))["verdict"][
-        "origin"
-    ] == ("measured")
+    assert content(report(y_true[2000:2300], y_score[2000:2300], edited, tmp_path / "r.html", methods=()))[
+        "verdict"
+    ]["origin"] == ("measured")
 
 
 @pytest.mark.parametrize("given", [0.4, 0.5, "array"])
@@ -168,8 +175,8 @@ def test_costs_are_shown_as_costs(chrome, parts, tmp_path):
     gain, least, most = -found.difference.value, -found.difference.high, -found.difference.low
     with opened(chrome, path) as page:
         assert text(page, "#verdict") == (
-            f"New items: expect a micro cost of {-found.value:.4f} a decision (95 % {low:.4f} to {high:.4f}; lower is "
-            f"better), {gain:+.4f} against 0.5 (95 % {least:+.4f} to {most:+.4f})."
+            f"New items: expect a micro cost of {-found.value:.4f} a decision (95 % {low:.4f} to {high:.4f}; "
+            f"lower is better), {gain:+.4f} against 0.5 (95 % {least:+.4f} to {most:+.4f})."
         )
         assert "negated" not in page.page.inner_text("body")
         assert text(page, "#now-micro") == f"{-found.value:.4f}"
@@ -179,7 +186,10 @@ def test_costs_are_shown_as_costs(chrome, parts, tmp_path):
         assert min(costs) >= 0
         page.show("digit 7")
         page.page.click("#to-never")
-        assert re.search(r"Cost against that at 0\.5: \+0\.\d{4} \(95 % \+?-?0\.\d{4} to \+0\.\d{4}\)", text(page, "#label-notes"))
+        assert re.search(
+            r"Cost against that at 0\.5: \+0\.\d{4} \(95 % \+?-?0\.\d{4} to \+0\.\d{4}\)",
+            text(page, "#label-notes"),
+        )
         head, *rows = page.download("#save-table", tmp_path).read_text().splitlines()
         assert min(float(row.split(",")[head.split(",").index("cost")]) for row in rows) >= 0
 
@@ -216,13 +226,16 @@ def test_the_worst_labels_with_cause_and_action(chrome, tmp_path):
         price = now.value - then.value
         said = "less than 0.1" if price < 0.0005 else points(price)
         assert shown == (
-            f"{names[first]}no tags given, though it has {y_true[:, first].sum()} positives: micro F1 gave it up. F1 is "
-            f"0.0; its own best cut, {best[first]:.4g}, gives F1 {points(then.table[first]['f1'])} and costs {said} points of "
-            "micro F1.use it"
+            f"{names[first]}no tags given, though it has {y_true[:, first].sum()} positives: micro F1 gave it up. "
+            f"F1 is 0.0; its own best cut, {best[first]:.4g}, gives F1 {points(then.table[first]['f1'])} and costs "
+            f"{said} points of micro F1.use it"
         )
         assert page.page.locator("#table-body .name").first.get_attribute("aria-label") == names[first]
         assert page.page.inner_text("#label-name") == names[first]
+        second = text(page, f"{items} >> nth=1 >> button >> nth=0")
         page.page.locator(f"{items} >> nth=0 >> text=use it").click()
+        page.page.click("#next")  # In the order gone through, though the label is now elsewhere in the table.
+        assert page.page.inner_text("#label-name") == second
         page.show(names[first])
         assert page.threshold() == pytest.approx(best[first], rel=1e-6)
         page.show("label 5")
@@ -233,9 +246,12 @@ def test_the_worst_labels_with_cause_and_action(chrome, tmp_path):
         shown = text(page, f"{items} >> nth=0")
         loss, low, high = -states.gains[0, 5], -states.gains[2, 5], -states.gains[1, 5]
         assert shown.startswith(
-            f"label 5clearly worse than 0.5 by {points(loss)} points of F1 (95 % {points(low)} to {points(high)}); 0.5 gives"
+            f"label 5clearly worse than 0.5 by {points(loss)} points of F1 (95 % {points(low)} to {points(high)}); "
+            "0.5 gives"
         )
-        order = page.page.locator("#table-body .name").evaluate_all("all => all.map(e => e.getAttribute('aria-label'))")
+        order = page.page.locator("#table-body .name").evaluate_all(
+            "all => all.map(e => e.getAttribute('aria-label'))"
+        )
         assert order[0] == "label 5"
         assert order[-1] in [names[k] for k in range(7) if states.keys[k] == "none"]
         troubled = sum(key != "none" for key in states.keys)
@@ -251,8 +267,7 @@ def test_the_worst_labels_with_cause_and_action(chrome, tmp_path):
         assert page.page.inner_text("#label-name") == text(page, f"{items} >> nth=0 >> button >> nth=0")
 
 
-def test_the_command_to_copy_measures_the_saved_file(chrome, folder, data, tmp_path, monkeypatch):
-    y_true, y_score, labels = data
+def test_the_command_to_copy_measures_the_saved_file(chrome, folder, monkeypatch):
     (folder / "my scores.csv").write_bytes((folder / "scores.csv").read_bytes())
     monkeypatch.chdir(folder)
     done = CliRunner().invoke(report_, ["my scores.csv", "tags.tsv", "0.4", "-o", "r.html", "--no-compare"])
@@ -282,12 +297,13 @@ def test_the_command_to_copy_measures_the_saved_file(chrome, folder, data, tmp_p
 )
 def test_commands_name_another_objective(parts, tuned, tmp_path, metric, average, words):
     files = {"scores": "-s.csv", "labels": "l.csv", "groups": "g.csv", "thresholds": "t.json"}
-    path = report(
-        *parts[1], tuned, tmp_path / "r.html", metric=metric, average=average, methods=(), files=files
-    )
+    path = report(*parts[1], tuned, tmp_path / "r.html", metric=metric, average=average, methods=(), files=files)
     found = content(path)["commands"]
     if words is None:
-        assert found["saved"] == 'limen.evaluate(y_true, y_score, limen.Thresholds.load("thresholds.json"), baseline=0.5)'
+        assert (
+            found["saved"]
+            == 'limen.evaluate(y_true, y_score, limen.Thresholds.load("thresholds.json"), baseline=0.5)'
+        )
         return
     assert found["given"].endswith(f"l.csv t.json --baseline 0.5 --groups g.csv {words}")
     assert "--metric" not in found["saved"]

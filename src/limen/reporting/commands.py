@@ -25,7 +25,7 @@ def commands(
     Parameters
     ----------
     files : mapping, optional
-        Names of the files of ``scores``, ``labels``, ``groups`` and ``thresholds``; the commands are Python if left out.
+        Names of the files of ``scores``, ``labels``, ``groups`` and ``thresholds``; commands are Python without.
     objective : Objective
         Of the report.
     of_tuned_objective : bool
@@ -36,8 +36,8 @@ def commands(
     Returns
     -------
     dict
-        ``saved``: the saved file, on these data. ``given``: the thresholds as given, on these data. ``elsewhere``: the
-        saved file, on other data.
+        ``saved``: the saved file, on these data. ``given``: the thresholds as given, on these data.
+        ``elsewhere``: the saved file, on other data.
     """
     options = _options(objective)
     if files is None or options is None:

@@ -28,9 +28,9 @@ class Verdict(NamedTuple):
     Attributes
     ----------
     origin : str
-        "measured": on these data, which are others than those tuned on. "fixed": likewise, and nothing was tuned.
-        "given": likewise, and what the thresholds were chosen on is not known. "cross-fitted": while tuning on these
-        data. "compared": by a comparison of methods on these data. "none": not known.
+        "measured": on these data, which are others than those tuned on. "fixed": on these data, and nothing was
+        tuned. "given": likewise, and what the thresholds were chosen on is not known. "cross-fitted": while
+        tuning on these data. "compared": by a comparison of methods on these data. "none": not known.
     expected, gain : Interval or None
     why : str
         Why nothing is known; else empty.

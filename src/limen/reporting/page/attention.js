@@ -133,8 +133,9 @@ function refreshAttention() {
       el("button", { type: "button", class: "link", onclick: () => choose(k, true) }, nameOf(labels[k])),
       el("span", { class: "cause" }, `${cause}.`), ...actions);
   }));
-  byId("attention-more").textContent = troubled() > worst.length
-    ? `The first ${worst.length} of ${counted(troubled(), "label")}; the table has all, in this order.` : "";
+  byId("attention-more").textContent = (troubled() > worst.length
+    ? `The first ${worst.length} of ${counted(troubled(), "label")}; the table has all, in this order. ` : "") +
+    "Figures are of these items: cuts that are chosen by them fit them.";
   for (const listener of attention.listeners) listener();
 }
 

@@ -161,11 +161,17 @@ const KEYS = {
   Home: () => -sizeOf(chosen.label), End: () => sizeOf(chosen.label),
 };
 
-/** Show a neighbour of the shown label, in the order of the table. @param {number} way */
+/** The order in which labels are gone through: that of the table when one was chosen or it was sorted, so that a label
+ * which its edit moves elsewhere does not lead there. */
+const queue = { order: table.order };
+
+/** Show a neighbour of the shown label. @param {number} way */
 function turn(way) {
-  const place = table.order.indexOf(chosen.label) + way;
-  const k = table.order[Math.min(Math.max(place, 0), table.order.length - 1)];
-  if (k !== undefined) choose(k);
+  const order = queue.order.includes(chosen.label) ? queue.order : table.order;
+  const k = order[Math.min(Math.max(order.indexOf(chosen.label) + way, 0), order.length - 1)];
+  if (k === undefined) return;
+  choose(k);
+  queue.order = order;
 }
 
 export function startLabel() {
@@ -201,7 +207,8 @@ export function startLabel() {
     });
   }
   byId("to-best").textContent = `best ${spec.title}`;
-  chosen.listeners.push(showLabel);
+  chosen.listeners.push(showLabel, () => { queue.order = table.order; });
+  table.listeners.push(() => { if (!table.following) queue.order = table.order; });
   states.listeners.push(refreshLabel);
   edits.listeners.push(({ labels: moved, done }) => {
     if (!moved.includes(chosen.label) && !done) return;

@@ -86,6 +86,8 @@ export const table = {
   roving: -1,
   /** Whether it is drawn for paper: the first rows, all of them. */
   whole: false,
+  /** Whether it is sorted anew because of an edit. */
+  following: false,
   /** Called when other labels are shown, or in another order. @type {(() => void)[]} */
   listeners: [],
 };
@@ -302,7 +304,12 @@ export function startTable() {
       if (row) refreshRow(row, k);
     }
   });
-  attention.listeners.push(() => { if (table.sort.key === "need" || STATES.some(({ key }) => key === table.kind)) arrange(); });
+  attention.listeners.push(() => {
+    if (table.sort.key !== "need" && !STATES.some(({ key }) => key === table.kind)) return;
+    table.following = true;
+    arrange();
+    table.following = false;
+  });
   states.listeners.push(() => { for (const [k, row] of table.rows) refreshRow(row, k); });
   arrange();
 }
