@@ -226,8 +226,8 @@ def test_the_worst_labels_with_cause_and_action(chrome, tmp_path):
         price = now.value - then.value
         said = "less than 0.1" if price < 0.0005 else points(price)
         assert shown == (
-            f"{names[first]}no tags given, though it has {y_true[:, first].sum()} positives: micro F1 gave it up. "
-            f"F1 is 0.0; its own best cut, {best[first]:.4g}, gives F1 {points(then.table[first]['f1'])} and costs "
+            f"{names[first]}no tags given, though it has {y_true[:, first].sum()} positives: micro F1 gave it "
+            f"up. F1 is 0.0; its own best cut, {best[first]:.4g}, gives F1 {points(then.table[first]['f1'])} and costs "
             f"{said} points of micro F1.use it"
         )
         assert page.page.locator("#table-body .name").first.get_attribute("aria-label") == names[first]
@@ -246,8 +246,8 @@ def test_the_worst_labels_with_cause_and_action(chrome, tmp_path):
         shown = text(page, f"{items} >> nth=0")
         loss, low, high = -states.gains[0, 5], -states.gains[2, 5], -states.gains[1, 5]
         assert shown.startswith(
-            f"label 5clearly worse than 0.5 by {points(loss)} points of F1 (95 % {points(low)} to {points(high)}); "
-            "0.5 gives"
+            f"label 5clearly worse than 0.5 by {points(loss)} points of F1 (95 % {points(low)} to {points(high)})"
+            "; 0.5 gives"
         )
         order = page.page.locator("#table-body .name").evaluate_all(
             "all => all.map(e => e.getAttribute('aria-label'))"
