@@ -227,8 +227,8 @@ def test_the_worst_labels_with_cause_and_action(chrome, tmp_path):
         said = "less than 0.1" if price < 0.0005 else points(price)
         assert shown == (
             f"{names[first]}no tags given, though it has {y_true[:, first].sum()} positives: micro F1 gave it "
-            f"up. F1 is 0.0; its own best cut, {best[first]:.4g}, gives F1 {points(then.table[first]['f1'])} and costs "
-            f"{said} points of micro F1.use it"
+            f"up. F1 is 0.0; its own best cut, {best[first]:.4g}, gives F1 {points(then.table[first]['f1'])} and "
+            f"costs {said} points of micro F1.use it"
         )
         assert page.page.locator("#table-body .name").first.get_attribute("aria-label") == names[first]
         assert page.page.inner_text("#label-name") == names[first]
