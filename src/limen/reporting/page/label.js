@@ -163,15 +163,15 @@ const KEYS = {
 
 /** The order in which labels are gone through: that of the table when one was chosen or it was sorted, so that a label
  * which its edit moves elsewhere does not lead there. */
-const queue = { order: table.order };
+const walk = { order: table.order };
 
 /** Show a neighbour of the shown label. @param {number} way */
 function turn(way) {
-  const order = queue.order.includes(chosen.label) ? queue.order : table.order;
+  const order = walk.order.includes(chosen.label) ? walk.order : table.order;
   const k = order[Math.min(Math.max(order.indexOf(chosen.label) + way, 0), order.length - 1)];
   if (k === undefined) return;
   choose(k);
-  queue.order = order;
+  walk.order = order;
 }
 
 export function startLabel() {
@@ -207,8 +207,8 @@ export function startLabel() {
     });
   }
   byId("to-best").textContent = `best ${spec.title}`;
-  chosen.listeners.push(showLabel, () => { queue.order = table.order; });
-  table.listeners.push(() => { if (!table.following) queue.order = table.order; });
+  chosen.listeners.push(showLabel, () => { walk.order = table.order; });
+  table.listeners.push(() => { if (!table.following) walk.order = table.order; });
   states.listeners.push(refreshLabel);
   edits.listeners.push(({ labels: moved, done }) => {
     if (!moved.includes(chosen.label) && !done) return;

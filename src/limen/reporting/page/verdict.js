@@ -102,7 +102,7 @@ function troubleParts() {
 /** What can be done. */
 function nextParts() {
   const few = attention.order.filter((k) => states.of[k] === "few"), edited = edits.changed.size > 0;
-  const near = Math.min(20, unpack(content.nearest.item).length);
+  const near = Math.min(20, unpack(content.review.item).length);
   const named = few.slice(0, NAMED).map((k) => labels[k]).join(", ") + (few.length > NAMED ? ` and ${few.length - NAMED} more` : "");
   const line = edited ? content.commands.saved : content.commands.given;
   /** @param {string} text @param {() => void} act */
