@@ -103,7 +103,9 @@ def tune(
     if report is not None:
         with progress("report") as tick:
             files = {"scores": scores, "labels": labels, "groups": groups, "thresholds": output}
-            limen.report(data, None, thresholds, report, files=files, media=media, random_state=seed, progress=tick)
+            limen.report(
+                data, None, thresholds, report, files=files, media=media, random_state=seed, progress=tick
+            )
         say(f"wrote {report}: open it in a browser")
     _print_next(thresholds, scores, labels, output, report)
 

@@ -105,7 +105,7 @@ export function causeOf(k) {
     const cause = `${wordsOf("weak")}: F1 ${percent(valueAt(f1, k, i))}, ${whole(p - tp)} of ${many} missed, ` +
       `${whole(pp - tp)} given wrongly`;
     return best ? { cause: `${cause}; ${best.text}`, actions: [use(k, best.i, "use it"), look(k, "look at it")] }
-      : { cause: `${cause}; no cut gives more: the scores do not tell it apart`, actions: [look(k, "look at it")] };
+      : { cause: `${cause}; no cut gives more: the scores tell it apart no better`, actions: [look(k, "look at it")] };
   }
   if (group === 3) {
     return { cause: `${wordsOf("few")} (${whole(p)}): annotate more`, actions: [look(k, "look at it")] };

@@ -90,9 +90,6 @@ export const LEVEL = `95${THIN}%`;
 /** A difference of the metric without its sign: "3.2 points". @param {number} value */
 export const sizeText = (value) => (inPercent ? `${percent(Math.abs(value))} points` : Math.abs(value).toFixed(4));
 
-/** How a change is coloured: not at all where it shows as none. @param {number} value */
-export const wayOf = (value) => (signed(value, metricText) === metricText(0) ? "" : value < 0 ? "down" : "up");
-
 /** A threshold to four digits. @param {number} value */
 export function cutText(value) {
   if (value === Infinity) return "never";

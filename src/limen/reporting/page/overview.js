@@ -3,7 +3,7 @@
 import { AVERAGES } from "./averages.js";
 import { edits, redo, reset, startTotals, undo } from "./edits.js";
 import {
-  byId, counted, cutText, el, exact, inputById, metricText, objectiveName, signed, spanText, svg, wayOf, whole,
+  byId, counted, cutText, el, exact, inputById, metricText, objectiveName, signed, spanText, svg, whole,
 } from "./elements.js";
 import { content, nLabels } from "./model.js";
 import { STATES, ruleOf, setBar, states } from "./states.js";
@@ -132,7 +132,7 @@ export function showBar() {
     for (const average of AVERAGES) {
       const value = edits.totals[average], change = value - startTotals[average];
       byId(`now-${average}`).replaceChildren(exact(value, metricText(value)),
-        el("small", { class: wayOf(change) }, change === 0 || Number.isNaN(change) ? "" : ` ${signed(change, metricText)}`));
+        el("small", {}, change === 0 || Number.isNaN(change) ? "" : ` ${signed(change, metricText)}`));
     }
     byId("now-tags").replaceChildren(exact(edits.totals.tagsPerItem, edits.totals.tagsPerItem.toFixed(2)));
     const number = edits.changed.size;
