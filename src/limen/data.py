@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.corrections import Corrected, corrected
 from limen.errors import InputError, count
 from limen.folds import as_groups, unit_count
 from limen.names import match
@@ -32,12 +33,15 @@ class Data:
         Number of the group of each item, from 0; folds and resamples keep groups whole.
     known_kind : {"probability", "logit", "real"}, optional
         What the scores are, where these data are a part of others.
+    corrected : Corrected, optional
+        What corrections changed, where there were any.
     """
 
     source: Source
     ids: tuple[str, ...] | None = None
     groups: NDArray[np.int64] | None = None
     known_kind: Kind | None = None
+    corrected: Corrected | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -99,6 +103,7 @@ def as_data(
     mask: Any = None,
     groups: Any = None,
     ids: Sequence[Any] | None = None,
+    corrections: Any = None,
     first_row: int = 0,
 ) -> Data:
     """Return scores and labels as one object that every function takes in their place.
@@ -113,6 +118,10 @@ def as_data(
         As in `limen.tune`.
     ids : sequence of n_items names, optional
         Those of frames with ids, if left out.
+    corrections : data frame, or Table, optional
+        Labels that take the place of those in ``y_true``, such as the marks that a report exports; joined by
+        id and label name. An empty cell changes nothing. Without ids the items are called "row 0", "row 1", ...
+        Of a file, give what `limen.files.reading.read_table` returns.
     first_row : int
         Number of the first row, for messages.
 
@@ -130,7 +139,8 @@ def as_data(
     """
     if isinstance(y_true, Data):
         given = {"y_score": y_score, "labels": labels, "sample_weight": sample_weight, "mask": mask, "ids": ids}
-        twice = [name for name, value in {**given, "groups": groups}.items() if value is not None]
+        given |= {"groups": groups, "corrections": corrections}
+        twice = [name for name, value in given.items() if value is not None]
         if twice:
             raise InputError(f"these Data hold all that belongs to the items. Leave {', '.join(twice)} out.")
         return y_true
@@ -144,4 +154,7 @@ def as_data(
         raise InputError(
             f"ids has {count(len(names), 'name')} for {count(source.n_items, 'item')}. Give one for each item."
         )
-    return Data(source, names, as_groups(groups, source.n_items))
+    tally = None
+    if corrections is not None:
+        source, tally = corrected(source, names, corrections)
+    return Data(source, names, as_groups(groups, source.n_items), corrected=tally)

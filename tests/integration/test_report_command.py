@@ -22,7 +22,7 @@ def test_scores_and_labels_alone(folder):
     found = content(output)
     assert found["file"]["original"]["method"] == "auto"
     assert [row["method"] for row in found["comparison"]["rows"]].count("auto") == 1
-    assert found["nearest"]["ids"][0].startswith("clip ")
+    assert found["review"]["ids"][0].startswith("clip ")
 
 
 def test_with_thresholds_a_title_and_no_comparison(folder, data):

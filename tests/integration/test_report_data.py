@@ -128,7 +128,7 @@ def naive_pairs(y_true, given_):
     return missed.astype(int).T @ false, missed.astype(int).T @ missed
 
 
-def test_histograms_calibration_nearest_items_and_pairs():
+def test_histograms_calibration_and_pairs():
     draw = np.random.default_rng(0)
     y_true = draw.random((3000, 6)) < 0.2
     y_true[:, 1] = y_true[:, 0] | (draw.random(3000) < 0.02)
@@ -150,18 +150,6 @@ def test_histograms_calibration_nearest_items_and_pairs():
     assert positive.sum(axis=1).tolist() == y_true.sum(axis=0).tolist()
     assert total.sum(axis=1).tolist() == [3000] * 6
     assert (total * mean).sum(axis=1) == pytest.approx(y_score.sum(axis=0), rel=1e-5)
-    nearest = items["nearest"]
-    number, label, score, truth = (unpacked(nearest[name]) for name in ("item", "label", "score", "truth"))
-    item = np.array([int(name.removeprefix("row ")) for name in nearest["ids"]])[number]
-    assert 5 not in label
-    for k in range(5):
-        own = item[label == k]
-        assert len(own) == 12
-        logit = np.abs(np.log(y_score[:, k] / (1 - y_score[:, k])))
-        assert (np.diff(logit[own]) >= 0).all()
-        assert logit[own] == pytest.approx(np.sort(logit)[:12])
-        assert np.array_equal(score[label == k], y_score[own, k])
-        assert np.array_equal(truth[label == k] - 1, y_true[own, k])
     confused, together = naive_pairs(y_true, y_score >= values)
     pairs = {name: list(map(unpacked, items["errors"][name].values())) for name in ("confused", "missed")}
     for (a, b, count, chance), exact in ((pairs["confused"], confused), (pairs["missed"], together)):
@@ -194,7 +182,7 @@ def test_unknown_labels_and_scores_that_are_not_stored(tmp_path):
     assert unpacked(found["known"]).tolist() == known.sum(axis=0).tolist()
     stored = unpacked(found["histogram"]["positive"]).sum() + unpacked(found["histogram"]["negative"]).sum()
     assert stored == (known & (scores > 0)).sum()
-    truth = unpacked(found["nearest"]["truth"])
+    truth = unpacked(found["review"]["truth"])
     assert set(truth.tolist()) <= {0, 1, 2}
 
 
@@ -228,8 +216,11 @@ def test_another_objective_than_the_one_tuned_for(tmp_path):
     assert found["file"]["original"]["average"] == "micro"
     assert found["file"]["edited"]["average"] == "macro"
     assert found["file"]["edited"]["upper_bound"] is None
-    assert found["first"][2]["of_tuned_objective"] is False
     assert found["first"][2]["expected"] is None
+    assert (found["verdict"]["origin"], found["verdict"]["why"]) == (
+        "none",
+        "the thresholds were tuned on these items for micro F1",
+    )
 
 
 def test_thresholds_for_other_label_frequencies_are_known_to_be_of_these_items(tmp_path):

@@ -86,9 +86,9 @@ def test_other_data_than_those_tuned_on(chrome, tuned, tmp_path):
     path = report(y_true, y_score, thresholds, tmp_path / "r.html", methods=())
     measured = limen.evaluate(y_true, y_score, thresholds)
     with opened(chrome, path) as page:
-        lead = page.page.inner_text("#lead")
-        assert "other data than those tuned on" in lead
-        assert f"{100 * thresholds.value:.1f}" in lead
+        trust = page.page.inner_text("#trust")
+        assert trust.startswith("Measured on 500 items other than the 1\u202f000 tuned on, which gave")
+        assert f"{100 * thresholds.value:.1f}" in trust
         assert page.averages()["micro"] == pytest.approx(measured.value, rel=1e-12)
         page.page.click("#save")
         assert "that you gave still holds" in page.page.inner_text("#saved")
@@ -140,13 +140,14 @@ def rows_of(file):
         return list(csv.DictReader(opened_file))
 
 
-def test_the_items_nearest_to_the_cuts_as_csv(chrome, tuned, tmp_path):
+def test_the_review_as_csv(chrome, tuned, tmp_path):
     y_true, y_score, thresholds = tuned
     ids = [f'clip "{k}", left' for k in range(len(y_true))]
     path = report(y_true, y_score, thresholds, tmp_path / "r.html", ids=ids, methods=())
     with opened(chrome, path) as page:
         rows = rows_of(page.download("#save-items", tmp_path))
-    assert len(rows) == 12 * 16
+    assert {row["why"] for row in rows} == {"near", "missed", "wrong"}
+    assert len({(row["item"], row["label"]) for row in rows}) == len(rows) > 24 * 16
     given = thresholds.decide(y_score)
     for row in rows:
         item, label = ids.index(row["item"]), thresholds.labels.index(row["label"])
@@ -154,6 +155,7 @@ def test_the_items_nearest_to_the_cuts_as_csv(chrome, tuned, tmp_path):
         assert np.float32(row["threshold"]) == thresholds.values[label]
         assert int(row["given"]) == given[item, label]
         assert int(row["has_label"]) == y_true[item, label]
+        assert row["why"] == "near" or (row["why"] == "missed") == (y_true[item, label] == 1) != given[item, label]
 
 
 def test_the_table_as_csv(chrome, tuned, path, tmp_path):

@@ -9,7 +9,7 @@ import click
 from limen.cli.console import busy, progress, say
 from limen.cli.help import Command
 from limen.cli.inputs import read_data
-from limen.cli.options import FILES, GROUPS, SEED, objective_options
+from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_options
 
 
 @click.command(cls=Command, epilog=FILES, short_help="Compare methods on new items.")
@@ -23,6 +23,7 @@ from limen.cli.options import FILES, GROUPS, SEED, objective_options
 @click.option(
     "--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="How often folds are drawn."
 )
+@CORRECTIONS
 @GROUPS
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Tunings at a time; all cores where that pays, if left out."
@@ -35,6 +36,7 @@ def compare(
     objective: dict[str, Any],
     cv: int,
     repeats: int,
+    corrections: str | None,
     groups: str | None,
     jobs: int | None,
     seed: int,
@@ -48,7 +50,9 @@ def compare(
     import limen
 
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups)
+        data = read_data(scores, labels, groups, corrections=corrections)
+    if data.corrected:
+        say(str(data.corrected))
     with progress("comparing") as tick:
         result = limen.compare(
             data,

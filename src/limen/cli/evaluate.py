@@ -15,7 +15,7 @@ from limen.cli.inputs import (
     thresholds_of,
     write_rows,
 )
-from limen.cli.options import AVERAGES, BETA, COSTS, EXTRA, FILES, GROUPS, SEED
+from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, EXTRA, FILES, GROUPS, SEED
 from limen.cli.states import BAR, edits, legend
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     "--zero-division", type=click.FloatRange(0, 1), help="What 0/0 counts as; as tuned for, if left out."
 )
 @EXTRA
+@CORRECTIONS
 @GROUPS
 @BAR
 @SEED
@@ -52,6 +53,7 @@ def evaluate(
     baseline: str | None,
     zero_division: float | None,
     extra: Any,
+    corrections: str | None,
     groups: str | None,
     bar: float,
     seed: int,
@@ -68,10 +70,12 @@ def evaluate(
     import limen
     from limen.thresholds import Thresholds
 
-    refuse_to_replace(output, inputs=(scores, labels, thresholds, baseline, groups))
+    refuse_to_replace(output, inputs=(scores, labels, thresholds, baseline, groups, corrections))
     chosen = thresholds_of(thresholds)
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups, chosen, extra)
+        data = read_data(scores, labels, groups, chosen, extra, corrections)
+    if data.corrected:
+        say(str(data.corrected))
     result = limen.evaluate(
         data,
         None,

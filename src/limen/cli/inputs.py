@@ -34,8 +34,9 @@ def read_data(
     groups: str | None = None,
     thresholds: Thresholds | float | None = None,
     extra: Literal["refuse", "ignore"] = "refuse",
+    corrections: str | None = None,
 ) -> Data:
-    """Return a file of scores and a file of labels, joined by name and id and checked once.
+    """Return a file of scores and a file of labels, joined by name and id, corrected and checked once.
 
     With thresholds, the columns are in their order, others left aside on request; files without names have theirs.
     """
@@ -52,6 +53,7 @@ def read_data(
         labels=joined.labels if joined.labels is not None or tuned is None else tuned.labels,
         ids=joined.ids,
         groups=None if groups is None else groups_of(groups, joined.ids),
+        corrections=None if corrections is None else read_table(corrections, kind="labels"),
         first_row=1,
     )
     return data if tuned is None else data.in_order(tuned.labels, extra=extra)

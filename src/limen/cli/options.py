@@ -16,6 +16,12 @@ COSTS = click.option(
     "--costs", metavar="FP,FN", help="For cost: of a false positive and of a false negative, like 1,5."
 )
 GROUPS = click.option("--groups", metavar="FILE", help="A file of id, group: a group is never divided.")
+MEDIA = click.option(
+    "--media", metavar="FOLDER", help="Files named like the items, or an address with {id}: seen in the report."
+)
+CORRECTIONS = click.option(
+    "--corrections", metavar="FILE", help="Labels that replace those given, such as the marks of a report."
+)
 SEED = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For whatever is drawn."
 )

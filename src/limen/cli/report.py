@@ -12,7 +12,7 @@ from limen.cli.inputs import (
     refuse_to_replace,
     thresholds_of,
 )
-from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS, SEED
+from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, FILES, GROUPS, MEDIA, SEED
 from limen.errors import InputError
 
 
@@ -32,6 +32,8 @@ from limen.errors import InputError
 @click.option(
     "--cv", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds of the comparison."
 )
+@MEDIA
+@CORRECTIONS
 @GROUPS
 @click.option("--title", help="Heading of the report.")
 @SEED
@@ -47,6 +49,8 @@ def report_(
     methods: str,
     no_compare: bool,
     cv: int,
+    media: str | None,
+    corrections: str | None,
     groups: str | None,
     title: str | None,
     seed: int,
@@ -59,15 +63,18 @@ def report_(
     \b
     limen report scores.csv labels.csv
     limen report test_scores.csv test_labels.csv thresholds.json -o test.html
+    limen report scores.csv labels.csv --media recordings
     """
     from limen.reporting import report
 
-    refuse_to_replace(output, inputs=(scores, labels, thresholds, groups))
+    refuse_to_replace(output, inputs=(scores, labels, thresholds, groups, corrections))
     if metric is None and (beta is not None or costs is not None):
         raise InputError("--beta and --costs belong to a metric. Name it: --metric fbeta, or --metric cost.")
     chosen = None if thresholds is None else thresholds_of(thresholds)
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups, chosen)
+        data = read_data(scores, labels, groups, chosen, corrections=corrections)
+    if data.corrected:
+        say(str(data.corrected))
     with progress("report") as tick:
         path = report(
             data,
@@ -79,6 +86,8 @@ def report_(
             methods=() if no_compare else [name.strip() for name in methods.split(",") if name.strip()],
             cv=cv,
             title=title,
+            media=media,
+            files={"scores": scores, "labels": labels, "groups": groups, "thresholds": thresholds},
             random_state=seed,
             progress=tick,
         )

@@ -9,9 +9,9 @@ import click
 from limen.cli.console import busy, progress, say, say_next
 from limen.cli.help import Command
 from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace
-from limen.cli.options import FILES, GROUPS, SEED, objective_options
+from limen.cli.options import CORRECTIONS, FILES, GROUPS, MEDIA, SEED, objective_options
 from limen.cli.states import MOST, attention
-from limen.errors import count, examples, percent
+from limen.errors import InputError, count, examples, percent
 
 if TYPE_CHECKING:
     from limen.thresholds import Thresholds
@@ -35,9 +35,11 @@ KINDS = {"probability": "probabilities", "logit": "logits", "real": "real number
 @click.option(
     "--min-positive", type=click.FloatRange(min=0), default=0.0, help="auto: labels with fewer lean on all labels."
 )
+@CORRECTIONS
 @GROUPS
 @click.option("--target-prevalence", metavar="FILE", help="A file of label, share of positives where it is used.")
 @click.option("--report", metavar="FILE", help="Also write a report to look at, an .html file.")
+@MEDIA
 @click.option("--adapt-to", metavar="SCORES", help="Unlabelled scores to estimate these shares from.")
 @SEED
 @click.option("-v", "--verbose", is_flag=True, help="Also say what the method chose, and why.")
@@ -49,9 +51,11 @@ def tune(
     method: str,
     placement: Any,
     min_positive: float,
+    corrections: str | None,
     groups: str | None,
     target_prevalence: str | None,
     report: str | None,
+    media: str | None,
     adapt_to: str | None,
     seed: int,
     verbose: bool,
@@ -66,10 +70,20 @@ def tune(
     """
     import limen
 
-    refuse_to_replace(output, report, inputs=(scores, labels, groups, target_prevalence, adapt_to))
+    if media is not None and report is None:
+        raise InputError(
+            "--media goes with --report: it is seen there. Name the report, like --report report.html."
+        )
+    refuse_to_replace(output, report, inputs=(scores, labels, groups, corrections, target_prevalence, adapt_to))
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups)
+        data = read_data(scores, labels, groups, corrections=corrections)
         prevalence = prevalence_of(target_prevalence, adapt_to, data)
+    if data.corrected:
+        say(str(data.corrected))
+    if media is not None:
+        from limen.reporting.media import Media
+
+        Media.of(media, data.ids)  # what is wrong with it is said before the work
     with progress(f"tuning ({method})") as tick:
         thresholds = limen.tune(
             data,
@@ -88,7 +102,10 @@ def tune(
     say(f"wrote {output} ({count(len(thresholds.labels), 'label')})")
     if report is not None:
         with progress("report") as tick:
-            limen.report(data, None, thresholds, report, random_state=seed, progress=tick)
+            files = {"scores": scores, "labels": labels, "groups": groups, "thresholds": output}
+            limen.report(
+                data, None, thresholds, report, files=files, media=media, random_state=seed, progress=tick
+            )
         say(f"wrote {report}: open it in a browser")
     _print_next(thresholds, scores, labels, output, report)
 

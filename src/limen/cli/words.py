@@ -14,6 +14,7 @@ OPTIONS = (
     "cv",
     "groups",
     "layout",
+    "media",
     "method",
     "methods",
     "metric",

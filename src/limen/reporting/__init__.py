@@ -23,6 +23,7 @@ from limen.evaluation import labels_of, measured_by
 from limen.files.writing import write_atomically
 from limen.metrics import Metric, spec_to_save
 from limen.reporting.assembly import assembled
+from limen.reporting.media import NO_MEDIA, Media
 from limen.reporting.summary import Summary
 from limen.solvers.base import Problem, Solver
 from limen.solvers.solution import Solution
@@ -49,6 +50,8 @@ def report(
     methods: Iterable[str | Solver] | Mapping[str, str | Solver] = METHODS,
     cv: int = 5,
     title: str | None = None,
+    media: str | os.PathLike[str] | None = None,
+    files: Mapping[str, str | None] | None = None,
     random_state: Any = 0,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Path:
@@ -65,13 +68,18 @@ def report(
     metric, average, zero_division : optional
         The objective; that of the thresholds if left out, or else micro-F1.
     ids : sequence of n_items, optional
-        Names of the items, shown in the list of items nearest to the cuts; row numbers if left out.
+        Names of the items, shown in the review; row numbers if left out.
     methods : iterable of methods, or a mapping from a name to a method
         To compare by cross-validation, as `limen.compare` takes them; empty for no comparison. The method
         of the thresholds joins them.
     cv : int
         Number of folds of the comparison.
     title : str, optional
+    media : path-like or str, optional
+        Where to look at or listen to the items: a folder with files named like their ids, or an address of
+        http or https with ``{id}`` in it. The page refers to files by where they lie from ``output``.
+    files : mapping from "scores", "labels", "groups" and "thresholds" to names, optional
+        Names of the files that these are in, for the commands that the page shows; else it shows Python.
     random_state : int
         Seed of the tuning, the folds and the bootstrap.
     progress : callable ``(step, steps, note)``, optional
@@ -80,6 +88,8 @@ def report(
     ------
     InputError
         If the data do not fit together, or not the thresholds.
+    UnreadableError
+        If ``media`` is no folder.
     UnsupportedError
         If the thresholds decide by a rule that has no cut by label (top-k, mcut), or the metric is the user's
         own and not registered.
@@ -90,7 +100,8 @@ def report(
     -----
     The counts behind every cut that the page can show are exact, so that what it says of an edited
     threshold is what `limen.evaluate` says on the same data. Of more than 200 000 cuts some are left out,
-    and the page says so. Histograms, calibration and lists of items count items, without weights.
+    and the page says so. With weights, histograms and calibration count weights; lists of items are of single
+    items, and errors in common are counted in items.
 
     Examples
     --------
@@ -110,6 +121,7 @@ def report(
     objective = objectives.objective(*measured_by(given, metric, average, zero_division))
     spec_to_save(objective.metric)  # The page saves thresholds files.
     data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups, ids=ids)
+    beside = None if media is None else Media.of(media, data.ids)
     if given is not None:
         data = data.in_order(given.labels)
     objective.check_labels(len(data.labels))
@@ -131,12 +143,17 @@ def report(
         given = make_thresholds(problem, Solution(values=values), name, "midpoint")
     comparison, why_not = _compared(data, methods, given, {**settings, "cv": cv}, tick)
     names = None if data.ids is None else [_encodable(name) for name in data.ids]
-    summary = Summary(given, problem, comparison, why_not, names)
+    summary = Summary(given, problem, comparison, why_not, names, files)
     shown = title if title is not None else f"Thresholds of {count(len(data.labels), 'label')}"
     shown = _encodable(shown)
     content = summary.as_dict(shown, tick.measuring)
+    policy = NO_MEDIA
+    content["media"] = None
+    if beside is not None:
+        content["media"] = beside.content(content["review"]["ids"], Path(output), tick.picturing)
+        policy = beside.policy(content["media"])
     tick("writing", 1.0)
-    page = assembled(content)
+    page = assembled(content, policy)
     with write_atomically(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(output)
@@ -156,7 +173,10 @@ class _Ticks:
         self(f"comparing {method}", 0.2 + 0.6 * step / steps)
 
     def measuring(self, what: str, share: float) -> None:
-        self(what, 0.8 + 0.2 * share)
+        self(what, 0.8 + 0.1 * share)
+
+    def picturing(self, share: float) -> None:
+        self("spectrograms", 0.9 + 0.1 * share)
 
 
 def _compared(

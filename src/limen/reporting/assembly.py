@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from limen.reporting.encoding import embedded
+from limen.reporting.media import NO_MEDIA, Policy
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 
@@ -23,14 +24,14 @@ def modules() -> dict[str, str]:
     return {name: found[name] for name in TopologicalSorter(imports).static_order()}
 
 
-def assembled(content: dict[str, Any]) -> str:
+def assembled(content: dict[str, Any], media: Policy = NO_MEDIA) -> str:
     """Return the page that shows ``content`` (of `Summary.as_dict`) as HTML.
 
     Notes
     -----
     The Content-Security-Policy names the digests of the two scripts and the style sheet; nothing else can
-    run, and nothing can be fetched. The script cannot write HTML either: trusted types are required, and
-    no policy for them is made, so every name is text.
+    run, and nothing can be fetched but the ``media`` of the items, where there are any. The script cannot
+    write HTML either: trusted types are required, and no policy for them is made, so every name is text.
     """
     here = files(__package__)
     # In one scope, in order: a file opened from a disk may import no other, and the policy names one digest.
@@ -40,14 +41,16 @@ def assembled(content: dict[str, Any]) -> str:
     script = f'(() => {{\n"use strict";\n{own}\n}})();\n'
     chart = here.joinpath("vendor", "uPlot.iife.min.js").read_text("utf-8")
     style = "\n".join(
-        here.joinpath(*path).read_text("utf-8") for path in (("vendor", "uPlot.min.css"), ("page", "page.css"))
+        here.joinpath(*path).read_text("utf-8")
+        for path in (("vendor", "uPlot.min.css"), ("page", "page.css"), ("page", "review.css"))
     )
     policy = "; ".join(
         (
             "default-src 'none'",
             f"script-src {_digest(chart)} {_digest(script)}",
             f"style-src {_digest(style)}",
-            "img-src data:",
+            f"img-src data: {media.images}".rstrip(),
+            *([f"media-src {media.media}"] if media.media else []),
             "base-uri 'none'",
             "form-action 'none'",
             "require-trusted-types-for 'script'",

@@ -1,4 +1,7 @@
-"""Metrics as the page takes them: the terms of a ratio, the name of one of its formulas, or values at its cuts."""
+"""Metrics as the page takes them: the terms of a ratio, the name of one of its formulas, or values at its cuts.
+
+And what an item more of each kind changes, from which the page computes how sure a difference is.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from limen.curves import Curves
-from limen.metrics import MCC, Cost, FBeta, FowlkesMallows, GMean, Linear, LinearRatio, Metric
+from limen.decisions import Counts
+from limen.metrics import MCC, Cost, FBeta, FowlkesMallows, GMean, Linear, LinearRatio, Metric, ratio
 from limen.objectives import Objective
 from limen.reporting.encoding import packed
 from limen.reporting.positions import Positions
+from limen.states import influences
 
 IN_PAGE = (MCC, FowlkesMallows, GMean)
 """Those that the page computes by formulas of its own; a test in a browser compares them with these."""
@@ -24,7 +29,7 @@ def shown(metric: Metric, zero_division: float, curves: Curves, positions: Posit
     """
     content: dict[str, Any] = {
         "name": metric.name,
-        "title": str(metric),
+        "title": "cost" if isinstance(metric, Cost) else str(metric),
         "is_f1": isinstance(metric, FBeta) and metric.beta == 1,
     }
     p, n = curves.n_positive, curves.n_known
@@ -32,13 +37,43 @@ def shown(metric: Metric, zero_division: float, curves: Curves, positions: Posit
         pools = isinstance(metric, Cost) or not metric.by_label
         content["terms"] = [_terms(part) for part in metric.terms(p, n, zero_division)]
         content["pooled"] = [_terms(part) for part in metric.pooled_terms(p, n, zero_division)] if pools else None
+        content["more"] = _more(metric, zero_division, p, n)
     elif type(metric) in IN_PAGE:
         content["formula"] = metric.name
     else:
         label_of = np.repeat(np.arange(curves.n_labels), np.diff(positions.offsets))
-        of_labels = Objective(metric, "macro", zero_division).of_labels
-        content["values"] = packed(of_labels(positions.tp, positions.tp + positions.fp, p, n, label_of))
+        at_each = Objective(metric.with_labels(lambda parameter: parameter[label_of]), "macro", zero_division)
+        counts = Counts(positions.tp, positions.tp + positions.fp, p[label_of], n[label_of])
+        content["values"] = packed(at_each.of_labels(*counts))
+        # Of each pair of cells of the same decision one, in the order of the page.
+        given, missed, wrong, rejected = influences(at_each, counts, counts)[1][::2]
+        content["influence"] = packed(np.array([given, missed, wrong, rejected], np.float32).ravel())
     return content
+
+
+def _more(metric: LinearRatio, zero_division: float, p: Any, n: Any) -> list[list[list[Any]]]:
+    """Return what one positive item more, and one negative, adds to the coefficients: numerator, denominator.
+
+    By differences to both sides of the counts, which are exact for the terms of limen's metrics: these are of
+    the second degree at most. 0 where there is no such item.
+    """
+    p, n = np.asarray(p, np.float64), np.asarray(n, np.float64)
+    found = []
+    for kind, positive in ((p, 1), (n - p, 0)):
+        step = np.minimum(1.0, np.maximum(kind, 0.0) / 2)
+        up, down = (metric.terms(p + sign * positive * step, n + sign * step, zero_division) for sign in (1, -1))
+        found.append(
+            [
+                [_coefficient(_alike(ratio(np.subtract(a, b), 2 * step, 0.0))) for a, b in zip(*ends, strict=True)]
+                for ends in zip(up, down, strict=True)
+            ]
+        )
+    return found
+
+
+def _alike(values: Any) -> Any:
+    """Return one number in place of an array that repeats it."""
+    return values.flat[0] if (values == values.flat[0]).all() else values
 
 
 def _terms(linear: Linear) -> list[Any]:

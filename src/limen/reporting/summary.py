@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -13,18 +14,22 @@ from numpy.typing import NDArray
 from limen import metrics
 from limen.comparison import Comparison
 from limen.curves import Curves
-from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions
-from limen.intervals import Interval, Part, measure
+from limen.decisions import THRESHOLD_RULE, Counts, count_decisions
+from limen.folds import unit_count
+from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
+from limen.reporting.commands import commands
 from limen.reporting.encoding import packed
 from limen.reporting.formulas import shown
 from limen.reporting.items import Axis, looked_at
 from limen.reporting.positions import Positions
+from limen.reporting.tuned_on import TunedOn
+from limen.reporting.verdict import HOW, Verdict, verdict
 from limen.solvers.base import Problem
 from limen.solvers.rules import Shared
 from limen.sources.blocks import Source
 from limen.sources.candidates import Candidates
-from limen.states import FEW_POSITIVES
-from limen.thresholds import TUNING_DATA, Thresholds
+from limen.states import BAR, FEW_POSITIVES, NONE_DRAWN, STATES, label_states, rules
+from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds
 from limen.tuning import thresholds_of
 
 SHARED_CUTS = 64
@@ -45,6 +50,8 @@ class Summary:
     why_not_compared : str
         Empty if the methods were compared.
     ids : tuple of n_items str, or None
+    files : mapping, optional
+        Names of the files of ``scores``, ``labels``, ``groups`` and ``thresholds``.
     """
 
     thresholds: Thresholds
@@ -52,6 +59,7 @@ class Summary:
     comparison: Comparison | None
     why_not_compared: str
     ids: Sequence[str] | None
+    files: Mapping[str, str | None] | None = None
 
     @property
     def source(self) -> Source:
@@ -59,55 +67,9 @@ class Summary:
         return self.problem.sources[0]
 
     @cached_property
-    def on_tuning_data(self) -> bool:
-        """Whether the thresholds were tuned on just these data."""
-        return self.thresholds.digest == self.problem.curves.digest()
-
-    @cached_property
-    def on_same_items(self) -> bool:
-        """Whether these seem to be the items tuned on, be it as other floats or for other frequencies."""
-        return self.on_tuning_data or self._on_other_floats() or self.other_frequencies
-
-    @cached_property
-    def other_frequencies(self) -> bool:
-        """Whether these seem to be the items tuned on, but weighted to other label frequencies.
-
-        Such weights change the counts by label, and so the digest, but no rate.
-        """
-        tuned = self.thresholds
-        if self.on_tuning_data or tuned.n_items != self.problem.n_items or self._as_frequent():
-            return False
-        here, there = _rates(self._counts["given"]), _rates(tuned.counts)
-        told = bool(((here > 0) & (here < 1)).any())  # Labels given never or always have the same rates anywhere.
-        return told and np.allclose(here, there, rtol=1e-9, atol=1e-12)
-
-    def _on_other_floats(self) -> bool:
-        """Return whether only the floats of the scores seem to differ from those tuned on.
-
-        The support of each label is the same, and so are its other counts, but for scores that rounding
-        takes over its threshold.
-        """
-        tuned = self.thresholds
-        if tuned.n_items != self.problem.n_items or not self._as_frequent():
-            return False
-        coarse = max((tuned.values.dtype, self.problem.dtype), key=lambda dtype: np.finfo(dtype).eps)
-        values = tuned.values.astype(np.promote_types(tuned.values.dtype, self.problem.dtype))
-        with np.errstate(over="ignore", invalid="ignore"):
-            step = np.abs(values) * np.finfo(coarse).eps + np.finfo(coarse).tiny
-            ends = [np.where(np.isfinite(values), values + sign * step, values) for sign in (1, -1)]
-        bounds = np.finfo(values.dtype)
-        ends = [np.where(end < bounds.min, bounds.min, end).astype(values.dtype) for end in ends]
-        least, most = (count_decisions((self.source,), end, check=False) for end in ends)
-        slack = 1e-9 * (1 + tuned.counts.n)
-        return all(
-            bool(((low <= count + slack) & (count <= high + slack)).all())
-            for low, count, high in ((least.tp, tuned.counts.tp, most.tp), (least.pp, tuned.counts.pp, most.pp))
-        )
-
-    def _as_frequent(self) -> bool:
-        """Return whether each label has as many positives and known items as in the data tuned on."""
-        here, tuned = self._counts["given"], self.thresholds.counts
-        return alike(here.p, tuned.p) and alike(here.n, tuned.n)
+    def tuned_on(self) -> TunedOn:
+        """Whether these are the data tuned on."""
+        return TunedOn(self.thresholds, self.problem, self._counts["given"])
 
     @cached_property
     def _vectors(self) -> dict[str, NDArray[Any]]:
@@ -128,12 +90,6 @@ class Summary:
             name: count_decisions((self.source,), values, check=False) for name, values in self._vectors.items()
         }
 
-    @property
-    def of_tuned_objective(self) -> bool:
-        """Whether the report shows the objective that the thresholds were tuned for."""
-        tuned, here = self.thresholds.objective, self.problem.objective
-        return tuned.average == here.average and tuned.metric.spec == here.metric.spec
-
     def as_dict(self, title: str, note: Note = lambda what, share: None) -> dict[str, Any]:
         """Return all that the page shows: plain numbers, text, lists, and packed arrays."""
         curves, objective, given = self.problem.curves, self.problem.objective, self.thresholds
@@ -142,7 +98,8 @@ class Summary:
         positions = Positions.of(curves, objective, {name: (vectors[name], counts[name]) for name in vectors})
         of_metric = partial(shown, zero_division=objective.zero_division, curves=curves, positions=positions)
         note("intervals", 0.0)
-        first = self._first()
+        judged = self._verdict()
+        first = self._first(judged)
         axis = Axis.of(self.source, curves, self.problem.kind == "probability")
         at_given = counts["given"]
         errors = at_given.p + at_given.pp - 2 * at_given.tp
@@ -157,7 +114,29 @@ class Summary:
         return {
             "title": title,
             "created": given.created,
-            "few": FEW_POSITIVES,
+            "draft": self._draft(),
+            "states": self._states(),
+            "verdict": {
+                "origin": judged.origin,
+                "expected": _interval(judged.expected),
+                "gain": _interval(judged.gain),
+                "why": judged.why,
+                "fitted_gain": objective(*counts["given"]) - objective(*counts["half"]),
+                "design": "" if self.comparison is None else self.comparison.design,
+            },
+            "commands": commands(
+                self.files,
+                objective,
+                of_tuned_objective=self.tuned_on.same_objective,
+                more=[
+                    name
+                    for name, there in (
+                        ("sample_weight", self.source.weighted),
+                        ("groups", self.problem.groups is not None),
+                    )
+                    if there
+                ],
+            ),
             "objective": {
                 "metric": of_metric(objective.metric),
                 "average": objective.average,
@@ -167,9 +146,9 @@ class Summary:
             "data": {
                 "n_items": curves.n_items,
                 "weighted": curves.n_positive.dtype.kind == "f",
-                "on_tuning_data": self.on_tuning_data,
-                "on_same_items": self.on_same_items,
-                "other_frequencies": self.other_frequencies,
+                "on_tuning_data": self.tuned_on.these_data,
+                "on_same_items": self.tuned_on.same_items,
+                "other_frequencies": self.tuned_on.other_frequencies,
                 "probabilities": axis.probabilities,
                 "unknown": bool((curves.n_known < curves.n_items).any()) if not self.source.weighted else False,
             },
@@ -191,45 +170,103 @@ class Summary:
             **items,
         }
 
-    def _first(self) -> list[dict[str, Any]]:
-        """Return the rows of the first screen: on these data, and what to expect on new data."""
+    def _verdict(self) -> Verdict:
+        here, half = self._resampled["given"], self._resampled["half"]
+        gain = None
+        if here is not None and half is not None:
+            value = self._value("given") - self._value("half")
+            gain = Interval(value, *map(float, percentiles(here - half, value, self._centre)))
+        return verdict(self.tuned_on, self._interval("given"), gain, self.comparison, self.why_not_compared)
+
+    def _states(self) -> dict[str, Any]:
+        """Return the words and rules of the states, and what the page cannot count of their intervals."""
+        problem, counts = self.problem, self._counts
+        found = label_states(
+            problem.sources,
+            self._vectors["given"],
+            problem.objective,
+            groups=problem.groups,
+            counts=counts["given"],
+            at_half=counts["half"],
+        )
+        rule = {**rules(problem.objective.metric), "weak": STATES["weak"].rule}  # The page fills in its bar.
+        return {
+            "all": [{"key": key, "words": state.words, "rule": rule[key]} for key, state in STATES.items()],
+            "few": FEW_POSITIVES,
+            "bar": BAR,
+            "spread": None if (found.spread == 1).all() else packed(found.spread),
+            "positives": packed(found.positives) if self.source.weighted else None,
+            # As given they are known; where units are no items the page counts only about how many speak for 0.5.
+            "gains": packed(found.gains.ravel()) if self.source.weighted or problem.groups is not None else None,
+            "least_units": NONE_DRAWN,
+            "units": unit_count(problem.n_items, problem.groups) / max(float(counts["given"].n.max()), 1e-300),
+        }
+
+    def _draft(self) -> str:
+        """Return the name under which a browser keeps edits: of these thresholds, on these data."""
+        given, here = self.thresholds, self.problem
+        what = (here.curves.digest(), str(here.objective), given.created, self._vectors["given"].tolist())
+        return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+
+    def _first(self, judged: Verdict) -> list[dict[str, Any]]:
+        """Return the rows of evidence: on these data, and what to expect on new data."""
         given, shared = self.thresholds, float(self._vectors["shared"][0])
-        rows: list[dict[str, Any]] = []
-        for name, value in (("half", 0.5), ("shared", shared), ("given", None)):
-            here = self._measured(name)
-            expected, how = self._expected(name, here)
-            rows.append({"name": name, "cut": _finite(value), "here": here, "expected": expected, "how": how})
-        rows[-1]["of_tuned_objective"] = self.of_tuned_objective
-        rows[-1]["tuned"] = {"value": given.value, "n_items": given.n_items, "expected": _interval(given.expected)}
+        of_shared, how = self._held_out_shared()
+        rows: list[dict[str, Any]] = [
+            {"name": "half", "cut": 0.5, "expected": self._measured("half"), "how": "nothing was tuned"},
+            {"name": "shared", "cut": _finite(shared), "expected": of_shared, "how": how},
+            {"name": "given", "cut": None, "expected": _interval(judged.expected), "how": HOW[judged.origin]},
+        ]
+        for row in rows:
+            row["here"] = self._measured(row["name"])
+        rows[-1]["tuned"] = {
+            "value": given.value if self.tuned_on.same_objective else None,
+            "n_items": given.n_items,
+            "reweighted": given.value_measured_on == REWEIGHTED,
+        }
         return rows
 
-    def _measured(self, name: str) -> list[float | None]:
-        problem, n_items = self.problem, self.problem.n_items
-        part = Part(self.source, np.arange(n_items), self._vectors[name], THRESHOLD_RULE)
-        found = measure([part], problem.objective, n_items, problem.groups, problem.random_state)
-        return [problem.objective(*self._counts[name]), None, None] if found is None else list(found)
+    @cached_property
+    def _centre(self) -> bool:
+        return averaged(self.problem.objective, [self._part("given")])
 
-    def _expected(self, name: str, here: list[float | None]) -> tuple[list[float | None] | None, str]:
-        """Return value, low and high to expect on new data, and a word for where they come from."""
-        if name == "half":
-            return here, "nothing was tuned"
-        if name == "given" and not self.on_same_items:
-            return here, "these are other data"
-        if name == "given" and self.thresholds.expected is not None and self.of_tuned_objective:
-            return list(self.thresholds.expected), "cross-fitted while tuning"
-        method = "shared" if name == "shared" else self.thresholds.method
-        rows = self.comparison.rows if self.comparison is not None else ()
-        for row in rows:
-            if row.method == method:
-                return [row.held_out, row.low, row.high], "held out, see Methods"
-        if name == "given" and self.thresholds.expected_reason and self.of_tuned_objective:
-            return None, f"not estimable: {self.thresholds.expected_reason}"
-        return None, "not measured"
+    def _part(self, name: str) -> Part:
+        return Part(self.source, np.arange(self.problem.n_items), self._vectors[name], THRESHOLD_RULE)
+
+    @cached_property
+    def _resampled(self) -> dict[str, NDArray[np.float64] | None]:
+        """The objective of the same resamples at each of the thresholds; None for a single unit."""
+        problem = self.problem
+        if unit_count(problem.n_items, problem.groups) < 2:
+            return dict.fromkeys(self._vectors)
+        bootstrap = bootstrap_for(
+            [self._part("given")], problem.objective, problem.n_items, problem.groups, problem.random_state
+        )
+        return {name: bootstrap.values([self._part(name)], problem.objective) for name in self._vectors}
+
+    def _value(self, name: str) -> float:
+        return self.problem.objective(*self._counts[name])
+
+    def _interval(self, name: str) -> Interval | None:
+        resampled, value = self._resampled[name], self._value(name)
+        if resampled is None:
+            return None
+        return Interval(value, *map(float, percentiles(resampled, value, self._centre)))
+
+    def _measured(self, name: str) -> list[float | None]:
+        return list(self._interval(name) or (self._value(name), None, None))
+
+    def _held_out_shared(self) -> tuple[list[float] | None, str]:
+        """Return value, low and high of one cut for all on new data, and a word for where they come from."""
+        for row in self.comparison.rows if self.comparison is not None else ():
+            if row.method == "shared":
+                return [row.held_out, row.low, row.high], HOW["compared"]
+        return None, HOW["none"]
 
     def _file(self, dtype: np.dtype[Any]) -> dict[str, Any]:
         """Return the thresholds file without its labels, as given and as it is once it is edited."""
         original = {key: value for key, value in self.thresholds.to_dict().items() if key != "labels"}
-        objective, proven = self.problem.objective, self.on_tuning_data and self.of_tuned_objective
+        objective, proven = self.problem.objective, self.tuned_on.these_data and self.tuned_on.same_objective
         edited = {
             **original,
             "metric": metrics.spec_to_save(objective.metric),
@@ -242,8 +279,10 @@ class Summary:
             "score_dtype": str(dtype),
             "n_items": self.problem.n_items,
             "data_digest": self.problem.curves.digest(),
+            "expected_gain": None,
+            "half": self._value("half"),
             "expected_reason": "",
-            "value_measured_on": TUNING_DATA if self.on_tuning_data else "data of a report",
+            "value_measured_on": TUNING_DATA if self.tuned_on.these_data else "data of a report",
             "upper_bound": original["upper_bound"] if proven else None,
         }
         return {"original": original, "edited": edited}
@@ -263,12 +302,6 @@ class Summary:
             for row in self.comparison.rows
         ]
         return {"why_not": "", "design": self.comparison.design, "rows": rows}
-
-
-def _rates(counts: Counts) -> NDArray[np.float64]:
-    """Return the share given of the positives and of the negatives of each label, (2, n_labels)."""
-    tp, pp, p, n = counts
-    return np.array([metrics.ratio(tp, p, 0.0), metrics.ratio(pp - tp, n - p, 0.0)])
 
 
 def _shared_curve(source: Source, curves: Curves) -> dict[str, Any]:

@@ -46,14 +46,14 @@ def unframed(y_true: Any, y_score: Any, labels: tuple[str, ...] | None, mask: An
                 "order."
             )
         of_scores, frame = scores, y_score
-        y_score, labels, ids = scores.values, scores.labels, scores.ids or _index_ids(frame)
+        y_score, labels, ids = scores.values, scores.labels, scores.ids or index_ids(frame)
         if is_frame(y_true):
             y_true = _joined(of_scores, frame, y_true, "y_true")
         if is_frame(mask):
             mask = _joined(of_scores, frame, mask, "mask")
         return Unframed(y_true, y_score, mask, labels, ids)
     if is_frame(y_true):
-        ids = _index_ids(y_true)
+        ids = index_ids(y_true)
         y_true, labels = _in_order(y_true, labels, "y_true")
     if is_frame(mask):
         mask, labels = _in_order(mask, labels, "mask")
@@ -115,7 +115,7 @@ def _with_index(scores: Table, y_score: Any, truth: Table, y_true: Any) -> tuple
     return with_ids[0], with_ids[1]
 
 
-def _index_ids(frame: Any) -> tuple[str, ...] | None:
+def index_ids(frame: Any) -> tuple[str, ...] | None:
     """Return the index of a pandas frame as ids, unless it is the default one or repeats some."""
     index = _index(frame)
     ids = None if index is None else tuple(map(str, index))

@@ -13,9 +13,21 @@ const zeroDivision = content.objective.zero_division;
 export const ratio = (above, below, zero = zeroDivision) => (below === 0 ? zero : above / below);
 
 /**
- * A metric of one label at a position, and of the counts of all labels summed at a position of each.
- * @typedef {{ofLabel: (k: number, i: number) => number, ofAll: (at: Int32Array, tp: number, pp: number) => number}} Metric
+ * A metric of one label at a position, of the counts of all labels summed at a position of each, and what one item
+ * more would add to that of a label: one given rightly, missed, given wrongly, or rightly not given.
+ * @typedef {{ofLabel: (k: number, i: number) => number, ofAll: (at: Int32Array, tp: number, pp: number) => number,
+ *   more: (k: number, i: number) => number[]}} Metric
  */
+
+/** How each of these items moves tp, pp, p and n. */
+const CELLS = [[1, 1, 1, 1], [0, 0, 1, 1], [0, 1, 0, 1], [0, 0, 0, 1]];
+const STEP = 1e-4;
+
+/** How many of these items there are. @param {number} k @param {number} i */
+function cellsAt(k, i) {
+  const { tp, pp } = countsAt(k, i), p = positives[k], n = known[k];
+  return [tp, p - tp, pp - tp, n - p - pp + tp];
+}
 
 /** A coefficient by label. @param {number | Packed} coefficient @returns {(k: number) => number} */
 function byLabel(coefficient) {
@@ -68,14 +80,33 @@ function metricOf(from) {
     return {
       ofLabel: (k, i) => { const { tp, pp } = countsAt(k, i); return formula(tp, pp, positives[k], known[k]); },
       ofAll: (_, tp, pp) => formula(tp, pp, allPositives, allKnown),
+      more: (k, i) => cellsAt(k, i).map((cell, c) => {
+        const { tp, pp } = countsAt(k, i), [a, b, d, e] = CELLS[c], step = STEP * cell;
+        /** @param {number} h */
+        const at = (h) => formula(tp + h * a, pp + h * b, positives[k] + h * d, known[k] + h * e);
+        return cell > 0 ? (at(step) - at(-step)) / (2 * step) : 0;
+      }),
     };
   }
   if (from.terms === undefined) {
-    const values = unpack(from.values ?? {});
-    return { ofLabel: (k, i) => values[starts[k] + i], ofAll: () => NaN };
+    const values = unpack(from.values ?? {}), influence = unpack(from.influence ?? {});
+    return { ofLabel: (k, i) => values[starts[k] + i], ofAll: () => NaN,
+      more: (k, i) => CELLS.map((_, c) => influence[c * values.length + starts[k] + i]) };
   }
   const [above, below] = from.terms.map(linear), [allAbove, allBelow] = from.pooled?.map(pooled) ?? [];
+  const [ofPositive, ofNegative] = (from.more ?? []).map((terms) => terms.map(linear));
+  const slopes = from.terms.map(([ofTp, ofPp]) => [byLabel(ofTp), byLabel(ofPp)]);
   return {
+    more: (k, i) => {
+      const { tp, pp } = countsAt(k, i), under = below(tp, pp, k), value = ratio(above(tp, pp, k), under, 0);
+      return cellsAt(k, i).map((cell, c) => {
+        if (cell <= 0 || under === 0) return 0;
+        const change = c < 2 ? ofPositive : ofNegative;
+        const [top, bottom] = slopes.map(([ofTp, ofPp], part) =>
+          CELLS[c][0] * ofTp(k) + CELLS[c][1] * ofPp(k) + change[part](tp, pp, k));
+        return (top - value * bottom) / under;
+      });
+    },
     ofLabel: (k, i) => { const { tp, pp } = countsAt(k, i); return Math.min(ratio(above(tp, pp, k), below(tp, pp, k)), 1); },
     ofAll: (at, tp, pp) => (allAbove ? Math.min(ratio(allAbove(at, tp, pp), allBelow(at, tp, pp)), 1) : NaN),
   };

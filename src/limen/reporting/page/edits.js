@@ -1,7 +1,7 @@
 // The thresholds as edited: one position for each label, with undo.
 
-import { metric, totalsAt, valueAt } from "./averages.js";
-import { atHalf, content, cutAt, given, nLabels, positives, sizeOf } from "./model.js";
+import { totalsAt } from "./averages.js";
+import { cutAt, given, nLabels, sizeOf } from "./model.js";
 
 /** @typedef {{label: number, from: number, to: number}[]} Step  What one action of a person changed. */
 /** @typedef {{labels: number[], done: boolean}} Change  Labels that moved; done when the hand is off. */
@@ -16,10 +16,10 @@ export const edits = {
   made: [],
   /** Where the labels of the present gesture were before it. @type {Map<number, number>} */
   before: new Map(),
+  /** Labels whose threshold is not the one given. @type {Set<number>} */
+  changed: new Set(),
   /** @type {((change: Change) => void)[]} */
   listeners: [],
-  /** Whether what is shown was saved. */
-  saved: true,
 };
 
 export const startTotals = totalsAt(given);
@@ -27,6 +27,10 @@ export const startTotals = totalsAt(given);
 /** @param {number[]} moved @param {boolean} done */
 function tellMoved(moved, done) {
   edits.totals = totalsAt(edits.at);
+  for (const k of moved) {
+    if (cutAt(k, edits.at[k]) !== cutAt(k, given[k])) edits.changed.add(k);
+    else edits.changed.delete(k);
+  }
   for (const listener of edits.listeners) listener({ labels: moved, done });
 }
 
@@ -59,7 +63,6 @@ export function commit() {
   if (step.length) {
     edits.made.push(step);
     edits.undone = [];
-    edits.saved = false;
   }
   tellMoved(step.map(({ label }) => label), true);
 }
@@ -71,7 +74,6 @@ function retrace(back) {
   if (!step) return;
   (back ? edits.undone : edits.made).push(step);
   for (const { label, from, to } of step) edits.at[label] = back ? from : to;
-  edits.saved = false;
   tellMoved(step.map(({ label }) => label), true);
 }
 
@@ -85,11 +87,7 @@ export function reset() {
 }
 
 /** Labels whose threshold is not the one given. */
-export function changedLabels() {
-  const changed = [];
-  for (let k = 0; k < nLabels; k++) if (cutAt(k, edits.at[k]) !== cutAt(k, given[k])) changed.push(k);
-  return changed;
-}
+export const changedLabels = () => [...edits.changed].sort((a, b) => a - b);
 
 /** A number to six digits, as it is shown. @param {number} value */
 export const shortened = (value) => Number(value.toPrecision(6));
@@ -113,13 +111,4 @@ export function nearestPosition(k, wanted) {
   if (below > wanted || above === Infinity) return low;
   const nearer = below > 0 ? above / wanted < wanted / below : above - wanted < wanted - below;
   return nearer ? low - 1 : low;
-}
-
-/** What is to be said about a label now. @param {number} k */
-export function warningsOf(k) {
-  return {
-    few: positives[k] < content.few,
-    never: cutAt(k, edits.at[k]) === Infinity,
-    worse: valueAt(metric, k, edits.at[k]) < valueAt(metric, k, atHalf[k]),
-  };
 }

@@ -63,19 +63,32 @@ export const percent = (value) => (100 * value).toFixed(1).replace("-", MINUS);
 export const inPercent = spec.name !== "cost";
 export const unit = inPercent ? `${THIN}%` : "";
 
+/** A value of the metric as it is shown: costs, which are negated to be made large, as costs. @param {number} value */
+export const facing = (value) => (inPercent ? value : 0 - value);
+
 /** A value of the metric, without its unit. @param {number} value */
 export const metricText = (value) => (Number.isNaN(value) ? "not known here"
-  : inPercent ? percent(value) : value.toFixed(4).replace("-", MINUS));
+  : inPercent ? percent(value) : facing(value).toFixed(4).replace("-", MINUS));
 
-/** A difference with its sign. @param {number} value @param {(value: number) => string} text */
+/** A difference with its sign, as it is shown. @param {number} value @param {(value: number) => string} text */
 export function signed(value, text) {
-  const shown = text(value);
-  if (Number(shown.replace(MINUS, "-")) === 0) return text(0);
-  return value > 0 ? `+${shown}` : shown;
+  const shown = text(value), number = Number(shown.replace(MINUS, "-"));
+  if (number === 0) return text(0);
+  return number > 0 ? `+${shown}` : shown;
 }
 
-/** How a change is coloured: not at all where it shows as none. @param {number} value */
-export const wayOf = (value) => (signed(value, metricText) === metricText(0) ? "" : value < 0 ? "down" : "up");
+/** The ends of an interval of the metric, the lower one as it is shown first. @param {number} low @param {number} high
+ * @param {(value: number) => string} [text] */
+export function spanText(low, high, text = metricText) {
+  const [from, to] = inPercent ? [low, high] : [high, low];
+  return `${text(from)} to ${text(to)}`;
+}
+
+/** An interval's level. */
+export const LEVEL = `95${THIN}%`;
+
+/** A difference of the metric without its sign: "3.2 points". @param {number} value */
+export const sizeText = (value) => (inPercent ? `${percent(Math.abs(value))} points` : Math.abs(value).toFixed(4));
 
 /** A threshold to four digits. @param {number} value */
 export function cutText(value) {

@@ -2,10 +2,10 @@
 
 import { bestOf, countsAt, f1, metric, metricIsF1, precision, ratio, recall, spec, valueAt } from "./averages.js";
 import { choose, chosen } from "./chosen.js";
-import { commit, edits, move, nearestPosition, shortened, warningsOf } from "./edits.js";
+import { commit, edits, move, nearestPosition, shortened } from "./edits.js";
 import {
-  MINUS, THIN, byId, counted, cutText, el, exact, inputById, metricText, nameOf, objectiveName, percent, say,
-  signed, unit, whole,
+  LEVEL, MINUS, THIN, byId, counted, cutText, el, exact, inputById, metricText, nameOf, objectiveName, percent, say,
+  signed, spanText, unit, whole,
 } from "./elements.js";
 import {
   GROUPS, aim, axisEnd, calibration, cutPlace, drawLabelCharts, drawnTitle, positionAt, shown,
@@ -13,7 +13,27 @@ import {
 import {
   atHalf, content, cutAt, given, known, labels, lowest, nLabels, positives, ranges, sizeOf, unpack,
 } from "./model.js";
+import { againstHalf, states, wordsOf } from "./states.js";
 import { table } from "./table.js";
+
+/** @param {string} text */
+const upper = (text) => text[0].toUpperCase() + text.slice(1);
+
+/** The metric of a label against that at 0.5, with its interval. @param {number} k @param {number} i */
+function differs(k, i) {
+  const { value, low, high } = againstHalf(k, i);
+  if (cutAt(k, i) === cutAt(k, atHalf[k]) || !Number.isFinite(low)) return "";
+  return `${upper(spec.title)} against that at 0.5: ${signed(value, metricText)} (${LEVEL} ` +
+    `${spanText(low, high, (end) => signed(end, metricText))}), on these data${low <= 0 && high >= 0 ? ": no clear difference" : ""}.`;
+}
+
+/** What a state means for a label. @type {Record<string, (k: number) => string>} */
+const NOTES = {
+  no_tags: (k) => (cutAt(k, edits.at[k]) === Infinity ? "never given, whatever the score." : "no item scores so high."),
+  few: (k) => `only ${counted(positives[k], "positive")}, so the threshold is poorly known. Annotate more.`,
+  worse: (k) => differs(k, edits.at[k]),
+  weak: (k) => `F1 is ${percent(valueAt(f1, k, edits.at[k]))}${THIN}%, below the bar of ${Number((100 * states.bar).toFixed(1))}${THIN}%.`,
+};
 
 /** A label at a position, in words. @param {number} k @param {number} i */
 function inWords(k, i) {
@@ -78,11 +98,10 @@ function refreshLabel() {
     [["tp", tp], ["fn", p - tp], ["fp", pp - tp], ["tn", n - p - (pp - tp)]])) {
     byId(`count-${id}`).replaceChildren(exact(value, whole(value)));
   }
-  const flags = warningsOf(k);
+  const key = states.of[k];
   const notes = [
-    flags.few && `Only ${counted(p, "positive")}: the threshold is poorly known. Annotate more.`,
-    flags.never && "Never given.",
-    flags.worse && `${spec.title} is below that at 0.5 on these data.`,
+    key !== "none" && `${upper(wordsOf(key))}: ${NOTES[key](k)}`,
+    key !== "worse" && differs(k, i),
     ranges && i === given[k] && cut !== Infinity &&
       `Other data like those tuned on would put the threshold from ${cutText(ranges[k])} to ${cutText(ranges[nLabels + k])} (95 %): ` +
       "the bar on top.",
@@ -142,11 +161,17 @@ const KEYS = {
   Home: () => -sizeOf(chosen.label), End: () => sizeOf(chosen.label),
 };
 
-/** Show a neighbour of the shown label, in the order of the table. @param {number} way */
+/** The order in which labels are gone through: that of the table when one was chosen or it was sorted, so that a label
+ * which its edit moves elsewhere does not lead there. */
+const walk = { order: table.order };
+
+/** Show a neighbour of the shown label. @param {number} way */
 function turn(way) {
-  const place = table.order.indexOf(chosen.label) + way;
-  const k = table.order[Math.min(Math.max(place, 0), table.order.length - 1)];
-  if (k !== undefined) choose(k);
+  const order = walk.order.includes(chosen.label) ? walk.order : table.order;
+  const k = order[Math.min(Math.max(order.indexOf(chosen.label) + way, 0), order.length - 1)];
+  if (k === undefined) return;
+  choose(k);
+  walk.order = order;
 }
 
 export function startLabel() {
@@ -182,13 +207,15 @@ export function startLabel() {
     });
   }
   byId("to-best").textContent = `best ${spec.title}`;
-  chosen.listeners.push(showLabel);
+  chosen.listeners.push(showLabel, () => { walk.order = table.order; });
+  table.listeners.push(() => { if (!table.following) walk.order = table.order; });
+  states.listeners.push(refreshLabel);
   edits.listeners.push(({ labels: moved, done }) => {
     if (!moved.includes(chosen.label) && !done) return;
     refreshLabel();
     if (moved.includes(chosen.label)) {
       const k = chosen.label;
-      say(`${labels[k]} at ${inWords(k, edits.at[k])}. ${objectiveName(content.objective.average)} ` +
+      say(`${labels[k]} at ${inWords(k, edits.at[k])}: ${wordsOf(states.of[k])}. ${objectiveName(content.objective.average)} ` +
         `${metricText(edits.totals[content.objective.average])}${unit}.`);
     }
   });

@@ -1,24 +1,24 @@
-// Lists: methods side by side, errors in common, items nearest to the cuts, and what changed.
+// Lists: methods side by side, errors in common, and what changed.
 
 import { countsAt, metric, precision, recall, spec, valueAt } from "./averages.js";
-import { choose, chosen } from "./chosen.js";
+import { choose } from "./chosen.js";
 import { changedLabels, commit, edits, move } from "./edits.js";
 import {
-  MINUS, byId, cutText, el, exact, inPercent, metricText, nameOf, objectiveName, percent, signed, whole,
+  byId, cutText, el, exact, inPercent, metricText, nameOf, objectiveName, percent, signed, whole,
 } from "./elements.js";
 import { content, cutAt, given, labels, nLabels, unpack } from "./model.js";
 import { dots, rangeOf, spreadCell } from "./overview.js";
 /** @import { Pairs } from "./model.js" */
 
 /** A button that shows a label. @param {number} k */
-const toLabel = (k) => el("button", { type: "button", class: "link", onclick: () => choose(k, true) }, nameOf(labels[k]));
+export const toLabel = (k) => el("button", { type: "button", class: "link", onclick: () => choose(k, true) }, nameOf(labels[k]));
 
 /**
  * @param {HTMLElement} body
  * @param {(Node | string)[][]} rows  The first cell heads its row.
  * @param {number} [numbers]  The first column of numbers.
  */
-function fillTable(body, rows, numbers = Infinity) {
+export function fillTable(body, rows, numbers = Infinity) {
   body.replaceChildren(...rows.map((cells) => el("tr", {}, ...cells.map((cell, column) => (column === 0
     ? el("th", { scope: "row" }, cell) : el("td", { class: column >= numbers ? "number" : null }, cell))))));
 }
@@ -59,41 +59,6 @@ export function showErrors() {
   if (content.errors.n_paired < nLabels) {
     byId("errors-note").textContent = `Counted among the ${whole(content.errors.n_paired)} labels with the most errors.`;
   }
-}
-
-export const nearest = {
-  ids: content.nearest.ids,
-  item: unpack(content.nearest.item),
-  label: unpack(content.nearest.label),
-  score: unpack(content.nearest.score),
-  truth: unpack(content.nearest.truth),
-};
-const TRUTHS = ["not known", "no", "yes"];
-const MOST_NEAREST = 100;
-
-/** @param {number} value */
-const finely = (value) => (Math.abs(value) >= 1e-3 ? String(Number(value.toPrecision(6))).replace("-", MINUS) : cutText(value));
-
-/** @param {number} j @param {boolean} named */
-function nearestCells(j, named) {
-  const k = nearest.label[j], cut = cutAt(k, given[k]), score = nearest.score[j];
-  return [nameOf(nearest.ids[nearest.item[j]]), ...(named ? [toLabel(k)] : []), exact(score, finely(score)),
-    finely(cut), score >= cut ? "given" : "not given", TRUTHS[nearest.truth[j]]];
-}
-
-export function showNearest() {
-  const some = [...nearest.item.keys()].slice(0, MOST_NEAREST);
-  byId("nearest-none").hidden = some.length > 0;
-  byId("nearest-some").hidden = some.length === 0;
-  fillTable(byId("nearest-rows"), some.map((j) => nearestCells(j, true)));
-  chosen.listeners.push(showNearestOf);
-}
-
-/** Items nearest to the cut of one label. @param {number} k */
-function showNearestOf(k) {
-  const own = [...nearest.item.keys()].filter((j) => nearest.label[j] === k);
-  byId("label-nearest").hidden = own.length === 0;
-  fillTable(byId("label-nearest-rows"), own.map((j) => nearestCells(j, false)));
 }
 
 const MOST_CHANGED = 200;

@@ -1,16 +1,19 @@
 // What happens when the page opens.
 
+import { startAddress } from "./address.js";
+import { startAttention } from "./attention.js";
 import { readColours, repaint } from "./charts.js";
-import { show } from "./chosen.js";
 import { redo, undo } from "./edits.js";
 import { byId } from "./elements.js";
 import { startLabel } from "./label.js";
-import { showErrors, showMethods, showNearest, startChanges } from "./lists.js";
+import { showErrors, showMethods, startChanges } from "./lists.js";
 import { content } from "./model.js";
-import { showBar, showFirstRows, showLead, showTiles } from "./overview.js";
+import { showBar, showFacts, showFirstRows, showTiles } from "./overview.js";
+import { startReview } from "./review.js";
 import { startSaving } from "./saving.js";
 import { drawRows, startTable, table } from "./table.js";
 import { startTradeoff } from "./tradeoff.js";
+import { showVerdict } from "./verdict.js";
 
 /** @param {string} theme  "light", "dark", or "" for that of the system. */
 function setTheme(theme) {
@@ -61,21 +64,23 @@ function startKeys() {
 
 readColours();
 byId("title").textContent = content.title;
-showLead();
+showFacts();
 showFirstRows();
 showTiles();
 showBar();
+startAttention();
 startTable();
-showNearest();
+startReview();
 startLabel();
-show(table.order[0] ?? 0);
 startTradeoff();
 showMethods();
 showErrors();
 startChanges();
 startSaving();
+showVerdict();
 startThemes();
 startPrinting();
 startKeys();
+startAddress();
 document.documentElement.dataset.ready = "true";
 performance.mark("ready");

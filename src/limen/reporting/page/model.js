@@ -8,16 +8,26 @@
  *   number for all labels, or one for each.
  * @typedef {[Linear, Linear]} Terms  Numerator and denominator.
  * @typedef {{name: string, title: string, is_f1: boolean, terms?: Terms, pooled?: Terms | null, formula?: string,
- *   values?: Packed}} MetricSpec  A ratio of linear terms, one of the page's formulas, or values at all positions.
+ *   values?: Packed, more?: [Terms, Terms], influence?: Packed}} MetricSpec  A ratio of linear terms, one of the page's
+ *   formulas, or values at all positions; and what one positive item more and one negative add to the terms, or
+ *   what an item more given rightly, missed, given wrongly, rightly not given adds to the values.
  * @typedef {{name: string, cut: number | null, here: Spread, expected: Spread | null, how: string,
- *   of_tuned_objective?: boolean, tuned?: {value: number, n_items: number, expected: Spread | null}}} FirstRow
+ *   tuned?: {value: number | null, n_items: number, reweighted: boolean}}} FirstRow
  * @typedef {{method: string, held_out: Spread, difference: Spread, rank: number, fitted: number,
  *   seconds: number}} MethodRow
+ * @typedef {{kind: "audio" | "image" | "text" | "link", at: string, excerpt?: string}} Medium
+ * @typedef {{frames: number, pixels: string, seconds: number, whole: boolean, low: number, high: number}} Picture
+ *   Loudness by band, highest first, and frame; whole: it shows all of the recording.
  * @typedef {{a: Packed, b: Packed, items: Packed, chance: Packed}} Pairs
  * @typedef {Object} Content
  * @property {string} title
  * @property {string} created
- * @property {number} few
+ * @property {string} draft
+ * @property {{all: {key: string, words: string, rule: string}[], few: number, bar: number, spread: Packed | null,
+ *   positives: Packed | null, gains: Packed | null, least_units: number, units: number}} states
+ * @property {{origin: "measured" | "fixed" | "given" | "cross-fitted" | "compared" | "none", expected: Spread | null,
+ *   gain: Spread | null, why: string, fitted_gain: number, design: string}} verdict
+ * @property {{saved: string, given: string, elsewhere: string}} commands
  * @property {{metric: MetricSpec, average: Average, zero_division: number}} objective
  * @property {{f1: MetricSpec, precision: MetricSpec, recall: MetricSpec}} ratios
  * @property {{n_items: number, weighted: boolean, on_tuning_data: boolean, on_same_items: boolean,
@@ -33,15 +43,18 @@
  * @property {Packed | null} gains
  * @property {{low: Packed, high: Packed}} axis
  * @property {{bins: number, positive: Packed, negative: Packed}} histogram
- * @property {{positive: Packed, total: Packed, score: Packed}} calibration
+ * @property {{positive: Packed, total: Packed, score: Packed, size?: Packed}} calibration  With weights, sizes too.
  * @property {{label: Packed, position: Packed, shared: {tp: Packed, pp: Packed}}} frontier
  * @property {{why_not: string, design?: string, rows: MethodRow[]}} comparison
  * @property {{confused: Pairs, missed: Pairs, n_paired: number}} errors
- * @property {{ids: string[], item: Packed, label: Packed, score: Packed, truth: Packed}} nearest
+ * @property {{ids: string[], item: Packed, label: Packed, score: Packed, truth: Packed, kind: Packed,
+ *   distance: Packed}} review  The queue; ids are the items' names, item numbers them.
+ * @property {{items: (Medium | null)[], pictures: Record<number, Picture>, notes: string[], where: string} | null} media
+ *   What stands beside each item of the review.
  */
 
 /** @param {string} text @returns {Uint8Array} */
-function bytesOf(text) {
+export function bytesOf(text) {
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
@@ -102,6 +115,7 @@ export const given = placesOf(content.positions.given);
 export const atHalf = placesOf(content.positions.half);
 export const atShared = placesOf(content.positions.shared);
 export const ranges = content.ranges === null ? null : unpack(content.ranges);
+/** By label, as given: value, low and high of what each gains over 0.5. */
 export const gains = content.gains === null ? null : unpack(content.gains);
 /** The lowest number of the dtype: a threshold that gives the label always. */
 export const lowest = { float16: -65504, float32: -3.4028234663852886e38 }[

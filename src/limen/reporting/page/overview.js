@@ -1,11 +1,12 @@
-// The first screen: the metric at 0.5, at the shared cut and tuned, and how many labels need a look.
+// The evidence: the metric at 0.5, at the shared cut and tuned; the states of the labels; the bar that stays in view.
 
-import { AVERAGES, spec } from "./averages.js";
-import { changedLabels, edits, redo, reset, startTotals, undo, warningsOf } from "./edits.js";
+import { AVERAGES } from "./averages.js";
+import { edits, redo, reset, startTotals, undo } from "./edits.js";
 import {
-  byId, counted, cutText, el, exact, metricText, objectiveName, signed, svg, unit, wayOf, whole,
+  byId, counted, cutText, el, exact, inputById, metricText, objectiveName, signed, spanText, svg, whole,
 } from "./elements.js";
 import { content, nLabels } from "./model.js";
+import { STATES, ruleOf, setBar, states } from "./states.js";
 import { filterBy } from "./table.js";
 /** @import { Spread, FirstRow } from "./model.js" */
 
@@ -22,7 +23,7 @@ export function spreadCell(spread, title, how) {
   if (spread === null) return el("td", cell, el("span", { class: "muted" }, "not measured"));
   const [value, low, high] = spread;
   return el("td", cell, el("strong", {}, exact(value, metricText(value))),
-    low === null || high === null ? null : el("small", {}, ` ${metricText(low)} to ${metricText(high)}`),
+    low === null || high === null ? null : el("small", {}, ` ${spanText(low, high)}`),
     how ? el("small", { class: "how" }, how) : null);
 }
 
@@ -74,7 +75,7 @@ export function showFirstRows() {
     el("td", { class: "dots-cell", role: "cell" })));
   const cells = [...byId("first-rows").querySelectorAll(".dots-cell")];
   const refresh = () => {
-    const value = edits.totals[content.objective.average], edited = changedLabels().length > 0;
+    const value = edits.totals[content.objective.average], edited = edits.changed.size > 0;
     const shownRows = [...rows.map(({ here: spread, expected }) => ({ here: spread[0], expected })),
       ...(edited ? [{ here: value, expected: null }] : [])];
     const range = rangeOf(shownRows.flatMap((row) => [row.here, ...(row.expected ?? [])]));
@@ -86,64 +87,39 @@ export function showFirstRows() {
   edits.listeners.push(refresh);
 }
 
-export function showLead() {
-  const row = content.first[2], tuned = row.tuned;
-  const name = objectiveName(content.objective.average);
-  const items = counted(content.data.n_items, "item");
-  const weighed = String(content.file.original.value_measured_on).includes("reweighted")
-    ? ", reweighted to the target shares," : "";
-  const lead = [el("strong", {}, `${metricText(row.here[0])}${unit}`),
-    ` ${name} on the ${items} ${content.data.on_same_items ? "tuned on" : "of this report"}. `];
-  if (!content.data.on_same_items) {
-    lead.push("These are other data than those tuned on. If they share no item, this is what new items give");
-    if (row.here[1] !== null) lead.push(` (95 % ${metricText(row.here[1])} to ${metricText(row.here[2] ?? 0)})`);
-    lead.push(tuned && row.of_tuned_objective
-      ? `; on the ${counted(tuned.n_items, "item")} tuned on${weighed} it was ${metricText(tuned.value)}.` : ".");
-  } else if (content.data.other_frequencies) {
-    lead.push("The thresholds were tuned for other label frequencies than those of these items, which count here.");
-    if (weighed && tuned && row.of_tuned_objective) lead.push(` Tuned${weighed}, they gave ${metricText(tuned.value)}.`);
-  } else if (row.expected) {
-    const [value, low, high] = row.expected;
-    lead.push("The mean over new data is expected to be ", el("strong", {}, `${metricText(value)}${unit}`),
-      low === null || high === null ? "." : ` (95 % ${metricText(low)} to ${metricText(high)}).`);
-  } else lead.push(`New items will give less; by how much is ${row.how.includes(":") ? row.how : "not measured here"}.`);
-  byId("lead").replaceChildren(...lead);
-  const facts = [counted(nLabels, "label"), items, `method ${content.file.original.method}`,
-    `tuned ${String(content.file.original.created).slice(0, 10)}`,
+/** What the data and the thresholds are. */
+export function showFacts() {
+  const facts = [counted(nLabels, "label"), counted(content.data.n_items, "item"), `method ${content.file.original.method}`,
+    ["fixed", "given"].includes(content.verdict.origin) ? "" : `tuned ${String(content.file.original.created).slice(0, 10)}`,
     content.data.weighted ? "weighted items" : "", content.data.unknown ? "some labels unknown" : "",
     content.data.probabilities ? "" : "scores are not probabilities: 0.5 is a number like any other"];
   byId("facts").textContent = facts.filter(Boolean).join(" · ");
 }
 
-/** @type {[string, string, string][]} */
-const TILES = [
-  ["fine", "fine", "nothing to say"],
-  ["few", "poorly known", `fewer than ${content.few} positives`],
-  ["never", "never given", "no score is high enough"],
-  ["worse", "worse than at 0.5", `${spec.title} of the label, on these data`],
-];
-
+/** The states, which no label is in two of, and the bar of weak, which the reader sets. */
 export function showTiles() {
-  byId("tiles").replaceChildren(...TILES.map(([kind, name, what]) => el("button", {
-    type: "button", class: `tile tile-${kind}`, onclick: () => {
-      filterBy(kind);
+  const rules = STATES.map(({ key }) => el("span", { class: "tile-what", id: `rule-${key}` }));
+  byId("tiles").replaceChildren(...STATES.map(({ key, words }, place) => el("button", {
+    type: "button", class: `tile tile-${key}`, onclick: () => {
+      filterBy(key);
       byId("labels").scrollIntoView();
       byId("table-count").focus({ preventScroll: true });
-    } }, el("span", { class: "tile-count", id: `tile-${kind}` }), el("span", { class: "tile-name" }, name),
-  el("span", { class: "tile-what" }, what))));
+    } }, el("span", { class: "tile-count", id: `tile-${key}` }), el("span", { class: "tile-name" }, words), rules[place])));
+  const bar = inputById("weak-bar");
   const refresh = () => {
-    const tally = { fine: 0, few: 0, never: 0, worse: 0 };
-    for (let k = 0; k < nLabels; k++) {
-      const flags = warningsOf(k);
-      for (const kind of /** @type {("few" | "never" | "worse")[]} */ (["few", "never", "worse"])) {
-        if (flags[kind]) tally[kind]++;
-      }
-      if (!flags.few && !flags.never && !flags.worse) tally.fine++;
-    }
-    for (const [kind, number] of Object.entries(tally)) byId(`tile-${kind}`).textContent = whole(number);
+    STATES.forEach(({ key }, place) => {
+      byId(`tile-${key}`).textContent = whole(states.tally[key]);
+      rules[place].textContent = ruleOf(key);
+    });
+    if (document.activeElement !== bar) bar.value = String(Number((100 * states.bar).toFixed(1)));
   };
+  bar.addEventListener("input", () => {
+    const wanted = Number(bar.value) / 100;
+    if (bar.value !== "" && wanted >= 0 && wanted <= 1) setBar(wanted);
+  });
   refresh();
   edits.listeners.push(refresh);
+  states.listeners.push(refresh);
 }
 
 /** The bar that stays in view: the averages now, and what can be done. */
@@ -156,10 +132,10 @@ export function showBar() {
     for (const average of AVERAGES) {
       const value = edits.totals[average], change = value - startTotals[average];
       byId(`now-${average}`).replaceChildren(exact(value, metricText(value)),
-        el("small", { class: wayOf(change) }, change === 0 || Number.isNaN(change) ? "" : ` ${signed(change, metricText)}`));
+        el("small", {}, change === 0 || Number.isNaN(change) ? "" : ` ${signed(change, metricText)}`));
     }
     byId("now-tags").replaceChildren(exact(edits.totals.tagsPerItem, edits.totals.tagsPerItem.toFixed(2)));
-    const number = changedLabels().length;
+    const number = edits.changed.size;
     byId("changed-count").textContent = number ? `${whole(number)} changed` : "no change";
     /** @type {HTMLButtonElement} */ (byId("undo")).disabled = edits.made.length === 0;
     /** @type {HTMLButtonElement} */ (byId("redo")).disabled = edits.undone.length === 0;

@@ -1,24 +1,23 @@
 // Files that leave the page: the edited thresholds, and the table.
 
 import { countsAt, f1, metric, metricIsF1, precision, recall, spec, valueAt } from "./averages.js";
-import { changedLabels, edits, warningsOf } from "./edits.js";
-import { byId, el, objectiveName } from "./elements.js";
-import { nearest } from "./lists.js";
+import { asCsv, download } from "./downloads.js";
+import { changedLabels, edits } from "./edits.js";
+import { byId, el, facing, objectiveName } from "./elements.js";
 import { content, cutAt, gains, given, known, labels, nLabels, positives, ranges } from "./model.js";
-import { changeOf, table, tagsOf } from "./table.js";
-
-/** @param {string} name @param {string} text @param {string} type */
-function download(name, text, type) {
-  const address = URL.createObjectURL(new Blob([text], { type }));
-  const link = el("a", { href: address, download: name, hidden: true });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
-}
+import { againstHalf, states, wordsOf } from "./states.js";
+import { table, tagsOf } from "./table.js";
 
 /** A threshold as the file has it. @param {number} cut */
 const inFile = (cut) => (cut === Infinity ? null : cut);
+
+/** What a label gains over 0.5, as the file has it: as given, or of the counts that an edited file has.
+ * @param {number} k @param {boolean} edited */
+function gainOf(k, edited) {
+  const { value, low, high } = againstHalf(k, edits.at[k]);
+  const gain = edited ? [value, low, high] : gains ? [gains[k], gains[nLabels + k], gains[2 * nLabels + k]] : [NaN];
+  return gain.every(Number.isFinite) ? gain : null;
+}
 
 /** The thresholds as a file that limen reads: as given if nothing changed, else marked as edited by hand. */
 function thresholdsFile() {
@@ -37,6 +36,8 @@ function thresholdsFile() {
         thresholds: changed.map((k) => ({ label: labels[k], from: inFile(cutAt(k, given[k])),
           to: inFile(cutAt(k, edits.at[k])) })),
         counts_of: content.data.on_tuning_data ? "the data tuned on" : "the data of the report",
+        report: content.title, n_items: content.data.n_items, data_digest: edited.data_digest,
+        tuning_data: content.data.on_same_items,
         before: { method, status: original.status, value: original.value, created: original.created,
           data_digest: original.data_digest, edited: original.details.edited ?? null },
       } },
@@ -46,71 +47,63 @@ function thresholdsFile() {
     const { tp, pp } = countsAt(k, edits.at[k]);
     // Ranges belong to the thresholds as tuned, and the file has them for all labels or for none.
     const range = ranges && !changed.length ? [inFile(ranges[k]), inFile(ranges[nLabels + k])] : null;
-    const gain = gains && !changed.length && !Number.isNaN(gains[k])
-      ? [gains[k], gains[nLabels + k], gains[2 * nLabels + k]] : null;
-    return { name, threshold: inFile(cutAt(k, edits.at[k])), range, tp, pp, p: positives[k], n: known[k], gain };
+    return { name, threshold: inFile(cutAt(k, edits.at[k])), range, tp, pp, p: positives[k], n: known[k],
+      gain: gainOf(k, changed.length > 0) };
   });
   return file;
 }
 
-function saveThresholds() {
-  if (!changedLabels().length && !content.data.on_tuning_data) {
+/** A command, and a button that copies it. @param {string} text */
+export function command(text) {
+  const code = el("code", {}, text), said = el("span", { role: "status" });
+  return el("span", { class: "command" }, code, el("button", { type: "button", class: "small", onclick: async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      said.textContent = "copied";
+    } catch {
+      // Where a page may not write the clipboard, a person can: the text is marked.
+      getSelection()?.selectAllChildren(code);
+      said.textContent = "marked: copy it with Ctrl+C";
+    }
+  } }, "Copy"), said);
+}
+
+export function saveThresholds() {
+  if (edits.changed.size === 0 && !content.data.on_tuning_data) {
     byId("saved").textContent = "Nothing changed: the thresholds file that you gave still holds.";
     return;
   }
-  if (changedLabels().length && Number.isNaN(edits.totals[content.objective.average])) {
+  if (edits.changed.size && Number.isNaN(edits.totals[content.objective.average])) {
     byId("saved").textContent = `Not saved: the page has no formula for the ${objectiveName(content.objective.average)} ` +
       "of edited thresholds. Save the table as CSV, and measure its thresholds with limen.evaluate.";
     return;
   }
   download("thresholds.json", JSON.stringify(thresholdsFile(), null, 2) + "\n", "application/json");
-  edits.saved = true;
-  byId("saved").textContent = changedLabels().length ? "Saved thresholds.json, marked as edited by hand."
-    : "Saved thresholds.json as tuned.";
+  byId("saved").replaceChildren(edits.changed.size ? "Saved thresholds.json, marked as edited by hand. "
+    : "Saved thresholds.json as tuned. ", "Measure it here: ", command(content.commands.saved));
 }
-
-/** @param {string | number} cell */
-function inCsv(cell) {
-  const text = String(cell);
-  return /[",\r\n]/.test(text) || text !== text.trim() ? `"${text.replace(/"/g, '""')}"` : text;
-}
-
-/** @param {(string | number)[][]} rows */
-const asCsv = (rows) => rows.map((row) => row.map(inCsv).join(",")).join("\r\n") + "\r\n";
 
 /** The labels shown, in the order shown, with all digits. */
 function tableAsCsv() {
   const heads = ["label", "threshold", "threshold_low", "threshold_high", "support", "known", "tp", "fp", "fn",
-    "precision", "recall", "f1", ...(metricIsF1 ? [] : [spec.name]), "change_against_half", "tags_per_1000", "edited",
-    "few_positives", "never_given", "worse_than_half"];
+    "precision", "recall", "f1", ...(metricIsF1 ? [] : [spec.name]), "state", "change_against_half", "change_low",
+    "change_high", "tags_per_1000", "edited"];
   const rows = table.order.map((k) => {
-    const i = edits.at[k], { tp, pp } = countsAt(k, i), flags = warningsOf(k);
+    const i = edits.at[k], { tp, pp } = countsAt(k, i), { value, low, high } = againstHalf(k, i);
     /** @param {number} value */
     const number = (value) => (value === Infinity ? "never" : value);
     const range = ranges && cutAt(k, i) === cutAt(k, given[k]) ? [ranges[k], ranges[nLabels + k]].map(number) : ["", ""];
+    const ends = [low, high].map(facing).sort((a, b) => a - b).map((end) => (Number.isFinite(end) ? end : ""));
     return [labels[k], number(cutAt(k, i)), ...range,
       positives[k], known[k], tp, pp - tp, positives[k] - tp, valueAt(precision, k, i), valueAt(recall, k, i),
-      valueAt(f1, k, i), ...(metricIsF1 ? [] : [valueAt(metric, k, i)]), changeOf(k), tagsOf(k),
-      Number(i !== given[k]), Number(flags.few), Number(flags.never), Number(flags.worse)];
+      valueAt(f1, k, i), ...(metricIsF1 ? [] : [facing(valueAt(metric, k, i))]), wordsOf(states.of[k]), facing(value),
+      ...ends, tagsOf(k), Number(i !== given[k])];
   });
   return asCsv([heads, ...rows]);
-}
-
-/** All items near the cuts of all labels, nearest first. */
-function itemsAsCsv() {
-  const rows = [...nearest.item.keys()].map((j) => {
-    const k = nearest.label[j], cut = cutAt(k, given[k]), score = nearest.score[j];
-    return [nearest.ids[nearest.item[j]], labels[k], score, cut, Number(score >= cut), ["", 0, 1][nearest.truth[j]]];
-  });
-  return asCsv([["item", "label", "score", "threshold", "given", "has_label"], ...rows]);
 }
 
 export function startSaving() {
   byId("save").addEventListener("click", saveThresholds);
   byId("save-table").addEventListener("click", () => download("thresholds-table.csv", tableAsCsv(), "text/csv"));
-  byId("save-items").addEventListener("click", () => download("nearest-items.csv", itemsAsCsv(), "text/csv"));
-  addEventListener("beforeunload", (event) => {
-    if (!edits.saved && changedLabels().length) event.preventDefault();
-  });
   edits.listeners.push(() => { byId("saved").textContent = ""; });
 }

@@ -1,12 +1,15 @@
 // The table of labels: sorted, searched, filtered, and only the rows in view are drawn.
 
 import { countsAt, f1, metric, metricIsF1, precision, ratio, recall, spec, valueAt } from "./averages.js";
+import { attention, placesByNeed } from "./attention.js";
 import { choose, chosen } from "./chosen.js";
-import { edits, warningsOf } from "./edits.js";
+import { edits } from "./edits.js";
 import {
-  THIN, byId, counted, cutText, el, exact, inPercent, inputById, metricText, nameOf, percent, signed, wayOf, whole,
+  THIN, byId, counted, cutText, el, exact, facing, inputById, metricText, percent, signed, whole,
 } from "./elements.js";
-import { atHalf, content, cutAt, given, known, labels, nLabels, positives, ranges } from "./model.js";
+import { atHalf, cutAt, given, known, labels, nLabels, positives, ranges } from "./model.js";
+import { partedName } from "./names.js";
+import { STATES, againstHalf, ruleOf, states, wordsOf } from "./states.js";
 /** @import { Metric } from "./averages.js" */
 
 /** @typedef {{key: string, title: string, value: (k: number) => number | string, cell: (k: number) => Node[],
@@ -27,24 +30,27 @@ export const tagsOf = (k) => ratio(1000 * countsAt(k, edits.at[k]).pp, known[k],
 /** @param {number} k */
 function rangeText(k) {
   if (!ranges || edits.at[k] !== given[k]) return "";
-  return `${cutText(ranges[k])} to ${cutText(ranges[nLabels + k])}`;
+  return [ranges[k], ranges[nLabels + k]].map((cut) => cutText(Number.isFinite(cut) ? Number(cut.toPrecision(3)) : cut)).join(" to ");
 }
 
-/** @type {Record<string, [string, string]>} */
-const BADGES = { few: ["few", `fewer than ${content.few} positives`], worse: ["< 0.5", "worse than at 0.5"] };
-
-/** What stands beside a label's name; that it is never given, its threshold says. @param {number} k */
+/** A label's state, beside its name; that there is none needs no word. @param {number} k */
 function badges(k) {
-  const flags = warningsOf(k);
-  return el("span", { class: "badges" }, .../** @type {("few" | "worse")[]} */ (["few", "worse"])
-    .filter((kind) => flags[kind])
-    .map((kind) => el("span", { class: `badge badge-${kind}`, title: BADGES[kind][1] }, BADGES[kind][0])));
+  const key = states.of[k];
+  return el("span", { class: "badges" }, key === "none" ? null
+    : el("span", { class: `badge badge-${key}`, title: ruleOf(key) }, wordsOf(key)));
+}
+
+/** How a change against 0.5 is coloured: only where its 95 % interval excludes 0. @param {number} k */
+function clearWay(k) {
+  const { low, high } = againstHalf(k, edits.at[k]);
+  return low > 0 ? "up" : high < 0 && states.of[k] === "worse" ? "down" : "";
 }
 
 /** @type {Column[]} */
-const COLUMNS = [
+export const COLUMNS = [
   { key: "label", title: "label", value: (k) => labels[k], first: 1, cell: (k) => [
-    el("button", { type: "button", class: "name", tabindex: k === table.roving ? "0" : "-1" }, nameOf(labels[k])),
+    el("button", { type: "button", class: "name", "aria-label": labels[k], tabindex: k === table.roving ? "0" : "-1" },
+      partedName(k)),
     badges(k)] },
   { key: "threshold", title: "threshold", value: (k) => cutAt(k, edits.at[k]),
     explain: "and where other data like those tuned on would put it (95 %)", cell: (k) => {
@@ -58,11 +64,11 @@ const COLUMNS = [
   { key: "recall", title: "recall", value: (k) => valueAt(recall, k, edits.at[k]), cell: (k) => shareCell(k, recall) },
   { key: "f1", title: "F1", value: (k) => valueAt(f1, k, edits.at[k]), cell: (k) => shareCell(k, f1) },
   ...(metricIsF1 ? [] : [/** @type {Column} */ ({ key: "metric", title: spec.title,
-    value: (k) => valueAt(metric, k, edits.at[k]), cell: (k) => shareCell(k, metric) })]),
+    value: (k) => facing(valueAt(metric, k, edits.at[k])), cell: (k) => shareCell(k, metric) })]),
   { key: "change", title: "against 0.5", short: "vs 0.5", explain: `change of ${spec.title} against that at 0.5`,
-    value: changeOf, cell: (k) => {
+    value: (k) => facing(changeOf(k)), cell: (k) => {
       const change = changeOf(k);
-      return [el("span", { class: wayOf(change) }, exact(change, signed(change, metricText)))];
+      return [el("span", { class: clearWay(k) }, exact(change, signed(change, metricText)))];
     } },
   { key: "tags", title: `per 1${THIN}000`, short: "per 1k", explain: `tags per 1${THIN}000 items`, value: tagsOf,
     cell: (k) => [exact(tagsOf(k), whole(Number(tagsOf(k).toFixed(1))))] },
@@ -71,34 +77,54 @@ const COLUMNS = [
 export const table = {
   /** Labels shown, in order. @type {number[]} */
   order: [],
-  sort: { key: "support", way: -1 },
+  /** Key of a column, or "need". */
+  sort: { key: "need", way: 1 },
   kind: "all",
   /** Rows that are drawn, by label. @type {Map<number, HTMLElement>} */
   rows: new Map(),
   /** The label whose name takes the focus. */
   roving: -1,
+  /** Whether it is drawn for paper: the first rows, all of them. */
   whole: false,
+  /** Whether it is sorted anew because of an edit. */
+  following: false,
+  /** Called when other labels are shown, or in another order. @type {(() => void)[]} */
+  listeners: [],
 };
 
-const narrow = matchMedia("(max-width: 640px)");
-const rowHeight = () => (narrow.matches ? (metricIsF1 ? 78 : 132) : 42);
+/** What can be shown: all, the labels of a state, those changed. @type {[string, string][]} */
+export const KINDS = [["all", "all"], ...STATES.map(({ key, words }) => /** @type {[string, string]} */ ([key, words])),
+  ["changed", "changed"]];
+
+/** Rows on paper, and the number of labels up to which the charts go under the table. */
+const PRINTED = 30, FEW_ROWS = 10;
+const narrow = matchMedia("(max-width: 640px)"), beside = matchMedia("(min-width: 1100px)");
+
+/** Height of a row in pixels: it grows with the letters, and where all rows fit they share the room. */
+function rowHeight() {
+  const letters = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  if (narrow.matches) return letters * (metricIsF1 ? 5.5 : 8);
+  const least = 2.75 * letters;
+  if (!beside.matches || nLabels <= FEW_ROWS) return least;
+  const room = (byId("table").clientHeight - byId("table-head").offsetHeight) / nLabels;
+  return Math.min(Math.max(Math.floor(room), least), 4.75 * letters);
+}
 
 /** @param {number} k @param {string} kind */
 function isKind(k, kind) {
   if (kind === "all") return true;
   if (kind === "changed") return cutAt(k, edits.at[k]) !== cutAt(k, given[k]);
-  const flags = warningsOf(k);
-  return kind === "fine" ? !(flags.few || flags.never || flags.worse)
-    : flags[/** @type {"few" | "never" | "worse"} */ (kind)];
+  return states.of[k] === kind;
 }
 
-function arrange() {
+/** Show the labels that are asked for, in the order that is asked for. */
+export function arrange() {
   const wanted = inputById("search").value.trim().toLowerCase();
   /** @param {string} id @param {number} none */
   const bound = (id, none) => (inputById(id).value === "" ? none : Number(inputById(id).value));
   const least = bound("support-from", -Infinity), most = bound("support-to", Infinity);
-  const column = COLUMNS.find(({ key }) => key === table.sort.key) ?? COLUMNS[0];
-  const values = labels.map((_, k) => column.value(k));
+  const column = COLUMNS.find(({ key }) => key === table.sort.key);
+  const values = column ? labels.map((_, k) => column.value(k)) : [...placesByNeed()];
   const compareText = new Intl.Collator("en", { numeric: true }).compare;
   table.order = labels.map((_, k) => k).filter((k) => positives[k] >= least && positives[k] <= most
     && (wanted === "" || labels[k].toLowerCase().includes(wanted)) && isKind(k, table.kind));
@@ -120,20 +146,24 @@ function arrange() {
   }
   byId("table-count").textContent = `${whole(table.order.length)} of ${counted(nLabels, "label")}`;
   byId("save-table").textContent = `Table as CSV (${whole(table.order.length)})`;
-  byId("table").setAttribute("aria-rowcount", String(table.order.length + 1));
+  byId("table").setAttribute("aria-rowcount", String(Math.max(table.order.length, 1) + 1));
   byId("table-empty").hidden = table.order.length > 0;
+  byId("table-printed").textContent = table.order.length <= PRINTED ? ""
+    : `The first ${PRINTED} of ${whole(table.order.length)} labels; the page has them all.`;
   if (!table.order.includes(table.roving)) table.roving = table.order[0] ?? 0;
   for (const row of table.rows.values()) row.remove();
   table.rows.clear();
   drawRows();
+  for (const listener of table.listeners) listener();
 }
 
 /** Draw the rows in view, and a few around them. */
 export function drawRows() {
   const scroller = byId("table"), body = byId("table-body"), height = rowHeight();
   body.style.height = `${table.order.length * height}px`;
+  body.style.setProperty("--row", `${height}px`);
   const from = table.whole ? 0 : Math.max(0, Math.floor(scroller.scrollTop / height) - 6);
-  const to = table.whole ? table.order.length
+  const to = table.whole ? Math.min(PRINTED, table.order.length)
     : Math.min(table.order.length, Math.ceil((scroller.scrollTop + scroller.clientHeight) / height) + 6);
   const wanted = new Set(table.order.slice(from, to));
   for (const [k, row] of table.rows) {
@@ -229,22 +259,21 @@ function keyInTable(event) {
 }
 
 export function startTable() {
-  byId("table").style.setProperty("--columns", String(COLUMNS.length - 2));
+  byId("pair").classList.toggle("few", nLabels <= FEW_ROWS);
+  byId("pair").classList.toggle("single", nLabels === 1);
   byId("table").classList.toggle("with-metric", !metricIsF1);
-  byId("table").style.setProperty("--wide", inPercent ? "72px" : "76px");
   byId("table-head").replaceChildren(...COLUMNS.map(({ key, title, explain }) => el("div",
     { role: "columnheader", class: `cell cell-${key}`, "data-key": key },
     el("button", { type: "button", title: explain ?? null, onclick: () => sortBy(key) }, title))));
-  byId("sort-by").append(...COLUMNS.flatMap(({ key, title }) => [1, -1].map((way) =>
+  byId("sort-by").append(el("option", { value: "need 1" }, "needs attention"), ...COLUMNS.flatMap(({ key, title }) => [1, -1].map((way) =>
     el("option", { value: `${key} ${way}` }, `${title}, ${way > 0 ? "rising" : "falling"}`))));
   byId("sort-by").addEventListener("change", (event) => {
     const [key, way] = /** @type {HTMLSelectElement} */ (event.target).value.split(" ");
     table.sort = { key, way: Number(way) };
     arrange();
   });
-  byId("kinds").replaceChildren(...[["all", "all"], ["fine", "fine"], ["few", "few positives"],
-    ["never", "never given"], ["worse", "worse than 0.5"], ["changed", "changed"]].map(([kind, name]) => el("button",
-    { type: "button", "data-kind": kind, "aria-pressed": "false", onclick: () => {
+  byId("kinds").replaceChildren(...KINDS.map(([kind, name]) => el("button",
+    { type: "button", "data-kind": kind, title: ruleOf(kind) || null, "aria-pressed": "false", onclick: () => {
       table.kind = kind;
       byId("table").scrollTop = 0;
       arrange();
@@ -255,6 +284,10 @@ export function startTable() {
       arrange();
     });
   }
+  byId("clear").addEventListener("click", () => {
+    filterBy("all");
+    byId("search").focus();
+  });
   byId("table").addEventListener("scroll", drawRows, { passive: true });
   byId("table").addEventListener("keydown", keyInTable);
   byId("table-body").addEventListener("click", (event) => {
@@ -271,6 +304,13 @@ export function startTable() {
       if (row) refreshRow(row, k);
     }
   });
+  attention.listeners.push(() => {
+    if (table.sort.key !== "need" && !STATES.some(({ key }) => key === table.kind)) return;
+    table.following = true;
+    arrange();
+    table.following = false;
+  });
+  states.listeners.push(() => { for (const [k, row] of table.rows) refreshRow(row, k); });
   arrange();
 }
 
