@@ -1,7 +1,7 @@
-// Charts on uPlot: what all of them share, and the four of a label.
+// Charts on uPlot: what all of them share.
 
 import { commit } from "./edits.js";
-import { MINUS } from "./elements.js";
+import { MINUS, byId } from "./elements.js";
 import { content, placeOf, scoreAt } from "./model.js";
 
 /** Colours of the present theme, from the style sheet. @type {Record<string, string>} */
@@ -14,8 +14,10 @@ export function readColours() {
 }
 
 const FONT = "12px system-ui, sans-serif";
-export const GUTTER = 46;
-const SIDE = 18;
+/** Room for the numbers of an axis, and for its title. */
+const NUMBERS = 42, TITLE = 16;
+/** Beside and above the plotting area: the style sheet places the handle of the cut by these. */
+const SIDE = 18, TOP = 14;
 
 /** @type {Set<{plot: uPlot, host: HTMLElement}>} */
 const charts = new Set();
@@ -23,11 +25,19 @@ const charts = new Set();
 const resized = new ResizeObserver((entries) => {
   for (const { target, contentRect } of entries) {
     for (const { plot, host } of charts) {
-      if (host === target && contentRect.width > 0 && Math.abs(contentRect.width - plot.width) >= 1) {
-        plot.setSize({ width: Math.floor(contentRect.width), height: plot.height });
+      const [width, height] = [Math.floor(contentRect.width), Math.floor(contentRect.height)];
+      if (host === target && width > 0 && height > 0 && (width !== plot.width || height !== plot.height)) {
+        plot.setSize({ width, height });
       }
     }
   }
+});
+
+/** On paper a chart is narrower; its letters must not shrink with it. */
+const ON_PAPER = { width: 620, height: 300 };
+addEventListener("beforeprint", () => { for (const { plot } of charts) plot.setSize(ON_PAPER); });
+addEventListener("afterprint", () => {
+  for (const { plot, host } of charts) plot.setSize({ width: host.clientWidth, height: host.clientHeight });
 });
 
 /** Read the colours again and draw every chart with them. */
@@ -37,9 +47,9 @@ export function repaint() {
 }
 
 /**
- * A chart in its host, as wide as that is.
+ * A chart in its host, as wide and high as that is.
  * @param {HTMLElement} host
- * @param {Omit<uPlot.Options, "width">} options
+ * @param {Omit<uPlot.Options, "width" | "height">} options
  * @param {uPlot.AlignedData} data
  * @returns {uPlot}
  */
@@ -47,9 +57,10 @@ export function chart(host, options, data) {
   const plot = new uPlot({
     legend: { show: false },
     cursor: { show: false },
-    padding: [10, SIDE, 0, 0],
+    padding: [TOP, SIDE, 0, 0],
     ...options,
     width: Math.max(Math.floor(host.clientWidth), 100),
+    height: Math.max(Math.floor(host.clientHeight), 60),
   }, data, host);
   charts.add({ plot, host });
   resized.observe(host);
@@ -73,8 +84,22 @@ export function axis(options) {
 /** @param {number[]} values */
 export const inWholePercent = (values) => values.map((value) => `${Math.round(100 * value)}%`);
 
-/** The axis of shares from 0 to 100 %, to the left. */
-export const shareAxis = () => axis({ size: GUTTER, values: (_, values) => inWholePercent(values) });
+/** A titled axis below. @param {string} title @param {Partial<uPlot.Axis>} [more] */
+export const axisBelow = (title, more = {}) => axis({ size: 26, label: title, labelSize: TITLE, ...more });
+
+/** A titled axis of shares, to the left. @param {string} title @param {Partial<uPlot.Axis>} [more] */
+export const axisOfShares = (title, more = {}) => axis({
+  size: NUMBERS, label: title, labelSize: TITLE, values: (_, values) => inWholePercent(values), ...more,
+});
+
+/** Name in a chart's legend just the marks that are drawn. @param {string} id  Of the chart.
+ * @param {Record<string, boolean>} marks */
+export function nameMarks(id, marks) {
+  for (const [mark, drawn] of Object.entries(marks)) {
+    const key = byId(id).closest("figure")?.querySelector(`[data-mark="${mark}"]`);
+    if (key instanceof HTMLElement) key.hidden = !drawn;
+  }
+}
 
 /** A ready brush over the plotting area, in CSS pixels. @param {uPlot} plot @param {(context: CanvasRenderingContext2D,
  *   x: (value: number) => number, y: (value: number) => number, box: uPlot.BBox) => void} paint */
@@ -89,34 +114,36 @@ export function onCanvas(plot, paint) {
   context.restore();
 }
 
-/** The line of the cut, with its handle. @param {uPlot} plot @param {number} place */
+/** The line of the cut. @param {uPlot} plot @param {number} place */
 export function paintCut(plot, place) {
   onCanvas(plot, (context, x, _, box) => {
     const at = x(place), ratio = devicePixelRatio;
     context.strokeStyle = colour.cut;
-    context.fillStyle = colour.cut;
     context.lineWidth = 2 * ratio;
     context.beginPath();
     context.moveTo(at, box.top);
     context.lineTo(at, box.top + box.height);
     context.stroke();
-    context.beginPath();
-    context.arc(at, box.top, 6 * ratio, 0, 2 * Math.PI);
-    context.fill();
   });
 }
 
 /**
  * A dot with a ring of the card's colour.
  * @param {CanvasRenderingContext2D} context @param {number} x @param {number} y
- * @param {{fill: string, size?: number, shape?: "square" | "circle" | "triangle"}} look
+ * @param {{fill: string, size?: number, shape?: "square" | "circle" | "triangle" | "diamond"}} look
  */
 export function paintDot(context, x, y, { fill, size = 6, shape = "circle" }) {
   const r = size * devicePixelRatio;
   context.beginPath();
   if (shape === "circle") context.arc(x, y, r, 0, 2 * Math.PI);
   else if (shape === "square") context.rect(x - r, y - r, 2 * r, 2 * r);
-  else {
+  else if (shape === "diamond") {
+    context.moveTo(x, y - 1.3 * r);
+    context.lineTo(x + 1.3 * r, y);
+    context.lineTo(x, y + 1.3 * r);
+    context.lineTo(x - 1.3 * r, y);
+    context.closePath();
+  } else {
     context.moveTo(x, y - r * 1.2);
     context.lineTo(x + r * 1.1, y + r * 0.8);
     context.lineTo(x - r * 1.1, y + r * 0.8);

@@ -2,8 +2,8 @@
 
 import { countsAt, f1, metric, precision, recall, spec, valueAt } from "./averages.js";
 import {
-  GUTTER, axis, chart, colour, draggable, inWholePercent, line, onCanvas, paintCut, paintDot, scoreTicks,
-  shareAxis, tickText, unitScale,
+  axisBelow, axisOfShares, chart, colour, draggable, inWholePercent, line, nameMarks, onCanvas, paintCut, paintDot,
+  scoreTicks, tickText, unitScale,
 } from "./charts.js";
 import { chosen } from "./chosen.js";
 import { edits, move } from "./edits.js";
@@ -65,6 +65,7 @@ export const cutPlace = () => shown.places[edits.at[chosen.label]];
 function paintHistogram(plot) {
   const k = chosen.label, cut = cutPlace();
   const width = (axisHigh[k] - axisLow[k]) / bins;
+  let pale = false;
   onCanvas(plot, (context, x, y) => {
     for (const [counts, sign, fill] of /** @type {[Float64Array, number, string][]} */ (
       [[binsPositive, 1, colour.positive], [binsNegative, -1, colour.negative]])) {
@@ -77,7 +78,8 @@ function paintHistogram(plot) {
         context.fillStyle = fill;
         const height = Math.sign(top - base) * Math.max(Math.abs(top - base), devicePixelRatio);
         if (middle > left) {
-          context.globalAlpha = 0.28;
+          pale = true;
+          context.globalAlpha = 0.33;
           context.fillRect(x(left) + gap, base, x(middle) - x(left) - gap, height);
         }
         if (right > middle) {
@@ -88,13 +90,14 @@ function paintHistogram(plot) {
     }
     context.globalAlpha = 1;
   });
-  paintRange(plot, k);
+  nameMarks("histogram", { cut: true, range: paintRange(plot, k), pale });
   paintCut(plot, cut);
 }
 
-/** Where other data like those tuned on would put the threshold: a bar along the top. @param {uPlot} plot @param {number} k */
+/** Where other data like those tuned on would put the threshold: a bar along the top, if there is one.
+ * @param {uPlot} plot @param {number} k */
 function paintRange(plot, k) {
-  if (!ranges || cutAt(k, given[k]) === Infinity) return;
+  if (!ranges || cutAt(k, given[k]) === Infinity) return false;
   /** @param {number} cut */
   const place = (cut) => (cut === Infinity ? shown.never : Math.min(Math.max(placeOf(cut), shown.low), shown.high));
   const [from, to] = [place(ranges[k]), place(ranges[nLabels + k])];
@@ -104,6 +107,7 @@ function paintRange(plot, k) {
     context.fillRect(x(from), box.top - 3 * devicePixelRatio, x(to) - x(from), 6 * devicePixelRatio);
     context.globalAlpha = 1;
   });
+  return true;
 }
 
 /** @param {uPlot} plot */
@@ -112,11 +116,15 @@ function paintOperatingPoint(plot) {
   onCanvas(plot, (context, x, y) => {
     /** @param {number} i @param {Parameters<typeof paintDot>[3]} look */
     const at = (i, look) => {
-      if (countsAt(k, i).pp > 0) paintDot(context, x(valueAt(recall, k, i)), y(valueAt(precision, k, i)), look);
+      if (countsAt(k, i).pp === 0) return false;
+      paintDot(context, x(valueAt(recall, k, i)), y(valueAt(precision, k, i)), look);
+      return true;
     };
-    at(atHalf[k], { fill: colour.muted, size: 5, shape: "square" });
-    if (edits.at[k] !== given[k]) at(given[k], { fill: colour.third, size: 5, shape: "triangle" });
-    at(edits.at[k], { fill: colour.cut, size: 7 });
+    nameMarks("precision-recall", {
+      half: at(atHalf[k], { fill: colour.muted, size: 5, shape: "square" }),
+      given: edits.at[k] !== given[k] && at(given[k], { fill: colour.third, size: 5, shape: "diamond" }),
+      now: at(edits.at[k], { fill: colour.cut, size: 7 }),
+    });
   });
 }
 
@@ -151,17 +159,15 @@ function paintCalibration(plot) {
       paintDot(context, at, y(share), { fill: colour.positive, size: 4.5 });
     }
   });
+  nameMarks("calibration", { diagonal: content.data.probabilities });
 }
 
 /** The scale of scores, under the histogram and the curves. */
 const scoreScale = () => ({ time: false, range: () => /** @type {[number, number]} */ ([shown.low, axisEnd()]) });
 
-/** @param {Partial<uPlot.Axis>} [more] */
-const scoreAxis = (more = {}) => axis({
-  size: 26,
+const scoreAxis = () => axisBelow(content.data.probabilities ? "score, log-odds scale" : "score", {
   splits: (plot) => scoreTicks(plot, shown.low, shown.high, shown.never),
   values: (_, places) => places.map((place) => tickText(place, shown.never)),
-  ...more,
 });
 
 /** The third curve: the metric, or F1 where the metric is a cost and has another unit. */
@@ -191,6 +197,7 @@ function curvesOf() {
 }
 
 export function drawLabelCharts() {
+  for (const id of ["scores", "calibration"]) byId(`${id}-weighted`).textContent = content.data.weighted ? ", weighted" : "";
   const { plots } = shown, { overScore, overRecall } = curvesOf();
   shown.floor = [Math.min(0, ...overScore[3].map(Number)), 1];
   if (plots.histogram) {
@@ -201,33 +208,27 @@ export function drawLabelCharts() {
     return;
   }
   plots.histogram = chart(byId("histogram"), {
-    height: 190,
     scales: { x: scoreScale(), y: { range: () => histogramRange() } },
-    axes: [scoreAxis(), axis({ size: GUTTER, values: (_, values) => inWholePercent(values.map(Math.abs)) })],
+    axes: [scoreAxis(), axisOfShares("share of each", { values: (_, values) => inWholePercent(values.map(Math.abs)) })],
     series: [{}, { paths: () => null, points: { show: false } }],
     hooks: { draw: [paintHistogram] },
   }, [[shown.low, axisEnd()], [0, 0]]);
   plots.curves = chart(byId("curves"), {
-    height: 190,
     scales: { x: scoreScale(), y: { range: () => shown.floor } },
-    axes: [scoreAxis(), shareAxis()],
+    axes: [scoreAxis(), axisOfShares("value")],
     series: [{}, line("positive"), line("negative", [7, 4]), line("text", undefined, 2.5)],
     hooks: { draw: [(plot) => paintCut(plot, cutPlace())] },
   }, overScore);
   plots.recall = chart(byId("precision-recall"), {
-    height: 210,
     scales: { x: unitScale(), y: unitScale() },
-    axes: [axis({ size: 26, label: "recall", labelSize: 16, values: (_, values) => inWholePercent(values) }),
-      axis({ size: GUTTER, label: "precision", labelSize: 16, values: (_, values) => inWholePercent(values) })],
+    axes: [axisBelow("recall", { values: (_, values) => inWholePercent(values) }), axisOfShares("precision")],
     series: [{}, line("positive")],
     hooks: { draw: [paintOperatingPoint] },
   }, overRecall);
   plots.calibration = chart(byId("calibration"), {
-    height: 210,
     scales: { x: content.data.probabilities ? unitScale() : { time: false, range: () => [shown.low, shown.high] },
       y: unitScale() },
-    axes: [axis({ size: 26, label: "mean score", labelSize: 16 }),
-      axis({ size: GUTTER, label: "have the label", labelSize: 16, values: (_, values) => inWholePercent(values) })],
+    axes: [axisBelow("mean score"), axisOfShares("have the label")],
     series: [{}, { paths: () => null, points: { show: false } }],
     hooks: { draw: [paintCalibration] },
   }, [[0, 1], [0, 0]]);

@@ -4,9 +4,10 @@ import { countsAt, f1, metric, metricIsF1, precision, ratio, recall, spec, value
 import { choose, chosen } from "./chosen.js";
 import { edits, warningsOf } from "./edits.js";
 import {
-  THIN, byId, counted, cutText, el, exact, inPercent, inputById, metricText, nameOf, percent, signed, wayOf, whole,
+  THIN, byId, counted, cutText, el, exact, inputById, metricText, percent, signed, wayOf, whole,
 } from "./elements.js";
 import { atHalf, content, cutAt, given, known, labels, nLabels, positives, ranges } from "./model.js";
+import { partedName } from "./names.js";
 /** @import { Metric } from "./averages.js" */
 
 /** @typedef {{key: string, title: string, value: (k: number) => number | string, cell: (k: number) => Node[],
@@ -27,7 +28,7 @@ export const tagsOf = (k) => ratio(1000 * countsAt(k, edits.at[k]).pp, known[k],
 /** @param {number} k */
 function rangeText(k) {
   if (!ranges || edits.at[k] !== given[k]) return "";
-  return `${cutText(ranges[k])} to ${cutText(ranges[nLabels + k])}`;
+  return [ranges[k], ranges[nLabels + k]].map((cut) => cutText(Number.isFinite(cut) ? Number(cut.toPrecision(3)) : cut)).join(" to ");
 }
 
 /** @type {Record<string, [string, string]>} */
@@ -44,7 +45,8 @@ function badges(k) {
 /** @type {Column[]} */
 const COLUMNS = [
   { key: "label", title: "label", value: (k) => labels[k], first: 1, cell: (k) => [
-    el("button", { type: "button", class: "name", tabindex: k === table.roving ? "0" : "-1" }, nameOf(labels[k])),
+    el("button", { type: "button", class: "name", "aria-label": labels[k], tabindex: k === table.roving ? "0" : "-1" },
+      partedName(k)),
     badges(k)] },
   { key: "threshold", title: "threshold", value: (k) => cutAt(k, edits.at[k]),
     explain: "and where other data like those tuned on would put it (95 %)", cell: (k) => {
@@ -77,11 +79,23 @@ export const table = {
   rows: new Map(),
   /** The label whose name takes the focus. */
   roving: -1,
+  /** Whether it is drawn for paper: the first rows, all of them. */
   whole: false,
 };
 
-const narrow = matchMedia("(max-width: 640px)");
-const rowHeight = () => (narrow.matches ? (metricIsF1 ? 78 : 132) : 42);
+/** Rows on paper, and the number of labels up to which the charts go under the table. */
+const PRINTED = 30, FEW_ROWS = 10;
+const narrow = matchMedia("(max-width: 640px)"), beside = matchMedia("(min-width: 1100px)");
+
+/** Height of a row in pixels: it grows with the letters, and where all rows fit they share the room. */
+function rowHeight() {
+  const letters = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  if (narrow.matches) return letters * (metricIsF1 ? 5.5 : 8);
+  const least = 2.75 * letters;
+  if (!beside.matches || nLabels <= FEW_ROWS) return least;
+  const room = (byId("table").clientHeight - byId("table-head").offsetHeight) / nLabels;
+  return Math.min(Math.max(Math.floor(room), least), 4.75 * letters);
+}
 
 /** @param {number} k @param {string} kind */
 function isKind(k, kind) {
@@ -120,8 +134,10 @@ function arrange() {
   }
   byId("table-count").textContent = `${whole(table.order.length)} of ${counted(nLabels, "label")}`;
   byId("save-table").textContent = `Table as CSV (${whole(table.order.length)})`;
-  byId("table").setAttribute("aria-rowcount", String(table.order.length + 1));
+  byId("table").setAttribute("aria-rowcount", String(Math.max(table.order.length, 1) + 1));
   byId("table-empty").hidden = table.order.length > 0;
+  byId("table-printed").textContent = table.order.length <= PRINTED ? ""
+    : `The first ${PRINTED} of ${whole(table.order.length)} labels; the page has them all.`;
   if (!table.order.includes(table.roving)) table.roving = table.order[0] ?? 0;
   for (const row of table.rows.values()) row.remove();
   table.rows.clear();
@@ -132,8 +148,9 @@ function arrange() {
 export function drawRows() {
   const scroller = byId("table"), body = byId("table-body"), height = rowHeight();
   body.style.height = `${table.order.length * height}px`;
+  body.style.setProperty("--row", `${height}px`);
   const from = table.whole ? 0 : Math.max(0, Math.floor(scroller.scrollTop / height) - 6);
-  const to = table.whole ? table.order.length
+  const to = table.whole ? Math.min(PRINTED, table.order.length)
     : Math.min(table.order.length, Math.ceil((scroller.scrollTop + scroller.clientHeight) / height) + 6);
   const wanted = new Set(table.order.slice(from, to));
   for (const [k, row] of table.rows) {
@@ -229,9 +246,9 @@ function keyInTable(event) {
 }
 
 export function startTable() {
-  byId("table").style.setProperty("--columns", String(COLUMNS.length - 2));
+  byId("pair").classList.toggle("few", nLabels <= FEW_ROWS);
+  byId("pair").classList.toggle("single", nLabels === 1);
   byId("table").classList.toggle("with-metric", !metricIsF1);
-  byId("table").style.setProperty("--wide", inPercent ? "72px" : "76px");
   byId("table-head").replaceChildren(...COLUMNS.map(({ key, title, explain }) => el("div",
     { role: "columnheader", class: `cell cell-${key}`, "data-key": key },
     el("button", { type: "button", title: explain ?? null, onclick: () => sortBy(key) }, title))));
@@ -255,6 +272,10 @@ export function startTable() {
       arrange();
     });
   }
+  byId("clear").addEventListener("click", () => {
+    filterBy("all");
+    byId("search").focus();
+  });
   byId("table").addEventListener("scroll", drawRows, { passive: true });
   byId("table").addEventListener("keydown", keyInTable);
   byId("table-body").addEventListener("click", (event) => {

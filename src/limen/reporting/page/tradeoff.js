@@ -2,7 +2,7 @@
 
 import { allPositives, countsAt, ratio, totalsAt } from "./averages.js";
 import {
-  GUTTER, axis, chart, colour, draggable, inWholePercent, line, onCanvas, paintDot, unitScale,
+  axisBelow, axisOfShares, chart, colour, draggable, inWholePercent, line, nameMarks, onCanvas, paintDot, unitScale,
 } from "./charts.js";
 import { commit, edits, moveAll, startTotals } from "./edits.js";
 import { THIN, byId, counted, exact, inputById, metricText, objectiveName, percent, say } from "./elements.js";
@@ -148,16 +148,20 @@ function refreshTradeoff() {
 /** @param {uPlot} plot */
 function paintTradeoff(plot) {
   onCanvas(plot, (context, x, y) => {
-    const start = content.first;
-    const half = totalsAt(atHalf), shared = totalsAt(atShared);
-    for (const [totals, shape] of /** @type {[typeof half, "square" | "triangle"][]} */ (
-      [[half, "square"], [shared, "triangle"]])) {
-      paintDot(context, x(totals.recall), y(totals.precision), { fill: colour.muted, size: 5, shape });
-    }
-    if (start.length && edits.totals.tp !== startTotals.tp) {
-      paintDot(context, x(startTotals.recall), y(startTotals.precision), { fill: colour.third, size: 5 });
-    }
-    paintDot(context, x(edits.totals.recall), y(edits.totals.precision), { fill: colour.cut, size: 7 });
+    /** @param {typeof startTotals} totals @param {Parameters<typeof paintDot>[3]} look */
+    const at = (totals, look) => {
+      if (totals.pp === 0) return false;
+      paintDot(context, x(totals.recall), y(totals.precision), look);
+      return true;
+    };
+    const now = edits.totals, moved = now.tp !== startTotals.tp || now.pp !== startTotals.pp;
+    nameMarks("frontier", {
+      line: sharedCurve.length > 0,
+      half: at(totalsAt(atHalf), { fill: colour.muted, size: 5, shape: "square" }),
+      shared: at(totalsAt(atShared), { fill: colour.muted, size: 5, shape: "triangle" }),
+      given: moved && at(startTotals, { fill: colour.third, size: 5, shape: "diamond" }),
+      now: at(now, { fill: colour.cut, size: 7 }),
+    });
   });
 }
 
@@ -168,10 +172,8 @@ export function startTradeoff() {
     across: /** @type {number | null} */ (null) })).slice(1).concat(sharedCurve.map((point) => ({ x: point.recall, up: /** @type {any} */ (null), across: point.precision })))
     .sort((a, b) => a.x - b.x);
   tradeoff.plot = chart(byId("frontier"), {
-    height: 320,
     scales: { x: unitScale(), y: unitScale() },
-    axes: [axis({ size: 26, label: "micro recall", labelSize: 16, values: (_, values) => inWholePercent(values) }),
-      axis({ size: GUTTER, label: "micro precision", labelSize: 16, values: (_, values) => inWholePercent(values) })],
+    axes: [axisBelow("micro recall", { values: (_, values) => inWholePercent(values) }), axisOfShares("micro precision")],
     series: [{}, { ...line("positive"), spanGaps: true }, { ...line("muted", [6, 4], 1.5), spanGaps: true }],
     hooks: { draw: [paintTradeoff] },
   }, [points.map(({ x }) => x), points.map(({ up }) => up), points.map(({ across }) => across)]);
