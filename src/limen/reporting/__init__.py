@@ -90,7 +90,8 @@ def report(
     -----
     The counts behind every cut that the page can show are exact, so that what it says of an edited
     threshold is what `limen.evaluate` says on the same data. Of more than 200 000 cuts some are left out,
-    and the page says so. Histograms, calibration and lists of items count items, without weights.
+    and the page says so. With weights, histograms and calibration count weights; lists of items are of single
+    items, and errors in common are counted in items.
 
     Examples
     --------

@@ -96,13 +96,14 @@ def looked_at(
     Returns
     -------
     dict
-        ``histogram``: items in each bin of the axis. ``calibration``: positives, items and mean score of
-        `GROUPS` groups of bins, which hold about equal shares of positives and negatives together.
+        ``histogram``: items in each bin of the axis, or with weights their weights. ``calibration``: positives,
+        items and mean score of `GROUPS` groups of bins, which hold about equal shares of positives and negatives
+        together; with weights also each group's effective size.
         ``errors``: pairs of labels missed in the same items, or one missed and another given wrongly, with what
         chance would give. ``nearest``: items nearest to the cut, a few for each label, by rising distance.
     """
     n_labels = len(values)
-    tally, pairs, nearest = _Tally.of(n_labels), _Pairs.of(errors), _Nearest.of(n_labels)
+    tally, pairs, nearest = _Tally.of(n_labels, source.weighted), _Pairs.of(errors), _Nearest.of(n_labels)
     row = 0
     for block in source.dense_blocks():
         x = axis.place(block.scores)
@@ -112,11 +113,7 @@ def looked_at(
         row += len(block.scores)
         progress(row / source.n_items)
     return {
-        "histogram": {
-            "bins": tally.positive.shape[1],
-            "positive": packed(tally.positive.ravel()),
-            "negative": packed(tally.negative.ravel()),
-        },
+        "histogram": tally.histogram(),
         "calibration": tally.calibration(),
         "errors": {
             "confused": pairs.unlikely(pairs.confused, symmetric=False),
@@ -129,14 +126,32 @@ def looked_at(
 
 @dataclass(eq=False)
 class _Tally:
-    positive: NDArray[np.int64]
-    negative: NDArray[np.int64]
+    """Weights of items by label and bin of the axis; without weights each item counts 1.
+
+    Attributes
+    ----------
+    positive, negative : int64, or with weights float64 (n_labels, n_bins)
+    total_score : float64 (n_labels, n_bins)
+        Sum of weight times score.
+    squares : float64 (n_labels, n_bins), or None without weights
+        Sum of squared weights.
+    """
+
+    positive: NDArray[Any]
+    negative: NDArray[Any]
     total_score: NDArray[np.float64]
+    squares: NDArray[np.float64] | None
 
     @classmethod
-    def of(cls, n_labels: int) -> _Tally:
+    def of(cls, n_labels: int, weighted: bool) -> _Tally:
         shape = (n_labels, BINS if n_labels <= MANY_LABELS else BINS_OF_MANY_LABELS)
-        return cls(np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape))
+        dtype = np.float64 if weighted else np.int64
+        return cls(
+            np.zeros(shape, dtype),
+            np.zeros(shape, dtype),
+            np.zeros(shape),
+            np.zeros(shape) if weighted else None,
+        )
 
     def add(self, block: Rows, x: NDArray[Any], axis: Axis) -> None:
         n_labels, bins = self.positive.shape
@@ -144,32 +159,54 @@ class _Tally:
         place = (np.where(stored, x, axis.low) - axis.low) * (bins / (axis.high - axis.low))
         # Where scores are so far apart that their distance is no number, they stand at the low end.
         code = np.clip(np.nan_to_num(place), 0, bins - 1).astype(np.int64) + bins * np.arange(n_labels)
-        size = n_labels * bins
+        weight = np.broadcast_to(np.asarray(block.weight, np.float64)[:, None], block.scores.shape)
         for truth, counts in ((1, self.positive), (0, self.negative)):
             chosen = stored & (block.truth == truth)
-            counts += np.bincount(code[chosen], minlength=size).reshape(counts.shape)
-            sums = np.bincount(code[chosen], block.scores[chosen].astype(np.float64), minlength=size)
-            self.total_score += sums.reshape(counts.shape)
+            own, weights = code[chosen], weight[chosen]
+
+            def summed(values: NDArray[Any] | None, own: NDArray[np.int64] = own) -> NDArray[Any]:
+                return np.bincount(own, values, minlength=n_labels * bins).reshape(n_labels, bins)
+
+            counts += summed(None if self.squares is None else weights)
+            self.total_score += summed(weights * block.scores[chosen].astype(np.float64))
+            if self.squares is not None:
+                self.squares += summed(weights**2)
+
+    def histogram(self) -> dict[str, Any]:
+        """Return the bins as the page takes them; weights as float32, which is finer than can be drawn."""
+        drawn = (_drawn(part) for part in (self.positive, self.negative))
+        return {"bins": self.positive.shape[1], **dict(zip(("positive", "negative"), drawn, strict=True))}
 
     def calibration(self) -> dict[str, Any]:
+        """Return groups of bins; their size is how many items of equal weight would tell as much (Kish)."""
         n_labels = len(self.positive)
         mass = sum(
-            counts / np.maximum(counts.sum(axis=1, keepdims=True), 1) for counts in (self.positive, self.negative)
+            counts / _or_one(counts.sum(axis=1, keepdims=True)) for counts in (self.positive, self.negative)
         )
         mass = mass / np.maximum(mass.sum(axis=1, keepdims=True), 1e-300)
         middle = np.cumsum(mass, axis=1) - mass / 2
         code = np.clip(middle * GROUPS, 0, GROUPS - 1).astype(np.int64) + GROUPS * np.arange(n_labels)[:, None]
-        positive, total, score = (
-            np.bincount(code.ravel(), part.ravel(), minlength=n_labels * GROUPS).reshape(n_labels, GROUPS)
-            for part in (self.positive, self.positive + self.negative, self.total_score)
-        )
-        mean = (score / np.maximum(total, 1)).astype(np.float32)
-        parts: dict[str, NDArray[Any]] = {
-            "positive": positive.astype(np.int64),
-            "total": total.astype(np.int64),
-            "score": mean,
+
+        def grouped(part: NDArray[Any]) -> NDArray[Any]:
+            return np.bincount(code.ravel(), part.ravel(), minlength=n_labels * GROUPS)
+
+        total = grouped(self.positive + self.negative)
+        content = {
+            "positive": _drawn(grouped(self.positive).astype(self.positive.dtype)),
+            "total": _drawn(total.astype(self.positive.dtype)),
+            "score": packed((grouped(self.total_score) / _or_one(total)).astype(np.float32)),
         }
-        return {name: packed(part.ravel()) for name, part in parts.items()}
+        if self.squares is not None:
+            content["size"] = _drawn(total**2 / _or_one(grouped(self.squares)))
+        return content
+
+
+def _or_one(total: NDArray[Any]) -> NDArray[Any]:
+    return np.where(total > 0, total, 1)
+
+
+def _drawn(counts: NDArray[Any]) -> dict[str, str]:
+    return packed(counts.ravel() if counts.dtype.kind == "i" else counts.ravel().astype(np.float32))
 
 
 @dataclass(eq=False)

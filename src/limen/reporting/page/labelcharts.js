@@ -19,6 +19,8 @@ export const calibration = {
   positive: unpack(content.calibration.positive),
   total: unpack(content.calibration.total),
   score: unpack(content.calibration.score),
+  /** Number of items that tell as much, where they have weights. */
+  size: unpack(content.calibration.size ?? content.calibration.total),
 };
 export const GROUPS = calibration.total.length / nLabels;
 
@@ -144,9 +146,8 @@ function paintCalibration(plot) {
       context.setLineDash([]);
     }
     for (let g = k * GROUPS; g < (k + 1) * GROUPS; g++) {
-      const n = calibration.total[g];
-      if (n === 0) continue;
-      const share = calibration.positive[g] / n, z = 1.96;
+      if (calibration.total[g] === 0) continue;
+      const n = calibration.size[g], share = Math.min(calibration.positive[g] / calibration.total[g], 1), z = 1.96;
       const middle = (share + z * z / (2 * n)) / (1 + z * z / n);
       const reach = z / (1 + z * z / n) * Math.sqrt(share * (1 - share) / n + z * z / (4 * n * n));
       const at = x(calibration.score[g]);

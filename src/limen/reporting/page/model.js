@@ -32,7 +32,7 @@
  * @property {Packed | null} ranges
  * @property {{low: Packed, high: Packed}} axis
  * @property {{bins: number, positive: Packed, negative: Packed}} histogram
- * @property {{positive: Packed, total: Packed, score: Packed}} calibration
+ * @property {{positive: Packed, total: Packed, score: Packed, size?: Packed}} calibration  With weights, sizes too.
  * @property {{label: Packed, position: Packed, shared: {tp: Packed, pp: Packed}}} frontier
  * @property {{why_not: string, design?: string, rows: MethodRow[]}} comparison
  * @property {{confused: Pairs, missed: Pairs, n_paired: number}} errors
