@@ -92,12 +92,12 @@ export const axisOfShares = (title, more = {}) => axis({
   size: NUMBERS, label: title, labelSize: TITLE, values: (_, values) => inWholePercent(values), ...more,
 });
 
-/** Name in a chart's legend just the marks that are drawn. @param {string} id  Of the chart.
+/** Name in a chart's legend just the marks that are drawn; the others keep their room, so that nothing moves under a hand. @param {string} id  Of the chart.
  * @param {Record<string, boolean>} marks */
 export function nameMarks(id, marks) {
   for (const [mark, drawn] of Object.entries(marks)) {
     const key = byId(id).closest("figure")?.querySelector(`[data-mark="${mark}"]`);
-    if (key instanceof HTMLElement) key.hidden = !drawn;
+    if (key instanceof HTMLElement) key.style.visibility = drawn ? "" : "hidden";
   }
 }
 

@@ -67,7 +67,6 @@ export const cutPlace = () => shown.places[edits.at[chosen.label]];
 function paintHistogram(plot) {
   const k = chosen.label, cut = cutPlace();
   const width = (axisHigh[k] - axisLow[k]) / bins;
-  let pale = false;
   onCanvas(plot, (context, x, y) => {
     for (const [counts, sign, fill] of /** @type {[Float64Array, number, string][]} */ (
       [[binsPositive, 1, colour.positive], [binsNegative, -1, colour.negative]])) {
@@ -80,7 +79,6 @@ function paintHistogram(plot) {
         context.fillStyle = fill;
         const height = Math.sign(top - base) * Math.max(Math.abs(top - base), devicePixelRatio);
         if (middle > left) {
-          pale = true;
           context.globalAlpha = 0.33;
           context.fillRect(x(left) + gap, base, x(middle) - x(left) - gap, height);
         }
@@ -92,7 +90,7 @@ function paintHistogram(plot) {
     }
     context.globalAlpha = 1;
   });
-  nameMarks("histogram", { cut: true, range: paintRange(plot, k), pale });
+  nameMarks("histogram", { range: paintRange(plot, k) });
   paintCut(plot, cut);
 }
 
