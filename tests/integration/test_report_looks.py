@@ -126,7 +126,7 @@ def test_whatever_can_be_pressed_can_be_read_in_every_state(chrome, spoken, sche
         for kind in KINDS:
             for element in page.page.locator(kind).element_handles():
                 name = element.evaluate(
-                    "e => [e.localName, e.className, e.getAttribute('aria-pressed') ?? '', e.disabled ?? ''].join(' ')"
+                    "e => [e.localName, e.className, e.getAttribute('aria-pressed') ?? '', e.disabled].join(' ')"
                 )
                 if not element.evaluate(SHOWN) or seen.get(name, 0) >= 2:
                     continue
@@ -158,11 +158,13 @@ CLIPPED = """() => [...document.querySelectorAll('body *')].filter((e) => e.getC
     && !e.closest('.unseen, .skip, .parted, .scroll, svg, canvas, .uplot, script, noscript')
     && !e.matches('.table, .table-top, .table-top *, .badges, option, select')
     && getComputedStyle(e).display !== 'inline'
-    && (e.scrollWidth > e.clientWidth + 1 || (getComputedStyle(e).overflowY === 'hidden' && e.scrollHeight > e.clientHeight + 1)))
+    && (e.scrollWidth > e.clientWidth + 1
+      || (getComputedStyle(e).overflowY === 'hidden' && e.scrollHeight > e.clientHeight + 1)))
   .map((e) => [e.localName, e.id, e.className, e.textContent.slice(0, 40), e.scrollWidth, e.clientWidth])"""
 
 OVERLAPPING = """() => {
-  const boxes = [...document.querySelectorAll('button, a, input, select, .cell, dt, dd, h1, h2, h3, figcaption, .chart, td, th, .note')]
+  const boxes = [...document.querySelectorAll(
+    'button, a, input, select, .cell, dt, dd, h1, h2, h3, figcaption, .chart, td, th, .note')]
     .filter((e) => e.getClientRects().length && !e.closest('.unseen, .skip, .bar, .scroll, details:not([open])')
       && !e.matches('#cut') && (!narrow() || !e.closest('.table-top'))).map((e) => [e, e.getBoundingClientRect()])
     .filter(([e, box]) => box.width > 1 && box.height > 1 && seen(e, box));
@@ -179,7 +181,9 @@ OVERLAPPING = """() => {
     if (a.contains(b) || b.contains(a)) return;
     const across = Math.min(one.right, two.right) - Math.max(one.left, two.left);
     const down = Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top);
-    if (across > 1.5 && down > 1.5) found.push([a, b].map((e) => `${e.localName}#${e.id}.${e.className} ${e.textContent.slice(0, 30)}`));
+    if (across > 1.5 && down > 1.5) {
+      found.push([a, b].map((e) => `${e.localName}#${e.id}.${e.className} ${e.textContent.slice(0, 30)}`));
+    }
   }));
   return found;
 }"""
@@ -239,7 +243,8 @@ def test_names_keep_what_tells_them_apart(chrome, named):
         assert sorted(buttons.evaluate_all("all => all.map(e => e.ariaLabel)")) == sorted(NAMES)
         assert sorted(buttons.evaluate_all("all => all.map(e => e.firstChild.title)")) == sorted(NAMES)
         parts = buttons.evaluate_all(
-            "all => all.map(e => [...e.querySelectorAll('span')].map(s => [s.textContent, s.scrollWidth <= s.clientWidth]))"
+            "all => all.map(e => [...e.querySelectorAll('span')]"
+            ".map(s => [s.textContent, s.scrollWidth <= s.clientWidth]))"
         )
         ends = {"".join(text for text, _ in name): name[-1] for name in parts}
         assert ends[NAMES[0]] == ["recording A", True]
