@@ -24,9 +24,11 @@ from limen.reporting import report
 FOLDER = Path(__file__).parent / "pictures"
 STORED_WIDTH = 256
 STRIPS = {"down": (32, 6, 0, 1, 9.0), "across": (8, 32, 1, 0, 13.0)}
-"""Strips to a picture's width, and to as much of its height; how many strips down and to the side one may have its
-like; by how many levels of colour, of 255, a strip may differ from all these. Another face of letters gives up to 6
-and 11 levels, the least of what the tests spoil 14 and 20."""
+"""Strips to a picture's width, and to as much of its height; how many strips down and to the side one may have
+its like; by how many levels of colour, of 255, a strip may differ from all these.
+
+Another face of letters gives up to 6 and 11 levels, the least of what the tests spoil 14 and 20.
+"""
 
 PICTURES = {
     "overview light": (1280, "light", "#overview", ()),

@@ -274,8 +274,6 @@ class Summary:
             "zero_division": objective.zero_division,
             "status": "local",
             "expected": None,
-            "expected_gain": None,
-            "half": objective(*self._counts["half"]),
             "score_dtype": str(dtype),
             "n_items": self.problem.n_items,
             "data_digest": self.problem.curves.digest(),

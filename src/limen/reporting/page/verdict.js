@@ -9,7 +9,7 @@ import {
 } from "./elements.js";
 import { atHalf, content, given, labels, nLabels, unpack } from "./model.js";
 import { command, saveThresholds } from "./saving.js";
-import { states, troubled } from "./states.js";
+import { states, troubled, wordsOf } from "./states.js";
 import { filterBy } from "./table.js";
 /** @import { Spread } from "./model.js" */
 
@@ -95,15 +95,17 @@ function troubleParts() {
   const links = some.flatMap((k, place) => [place ? ", " : "",
     el("button", { type: "button", class: "link", onclick: () => choose(k, true) }, nameOf(labels[k]))]);
   const more = number > some.length ? [` and ${whole(number - some.length)} more`] : [];
+  const kinds = Object.keys(states.tally).filter((key) => key !== "none" && states.tally[key] > 0);
+  const parts = kinds.length > 1 ? ` (${kinds.map((key) => `${whole(states.tally[key])} ${wordsOf(key)}`).join(", ")})` : "";
   return [el("strong", { id: "verdict-trouble" }, exact(number, whole(number))),
-    ` of ${counted(nLabels, "label")} ${number === 1 ? "needs" : "need"} you: `, ...links, ...more, "."];
+    ` of ${counted(nLabels, "label")} ${number === 1 ? "needs" : "need"} you${parts}: `, ...links, ...more, "."];
 }
 
 /** What can be done. */
 function nextParts() {
   const few = attention.order.filter((k) => states.of[k] === "few"), edited = edits.changed.size > 0;
   const near = Math.min(20, unpack(content.review.item).length);
-  const named = few.slice(0, NAMED).map((k) => labels[k]).join(", ") + (few.length > NAMED ? ` and ${few.length - NAMED} more` : "");
+  const named = few.length > NAMED ? counted(few.length, "label") : few.map((k) => labels[k]).join(", ");
   const line = edited ? content.commands.saved : content.commands.given;
   /** @param {string} text @param {() => void} act */
   const button = (text, act) => el("button", { type: "button", class: "small", onclick: act }, text);
