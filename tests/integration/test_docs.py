@@ -12,6 +12,7 @@ import limen
 from limen.files.reading import read_table
 from limen.metrics import get
 from limen.solvers import SurrogateGradient, choose
+from limen.states import STATES
 
 pytest.importorskip("sphinx", reason="the documentation needs sphinx: pip install 'limen[docs]'")
 
@@ -99,6 +100,12 @@ def test_no_code_block_is_left_out_of_the_build() -> None:
     assert len(pages) > 20
     idle = [page.name for page in pages if re.search(r"^```(python|py|bash|sh|console)\b", page.read_text(), re.M)]
     assert idle == []
+
+
+def test_states_of_labels_stand_in_the_words_of_the_library() -> None:
+    page = (ROOT / "docs" / "tasks" / "look.md").read_text()
+    for state in STATES.values():
+        assert f"| {state.words} |" in page
 
 
 def test_notebooks_are_stored_without_outputs() -> None:
