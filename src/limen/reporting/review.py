@@ -51,7 +51,8 @@ class Review:
         self.near, self.mistakes = _Least(most), _Least(most)
         place = self.axis.place(self.values)
         self.cut = np.clip(place, self.axis.low, self.axis.high).astype(np.float64)
-        inside = np.isfinite(self.values) & (self.values > -ANY)
+        lowest = np.finfo(self.values.dtype).min
+        inside = np.isfinite(self.values) & (self.values > lowest) & (self.values.astype(np.float64) > -ANY)
         self.cut[inside] = place[inside]
 
     def add(self, block: Rows, x: NDArray[Any]) -> None:

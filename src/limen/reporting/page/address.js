@@ -10,6 +10,7 @@ import { COLUMNS, KINDS, arrange, table } from "./table.js";
 /** So many edits stand in the address. */
 const FEW_EDITS = 20;
 const KEY = `limen ${content.draft}`;
+const VIEW = `${KEY} view`;
 const DEFAULT = { kind: "all", sort: "need 1" };
 
 /** @typedef {[number, number | null][]} Edits  Number of the label and its cut; null is never. */
@@ -93,8 +94,18 @@ function asHash() {
 /** @type {[string, string][]} */
 const INPUTS = [["search", "search"], ["from", "support-from"], ["to", "support-to"]];
 
+/** The address that this tab is to have, kept for a reload that comes before it is written. @param {string} [hash] */
+function lastHash(hash) {
+  try {
+    if (hash !== undefined) sessionStorage.setItem(VIEW, hash);
+    const [opened] = performance.getEntriesByType("navigation");
+    return opened instanceof PerformanceNavigationTiming && opened.type === "reload" ? sessionStorage.getItem(VIEW) : null;
+  } catch { return null; }
+}
+
 /** Write the address, once the hand rests: browsers let a page do so only so often. */
 function writeAddress() {
+  lastHash(asHash());
   clearTimeout(address.timer);
   address.timer = setTimeout(() => {
     try { history.replaceState(null, "", asHash()); } catch { /* Too often: the next change writes it. */ }
@@ -162,7 +173,7 @@ function applyView(found) {
 const isState = (hash) => hash.includes("=");
 
 function openAddress() {
-  const found = new URLSearchParams(isState(location.hash) ? location.hash.slice(1) : "");
+  const hash = lastHash() ?? location.hash, found = new URLSearchParams(isState(hash) ? hash.slice(1) : "");
   const linked = editsIn(found), draft = storedDraft();
   if (draft && !found.has("weak")) found.set("weak", String(draft.bar));
   applyView(found);
