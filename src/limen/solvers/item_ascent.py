@@ -1,0 +1,115 @@
+"""Thresholds for metrics of whole items: one label's cut after another, each to its exact best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen import metrics
+from limen.curves import Curves
+from limen.objectives import Average, Objective
+from limen.solvers.base import Problem
+from limen.solvers.exact import exact_index
+from limen.solvers.item_table import ItemTable, along_path
+from limen.solvers.solution import Solution
+
+SHARED_CUTS = 512
+"""So many cuts that all labels share are tried, evenly by rank among those of positives."""
+FEW_PAIRS = 1 << 16
+"""Of more pairs of item and candidate there are fewer random starts."""
+LOCAL = "no change of one label's cut helps, which does not prove that no change of several does"
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """Coordinate ascent over labels, from several starts: for averages over items.
+
+    Parameters
+    ----------
+    restarts : int
+        Random changes of the best cuts, from each of which is climbed again; fewer where data are large.
+
+    Notes
+    -----
+    How many labels an item has, and is given rightly, is kept; as a label's cut moves down along its sorted scores,
+    one item after the other changes. So one pass measures every cut of a label exactly, the others held. It ends where
+    what the label's positives still add cannot help. Labels take turns, the most frequent first, until no change of
+    one helps. That is a local optimum, and for one label the optimum. Starts: the exact cuts of the micro and of the
+    macro average of the metric (of F1 and accuracy, for metrics of whole items), the best shared cut, 0.5, and
+    "never", from which the first turn is greedy.
+    """
+
+    name: ClassVar[str] = "ascent"
+    needs: ClassVar[Literal["curves", "scores"]] = "scores"
+    serves: ClassVar[tuple[str, ...]] = ("items",)
+    restarts: int = 40
+
+    def solve(self, problem: Problem) -> Solution:
+        """Return the best local optimum found."""
+        curves, objective = problem.curves, problem.objective
+        table = ItemTable.of(objective, problem.sources, curves.candidates)
+        index = self.climb(problem, table)
+        value = table.value(index)
+        if len(problem.labels) == 1 and curves.complete:
+            return Solution(index=index, status="optimal", upper_bound=value)
+        return Solution(index=index, reason=LOCAL)
+
+    def climb(self, problem: Problem, table: ItemTable) -> NDArray[np.int64]:
+        """Return the best candidates found for a table of the problem's candidates."""
+        starts = self.starts(problem)
+        found = table.ascend(starts)
+        values = [table.value(index) for index in found]
+        best, value = found[int(np.argmax(values))], max(values)
+        draw = np.random.default_rng([problem.random_state, 6])
+        n_labels, offsets = problem.curves.n_labels, problem.curves.offsets
+        fewer = self.restarts * FEW_PAIRS // max(len(table.flips.items), 1)
+        for _ in range(min(self.restarts, fewer) if n_labels > 1 else 0):
+            moved = best.copy()
+            some = draw.permutation(n_labels)[: max(1 + int(draw.integers(3)), n_labels // 8)]
+            moved[some] = draw.integers(offsets[some], offsets[some + 1])
+            order = draw.permutation(n_labels)
+            (moved,) = table.ascend([moved], order)
+            other = table.value(moved)
+            if other > value:
+                best, value = moved, other
+        return best
+
+    @staticmethod
+    def starts(problem: Problem) -> list[NDArray[np.int64]]:
+        """Return the candidates (n_labels,) to start from, no two alike."""
+        curves, objective = problem.curves, problem.objective
+        metric = objective.metric
+        kinds: list[tuple[metrics.Metric, Average]] = (
+            [(metrics.FBeta(), "micro"), (metrics.FBeta(), "macro"), (metrics.Accuracy(), "micro")]
+            if metric.of_whole_items
+            else [(metric, "micro"), (metric, "macro")]
+        )
+        zero = objective.zero_division
+        found = [exact_index(curves, Objective(kind, average, zero)) for kind, average in kinds]
+        shared = best_shared_cut(problem)
+        half = 0.5 if problem.kind == "probability" else 0.0
+        found += [lowest_at_or_above(curves, np.full(curves.n_labels, cut)) for cut in (shared, half)]
+        found.append(curves.offsets[:-1].copy())
+        return list({index.tobytes(): index for index in found}.values())
+
+
+def lowest_at_or_above(curves: Curves, thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return each label's lowest candidate at or above a threshold (n_labels,), "never" if there is none."""
+    kept = curves.candidates.cuts >= thresholds[curves.label_of]
+    return np.asarray(curves.offsets[:-1] + np.add.reduceat(kept.astype(np.int64), curves.offsets[:-1]) - 1)
+
+
+def best_shared_cut(problem: Problem) -> float:
+    """Return the best cut that all labels share, for an average over items; +inf for none.
+
+    Of the distinct scores of positives `SHARED_CUTS` are tried, evenly by rank.
+    """
+    cuts = np.unique(np.concatenate([source.candidates().cuts for source in problem.sources]))
+    cuts = cuts[np.isfinite(cuts)]
+    chosen = cuts[np.unique(np.linspace(0, len(cuts) - 1, min(len(cuts), SHARED_CUTS)).astype(np.int64))]
+    falling = np.concatenate([[np.inf], chosen[::-1]])
+    path = np.repeat(falling[:, np.newaxis], len(problem.labels), axis=1)
+    return float(falling[int(np.argmax(along_path(problem.objective, problem.sources, path)))])
