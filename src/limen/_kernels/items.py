@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from limen._kernels.threads import divided, share
 
 RATIO, SUBSET, SEGMENT = 0, 1, 2
+_LABELS = 16
+"""Labels whose cuts are searched in turn, and stay in a near cache."""
 
 
 class Worth(NamedTuple):
@@ -56,23 +58,23 @@ def _scatter(block, grid, place, items, span):
     """Put each known pair into its candidate's place; with no ``items``, count the pairs of each only."""
     scores, truth, row = block
     offsets, cuts = grid
-    first, last = span
-    for i in range(scores.shape[0]):
-        for k in range(first, last):
-            score, code = scores[i, k], truth[i, k]
-            if code < 0 or score < cuts[offsets[k + 1] - 1]:
-                continue
-            low, high = offsets[k], offsets[k + 1] - 1
-            while low < high:
-                middle = (low + high) >> 1
-                if cuts[middle] <= score:
-                    high = middle
-                else:
-                    low = middle + 1
-            at = 2 * low + (code != 1)
-            if len(items):
-                items[place[at]] = row + i
-            place[at] += 1
+    for left in range(span[0], span[1], _LABELS):
+        for i in range(scores.shape[0]):
+            for k in range(left, min(left + _LABELS, span[1])):
+                score, code = scores[i, k], truth[i, k]
+                if code < 0 or score < cuts[offsets[k + 1] - 1]:
+                    continue
+                low, high = offsets[k], offsets[k + 1] - 1
+                while low < high:
+                    middle = (low + high) >> 1
+                    if cuts[middle] <= score:
+                        high = middle
+                    else:
+                        low = middle + 1
+                at = 2 * low + (code != 1)
+                if len(items):
+                    items[place[at]] = row + i
+                place[at] += 1
 
 
 def scatter(block: tuple[Any, ...], grid: tuple[Any, ...], place: NDArray[Any], items: NDArray[Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,11 +13,10 @@ from limen.curves import Curves
 from limen.objectives import Average, Objective
 from limen.solvers.base import Problem
 from limen.solvers.exact import exact_index
-from limen.solvers.item_table import ItemTable, along_path
+from limen.solvers.item_table import ItemTable
+from limen.solvers.rules import Shared
 from limen.solvers.solution import Solution
 
-SHARED_CUTS = 512
-"""So many cuts that all labels share are tried, evenly by rank among those of positives."""
 FEW_PAIRS = 1 << 16
 """Of more pairs of item and candidate there are fewer random starts."""
 LOCAL = "no change of one label's cut helps, which does not prove that no change of several does"
@@ -38,7 +37,7 @@ class Ascent:
     one item after the other changes. So one pass measures every cut of a label exactly, the others held. It ends where
     what the label's positives still add cannot help. Labels take turns, the most frequent first, until no change of
     one helps. That is a local optimum, and for one label the optimum. Starts: the exact cuts of the micro and of the
-    macro average of the metric (of F1 and accuracy, for metrics of whole items), the best shared cut, 0.5, and
+    macro average of the metric (of F1 and accuracy, for metrics of whole items), the micro average's best shared cut, 0.5, and
     "never", from which the first turn is greedy.
     """
 
@@ -50,7 +49,7 @@ class Ascent:
     def solve(self, problem: Problem) -> Solution:
         """Return the best local optimum found."""
         curves, objective = problem.curves, problem.objective
-        table = ItemTable.of(objective, problem.sources, curves.candidates)
+        table = ItemTable.of(objective, problem.sources, curves.candidates, curves)
         index = self.climb(problem, table)
         value = table.value(index)
         if len(problem.labels) == 1 and curves.complete:
@@ -89,9 +88,11 @@ class Ascent:
         )
         zero = objective.zero_division
         found = [exact_index(curves, Objective(kind, average, zero)) for kind, average in kinds]
-        shared = best_shared_cut(problem)
+        micro = replace(problem, objective=Objective(kinds[0][0], "micro", zero))
         half = 0.5 if problem.kind == "probability" else 0.0
-        found += [lowest_at_or_above(curves, np.full(curves.n_labels, cut)) for cut in (shared, half)]
+        for cuts in (Shared().solve(micro).values, np.full(curves.n_labels, half)):
+            assert cuts is not None
+            found.append(lowest_at_or_above(curves, cuts))
         found.append(curves.offsets[:-1].copy())
         return list({index.tobytes(): index for index in found}.values())
 
@@ -100,16 +101,3 @@ def lowest_at_or_above(curves: Curves, thresholds: NDArray[np.float64]) -> NDArr
     """Return each label's lowest candidate at or above a threshold (n_labels,), "never" if there is none."""
     kept = curves.candidates.cuts >= thresholds[curves.label_of]
     return np.asarray(curves.offsets[:-1] + np.add.reduceat(kept.astype(np.int64), curves.offsets[:-1]) - 1)
-
-
-def best_shared_cut(problem: Problem) -> float:
-    """Return the best cut that all labels share, for an average over items; +inf for none.
-
-    Of the distinct scores of positives `SHARED_CUTS` are tried, evenly by rank.
-    """
-    cuts = np.unique(np.concatenate([source.candidates().cuts for source in problem.sources]))
-    cuts = cuts[np.isfinite(cuts)]
-    chosen = cuts[np.unique(np.linspace(0, len(cuts) - 1, min(len(cuts), SHARED_CUTS)).astype(np.int64))]
-    falling = np.concatenate([[np.inf], chosen[::-1]])
-    path = np.repeat(falling[:, np.newaxis], len(problem.labels), axis=1)
-    return float(falling[int(np.argmax(along_path(problem.objective, problem.sources, path)))])

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limen._kernels.threads import share
+from limen.curves import Curves
+from limen.decisions import in_dtype
 from limen.metrics import LinearRatio, SegmentErrorRate, SubsetAccuracy, ratio
 from limen.objectives import Objective
+from limen.solvers.places import increments
 from limen.sources.blocks import Rows, Source
 from limen.sources.candidates import Candidates
+from limen.sums import sums_of
 
-WORKING = (np.float32, np.float64)
 MOST_SWEEPS = 1000
 
 
@@ -42,16 +44,20 @@ class ItemTable:
     positives: NDArray[np.int64]
 
     @classmethod
-    def of(cls, objective: Objective, sources: Sequence[Source], candidates: Candidates) -> ItemTable:
-        """Return the table of all sources: two passes over the scores."""
+    def of(
+        cls, objective: Objective, sources: Sequence[Source], candidates: Candidates, curves: Curves | None = None
+    ) -> ItemTable:
+        """Return the table of all sources; ``curves`` of the candidates, without weights, save one of two passes."""
         from limen._kernels import items as kernels
 
         offsets, cuts = candidates.offsets, candidates.cuts
         grid, nothing = (offsets, cuts), np.empty(0, np.int32)
-        size = np.zeros(2 * len(cuts), np.int64)
+        counted = curves is not None and curves.tp.dtype == np.int64
+        size = np.stack(increments(curves), axis=1).ravel() if counted else np.zeros(2 * len(cuts), np.int64)
         totals, weights = [], []
         for block in _blocks(sources):
-            kernels.scatter(_plain(block, cuts.dtype, 0), grid, size, nothing)
+            if not counted:
+                kernels.scatter(_plain(block, cuts.dtype, 0), grid, size, nothing)
             known = block.truth >= 0
             totals.append([np.count_nonzero(block.truth == 1, axis=1), np.count_nonzero(known, axis=1)])
             weights.append(np.asarray(block.weight, np.float64))
@@ -76,6 +82,7 @@ class ItemTable:
     ) -> list[NDArray[np.int64]]:
         """Return, for each start, candidates (n_labels,) that no change of a single label improves."""
         from limen._kernels import items as kernels
+        from limen._kernels.threads import share
 
         if order is None:
             order = np.argsort(-self.positives, kind="stable")
@@ -111,6 +118,8 @@ def along_path(
 ) -> NDArray[np.float64]:
     """Return the objective (n_steps,) at thresholds (n_steps, n_labels) that fall from step to step."""
     source = sources[0]
+    if not objective.additive:
+        return np.array([objective(*sums_of(objective, sources, in_dtype(one, source.dtype))) for one in thresholds])
     n_steps, n_labels = thresholds.shape
     working = np.float64 if source.dtype == np.float64 else np.float32
     cuts = np.ascontiguousarray(thresholds.T, working).ravel()
