@@ -23,6 +23,7 @@ from limen.solvers.auto import Auto
 from limen.solvers.base import Problem, Solver, check_fit, refuse_items
 from limen.solvers.calibrated import Calibrated
 from limen.solvers.exact import EXACT, Dinkelbach, Enumeration
+from limen.solvers.expected import ExpectedFSets
 from limen.solvers.frontier import FrontierWalk
 from limen.solvers.item_ascent import Ascent
 from limen.solvers.numerical import Numerical
@@ -41,6 +42,7 @@ __all__ = [
     "Calibrated",
     "Dinkelbach",
     "Enumeration",
+    "ExpectedFSets",
     "Fixed",
     "FrontierWalk",
     "MCut",
@@ -75,6 +77,7 @@ METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
     "top-k": (TopK, "the k best labels of each item: top-k:3, or top-k to choose k"),
     "pcut": (PCut, "as many items as the label has positives"),
     "mcut": (MCut, "labels above the largest gap of each item"),
+    "expected-f": (ExpectedFSets, "the set of labels with the largest expected F-beta of each item"),
 }
 """Each method's solver (None: chosen by the objective) and what it does."""
 
