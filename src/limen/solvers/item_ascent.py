@@ -58,23 +58,27 @@ class Ascent:
 
     def climb(self, problem: Problem, table: ItemTable) -> NDArray[np.int64]:
         """Return the best candidates found for a table of the problem's candidates."""
-        starts = self.starts(problem)
-        found = table.ascend(starts)
+        found = table.ascend(self.starts(problem), self.order(problem, table))
         values = [table.value(index) for index in found]
         best, value = found[int(np.argmax(values))], max(values)
         draw = np.random.default_rng([problem.random_state, 6])
         n_labels, offsets = problem.curves.n_labels, problem.curves.offsets
         fewer = self.restarts * FEW_PAIRS // max(len(table.flips.items), 1)
+        named = np.argsort(problem.keys)  # what is drawn depends on the names of labels, not on their order
         for _ in range(min(self.restarts, fewer) if n_labels > 1 else 0):
             moved = best.copy()
-            some = draw.permutation(n_labels)[: max(1 + int(draw.integers(3)), n_labels // 8)]
+            some = named[draw.permutation(n_labels)[: max(1 + int(draw.integers(3)), n_labels // 8)]]
             moved[some] = draw.integers(offsets[some], offsets[some + 1])
-            order = draw.permutation(n_labels)
-            (moved,) = table.ascend([moved], order)
+            (moved,) = table.ascend([moved], named[draw.permutation(n_labels)])
             other = table.value(moved)
             if other > value:
                 best, value = moved, other
         return best
+
+    @staticmethod
+    def order(problem: Problem, table: ItemTable) -> NDArray[np.int64]:
+        """Return the labels in the order of their turns: the most frequent first, and equals by name."""
+        return np.lexsort((problem.keys, -table.positives))
 
     @staticmethod
     def starts(problem: Problem) -> list[NDArray[np.int64]]:

@@ -77,15 +77,14 @@ class ItemTable:
         """Return the table with other weights of the items."""
         return replace(self, weight=weight)
 
-    def ascend(
-        self, starts: Sequence[NDArray[np.int64]], order: NDArray[np.int64] | None = None
-    ) -> list[NDArray[np.int64]]:
-        """Return, for each start, candidates (n_labels,) that no change of a single label improves."""
+    def ascend(self, starts: Sequence[NDArray[np.int64]], order: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Return, for each start, candidates (n_labels,) that no change of a single label improves.
+
+        Labels take turns in this ``order``.
+        """
         from limen._kernels import items as kernels
         from limen._kernels.threads import share
 
-        if order is None:
-            order = np.argsort(-self.positives, kind="stable")
         least = 1e-12 * max(float(self.weight.sum()), 1e-300)
         found = [start.copy() for start in starts]
         tasks = [(self.flips, self.worth, self.weight, order, index, least, MOST_SWEEPS) for index in found]
