@@ -107,6 +107,15 @@ class OfDecisions(Metric):
             raise InputError(f"{self} returned {value}. It must be finite and at most 1: divide by the largest.")
         return value
 
+    def said(self, value: float, *, signed: bool = False) -> str:
+        """Return the value as a number: nothing says that it is a share."""
+        return f"{value:{'+' if signed else ''}.4g}"
+
+    def said_span(self, low: float, high: float, *, signed: bool = False) -> str:
+        """Return the ends of a 95 % interval."""
+        sign = "+" if signed else ""
+        return f"95 % {low:{sign}.4g} to {high:{sign}.4g}"
+
     @property
     def spec(self) -> dict[str, Any]:
         """The name, and that of the function: enough to tell, but not to make the metric again."""

@@ -12,6 +12,7 @@ from limen import metrics
 from limen.curves import Curves
 from limen.objectives import Average, Objective
 from limen.solvers.base import Problem
+from limen.solvers.decision_search import search
 from limen.solvers.exact import exact_index
 from limen.solvers.item_table import ItemTable
 from limen.solvers.rules import Shared
@@ -30,6 +31,8 @@ class Ascent:
     ----------
     restarts : int
         Random changes of the best cuts, from each of which is climbed again; fewer where data are large.
+    tried, calls : int
+        For a function of decisions: of how many cuts of a label it is called for each, and about how often in all.
 
     Notes
     -----
@@ -45,10 +48,16 @@ class Ascent:
     needs: ClassVar[Literal["curves", "scores"]] = "scores"
     serves: ClassVar[tuple[str, ...]] = ("items",)
     restarts: int = 40
+    tried: int = 16
+    calls: int = 20000
 
     def solve(self, problem: Problem) -> Solution:
         """Return the best local optimum found."""
         curves, objective = problem.curves, problem.objective
+        if not objective.additive:
+            index, made, still = search(problem, self.starts(problem), self.tried, self.calls)
+            none = "none of the cuts tried helps alone" if still else "the calls were used up"
+            return Solution(index=index, reason=f"local search with {made} calls of {objective}: {none}")
         table = ItemTable.of(objective, problem.sources, curves.candidates, curves)
         index = self.climb(problem, table)
         value = table.value(index)
