@@ -47,8 +47,7 @@ def check_rule(rule: str, n_labels: int) -> None:
     if name == "top-k" and k.isascii() and k.isdigit() and 1 <= int(k[:9]) <= n_labels:
         return
     raise InputError(
-        f"rule {rule!r} is unknown. It must be '>=', 'mcut', 'top-k:K' with K from 1 to {n_labels}, or 'expected-f:BETA' "
-        f"with a calibration of {count(n_labels, 'label')}."
+        f"rule {rule!r} is unknown. It must be '>=', 'mcut', or 'top-k:K' with K from 1 to {n_labels}."
     )
 
 

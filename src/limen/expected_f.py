@@ -74,7 +74,9 @@ class ExpectedF(str):
         return decisions
 
 
-def best_sets(probabilities: NDArray[np.float64], beta: float = 1.0, zero_division: float = 0.0) -> NDArray[np.bool_]:
+def best_sets(
+    probabilities: NDArray[np.float64], beta: float = 1.0, zero_division: float = 0.0
+) -> NDArray[np.bool_]:
     """Return, for each item, the set of labels with the largest expected F-beta, bool (n_items, n_labels).
 
     Parameters

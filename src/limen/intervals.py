@@ -183,6 +183,7 @@ class Bootstrap:
         One unit more that is right, and one that is wrong, are added as `with_unseen` does: each an exponential
         number of times a typical unit, with the most that its labels can give, or as many wrong tags as it has labels.
         """
+
         def added(block: Rows, part: Part) -> list[NDArray[np.float64]]:
             tp, pp, p, n = (np.count_nonzero(flag, axis=1) for flag in flags_of(block, part))
             above, below = objective.of_items(tp, pp, p, n)

@@ -55,7 +55,9 @@ class Objective:
                     f"{self.metric} is of whole items, and has no value by label to average. Use average='samples'."
                 )
             object.__setattr__(self, "average", "samples")
-        elif self.average == "samples" and (not isinstance(self.metric, metrics.LinearRatio) or self.metric.by_label):
+        elif self.average == "samples" and (
+            not isinstance(self.metric, metrics.LinearRatio) or self.metric.by_label
+        ):
             raise UnsupportedError(
                 f"a samples average of {self.metric} is not known: it needs a ratio of sums, such as F-beta, Jaccard, "
                 "precision or recall, without parameters by label. Use another metric, or another average."

@@ -208,7 +208,9 @@ def rule_of(content: dict[str, Any], n_labels: int) -> str:
     for key in _CALIBRATION:
         found = [one for one in calibration[key] if isinstance(one, int | float) and not isinstance(one, bool)]
         if len(found) != n_labels or len(calibration[key]) != n_labels or not all(map(_is_finite, found)):
-            raise InputError(f"{key!r} of 'calibration' must be a finite number for each of {count(n_labels, 'label')}.")
+            raise InputError(
+                f"{key!r} of 'calibration' must be a finite number for each of {count(n_labels, 'label')}."
+            )
         numbers.append(found)
     try:
         number = float(beta)

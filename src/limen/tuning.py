@@ -228,8 +228,7 @@ def _expected(problem: Problem, solution: Solution) -> Expectation:
     if problem.target_prevalence is not None:
         return Expectation(reason="the items tuned on have other label frequencies than the target")
     parts = [
-        Part(fit.source, fit.rows, in_dtype(fit.values, problem.dtype), fit.rule)
-        for fit in solution.cross_fit
+        Part(fit.source, fit.rows, in_dtype(fit.values, problem.dtype), fit.rule) for fit in solution.cross_fit
     ]
     return expect(parts, problem.objective, problem.n_items, problem.groups, problem.random_state)
 

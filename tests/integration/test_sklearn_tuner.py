@@ -413,7 +413,7 @@ def test_errors_come_before_anything_is_fitted():
 
     for options in (
         {"metric": "f7"},
-        {"average": "samples"},
+        {"average": "binary"},
         {"method": "best"},
         {"zero_division": 2},
         {"cv": "k"},

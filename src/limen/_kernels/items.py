@@ -150,7 +150,9 @@ def ascend(flips, worth, weight, order, index, least, most_sweeps):
                 for e in range(starts[2 * j], starts[2 * j + 1]):
                     i = items[e]
                     if weight[i] > 0:
-                        left += weight[i] * (_value(form, coefficients[class_of[i]], tp[i] + 1, pp[i] + 1) - values[i])
+                        left += weight[i] * (
+                            _value(form, coefficients[class_of[i]], tp[i] + 1, pp[i] + 1) - values[i]
+                        )
             gain, best, at, here = 0.0, 0.0, first, 0.0
             for j in range(first + 1, last):
                 if j > now and gain + left <= best:

@@ -94,7 +94,9 @@ def _of_samples(
 
     An item weighs a Poisson(1) number, drawn by the rank of its content, so that the order of items does not matter.
     """
-    rank = np.concatenate([content_keys(source, problem.keys) for source in problem.sources]).argsort(kind="stable")
+    rank = np.concatenate([content_keys(source, problem.keys) for source in problem.sources]).argsort(
+        kind="stable"
+    )
     draw = np.random.default_rng([problem.random_state, 7])
     found = []
     for _ in range(samples):
@@ -177,7 +179,10 @@ def weights_of(
 
 
 def cross_fits(
-    folds: list[tuple[NDArray[np.int64], Source]], kinds: list[ItemKinds], weights: list[NDArray[np.float64]], scale: Logit
+    folds: list[tuple[NDArray[np.int64], Source]],
+    kinds: list[ItemKinds],
+    weights: list[NDArray[np.float64]],
+    scale: Logit,
 ) -> tuple[CrossFit, ...]:
     """Return the thresholds of each fold, mixed with weights in which its own items do not count."""
     return tuple(

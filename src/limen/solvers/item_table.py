@@ -118,7 +118,9 @@ def along_path(
     """Return the objective (n_steps,) at thresholds (n_steps, n_labels) that fall from step to step."""
     source = sources[0]
     if not objective.additive:
-        return np.array([objective(*sums_of(objective, sources, in_dtype(one, source.dtype))) for one in thresholds])
+        return np.array(
+            [objective(*sums_of(objective, sources, in_dtype(one, source.dtype))) for one in thresholds]
+        )
     n_steps, n_labels = thresholds.shape
     working = np.float64 if source.dtype == np.float64 else np.float32
     cuts = np.ascontiguousarray(thresholds.T, working).ravel()
@@ -126,9 +128,7 @@ def along_path(
     return ItemTable.of(objective, sources, candidates).along()
 
 
-def _worth(
-    objective: Objective, p: NDArray[np.int64], n: NDArray[np.int64]
-) -> tuple[Any, NDArray[np.float64]]:
+def _worth(objective: Objective, p: NDArray[np.int64], n: NDArray[np.int64]) -> tuple[Any, NDArray[np.float64]]:
     """Return what items with these positives and known labels are worth, and what each adds below the line."""
     from limen._kernels import items as kernels
 

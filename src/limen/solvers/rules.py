@@ -170,7 +170,9 @@ class TopK:
                 tp, pp = (np.cumsum(some & stored, axis=1) for some in (truth == 1, truth >= 0))
                 p, n = (np.count_nonzero(some, axis=1)[:, np.newaxis] for some in (truth == 1, truth >= 0))
                 parts = objective.of_items(tp, pp, p, n)
-                above, below = (sums + block.weight @ part for sums, part in zip((above, below), parts, strict=True))
+                above, below = (
+                    sums + block.weight @ part for sums, part in zip((above, below), parts, strict=True)
+                )
         return 1 + int(np.argmax(metrics.ratio(above, below, objective.zero_division)))
 
 
