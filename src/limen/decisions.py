@@ -139,8 +139,8 @@ def decide_rows(scores: NDArray[Any], values: NDArray[Any], rule: str = THRESHOL
     """Return decisions (n_items, n_labels) for dense scores.
 
     ``"top-k:K"`` gives each item its K labels with the highest scores (the first of equals);
-    ``"mcut"`` those above the largest gap of the item's sorted scores (Largeron 2012); `ExpectedF` the set with the
-    largest expected F-beta.
+    ``"mcut"`` those above the largest gap of the item's sorted scores (Largeron 2012); `ExpectedF` the set with
+    the largest expected F-beta.
     """
     if isinstance(rule, ExpectedF):
         return rule.decide(scores)
@@ -166,7 +166,8 @@ def decide_entries(entries: Entries, values: NDArray[Any], rule: str = THRESHOLD
         return at_or_above(entries.scores, values[entries.label])
     if rule == "mcut" or isinstance(rule, ExpectedF):
         raise InputError(
-            f"the rule {str(rule)!r} looks at all scores of an item; sparse scores leave some out. Give dense scores."
+            f"the rule {str(rule)!r} looks at all scores of an item; sparse scores leave some out. Give dense "
+            "scores."
         )
     order = np.lexsort((entries.label, -entries.scores, entries.row))
     row = entries.row[order]

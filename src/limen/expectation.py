@@ -105,15 +105,15 @@ def expect(
 def _expect_items(
     parts: Sequence[Part], objective: Objective, bootstrap: Bootstrap, counts: Counts
 ) -> Expectation:
-    """Return what `expect` does for an average over items: that of all decisions, and luck as of a micro average."""
+    """Return what `expect` does for an average over items: luck is that of a micro average."""
     found = []
     for some in (parts, _at_half(parts)):
         sums = [sums_of(objective, (part.source,), part.values, part.rule, check=False) for part in some]
         found.append((objective(*joined(objective, sums)), bootstrap.values(some, objective)))
-    # Weights in units of their mean size, and groups as if each held an item: as many positives say more than that.
-    positives = counts.p * (bootstrap.n_units / max(float(counts.n.max()), 1e-300))
-    luck = float(ratio(counts.p, counts.p.sum(), 0.0) @ (1 / (1 + positives)))
-    return _with_luck(objective, counts, found[0], found[1], luck)
+    # Weights in units of their mean size, and groups as if each held an item: as many positives say more than
+    that. positives = counts.p * (bootstrap.n_units / max(float(counts.n.max()), 1e-300)) luck =
+    float(ratio(counts.p, counts.p.sum(), 0.0) @ (1 / (1 + positives))) return _with_luck(objective, counts,
+    found[0], found[1], luck)
 
 
 def _at_half(parts: Sequence[Part]) -> list[Part]:

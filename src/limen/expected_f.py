@@ -56,7 +56,7 @@ class ExpectedF(str):
         rule.beta, rule.zero_division, rule.calibration = beta, zero_division, calibration
         return rule
 
-    def __getnewargs__(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[Any, ...]:
         return self.beta, self.zero_division, self.calibration
 
     def of_labels(self, order: NDArray[np.int64]) -> ExpectedF:
@@ -95,9 +95,9 @@ def best_sets(
     Notes
     -----
     For each number of labels the most probable ones are best (Lewis 1995); of equally probable ones the first. The
-    expected F-beta of each number is that of Jansche (2007) and Ye et al. (2012), as the integral of a polynomial (for
-    whole squares of beta), to about 1e-11: O(n_labels^1.5) an item. Where one number is not better than a smaller one,
-    the smaller one is taken.
+    expected F-beta of each number is that of Jansche (2007) and Ye et al. (2012), as the integral of a polynomial
+    (for whole squares of beta), to about 1e-11: O(n_labels^1.5) an item. Where one number is not better than a
+    smaller one, the smaller one is taken.
 
     Examples
     --------

@@ -181,7 +181,8 @@ class Bootstrap:
         """Return an average over items in each resample.
 
         One unit more that is right, and one that is wrong, are added as `with_unseen` does: each an exponential
-        number of times a typical unit, with the most that its labels can give, or as many wrong tags as it has labels.
+        number of times a typical unit, with the most that its labels can give, or as many wrong tags as it has
+        labels.
         """
 
         def added(block: Rows, part: Part) -> list[NDArray[np.float64]]:

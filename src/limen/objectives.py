@@ -52,14 +52,16 @@ class Objective:
         if self.metric.of_whole_items:
             if self.average in ("macro", "weighted"):
                 raise InputError(
-                    f"{self.metric} is of whole items, and has no value by label to average. Use average='samples'."
+                    f"{self.metric} is of whole items, and has no value by label to average. Use "
+                    "average='samples'."
                 )
             object.__setattr__(self, "average", "samples")
         elif self.average == "samples" and (
             not isinstance(self.metric, metrics.LinearRatio) or self.metric.by_label
         ):
             raise UnsupportedError(
-                f"a samples average of {self.metric} is not known: it needs a ratio of sums, such as F-beta, Jaccard, "
+                f"a samples average of {self.metric} is not known: it needs a ratio of sums, such as F-beta, "
+                "Jaccard, "
                 "precision or recall, without parameters by label. Use another metric, or another average."
             )
         if self.average == "micro" and self.metric.by_label and not isinstance(self.metric, metrics.Cost):
@@ -111,7 +113,7 @@ class Objective:
         if isinstance(self.metric, metrics.OfDecisions):
             return self.metric.of(*sums)
         if self.needs_items:
-            return min(float(metrics.ratio(*sums, self.zero_division)), 1.0)
+            return min(float(metrics.ratio(sums[0], sums[1], self.zero_division)), 1.0)
         tp, pp, p, n = sums
         if self.average == "micro":
             return self.metric.pooled(tp, pp, p, n, self.zero_division)

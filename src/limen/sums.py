@@ -46,8 +46,8 @@ def sums_of_block(objective: Objective, block: Rows, decisions: NDArray[np.bool_
         return tuple(part.sum() for part in of_items(objective, block, decisions))
     if (block.truth < 0).any() or (block.weight != 1).any():
         raise UnsupportedError(
-            f"{objective} is a function of decisions, which knows of no weights and no unknown labels. Leave them out, "
-            "or use a metric of counts."
+            f"{objective} is a function of decisions, which knows of no weights and no unknown labels. Leave them "
+            "out, or use a metric of counts."
         )
     return block.truth == 1, decisions
 

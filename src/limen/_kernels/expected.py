@@ -21,8 +21,8 @@ def _sizes(probabilities, order, nodes, beta, out, span):
 
     With the k first labels given, of which tp are right, and ``all`` the number of true ones, the expectation of
     tp / (k + square * all) is the integral over t from 0 to 1 of t^(k - 1) E[tp z^all], z = t^square; and for
-    independent labels E[tp z^all] is the product of q + p z over all labels, times the sum of p z / (q + p z) over those
-    given.
+    independent labels E[tp z^all] is the product of q + p z over all labels, times the sum of p z / (q + p z) over
+    those given.
     """
     t, z, weight = nodes
     square, zero = beta

@@ -1,13 +1,15 @@
 """Compiled loops over the counts of each item: one label's cut moves, and all items' values follow.
 
-An item has counts tp and pp of the labels it is given; what it is worth is decided by those, its class and the form:
+An item has counts tp and pp of the labels it is given; what it is worth is decided by those, its class and the
+form:
 
 * ``RATIO``: ``(c0 tp + c1 pp + c2) / (c3 tp + c4 pp + c5)``, at most 1, and c6 for 0/0; c are those of the class;
 * ``SUBSET``: 1 if tp and pp are both c2, else 0;
 * ``SEGMENT``: ``-max(c2 - tp, pp - tp)``.
 
-Candidates are laid out as in the rest of `limen._kernels`. Candidate ``j`` of all adds the items from ``starts[2 j]``
-to ``starts[2 j + 1]``, for which the label is true, and those from there to ``starts[2 j + 2]``, for which it is not.
+Candidates are laid out as in the rest of `limen._kernels`. Candidate ``j`` of all adds the items from ``starts[2
+j]`` to ``starts[2 j + 1]``, for which the label is true, and those from there to ``starts[2 j + 2]``, for which it
+is not.
 """
 
 from __future__ import annotations
@@ -125,8 +127,8 @@ def _change(flips, j, by, worth, state):
 def ascend(flips, worth, weight, order, index, least, most_sweeps):
     """Move one label's cut after another to where all items are worth most, until none moves; return how often.
 
-    ``index`` holds each label's candidate, and is changed. A move must gain more than ``least``; of moves that gain
-    alike the highest cut is taken. Items of weight 0 are as if they were not there.
+    ``index`` holds each label's candidate, and is changed. A move must gain more than ``least``; of moves that
+    gain alike the highest cut is taken. Items of weight 0 are as if they were not there.
     """
     offsets, starts, items = flips
     form, coefficients, class_of = worth

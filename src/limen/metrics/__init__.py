@@ -1,8 +1,8 @@
 """Metrics of counts, and the structure that decides how each can be optimised.
 
-Every metric but the function of decisions is a function of ``tp`` (true positives), ``pp`` (predicted positives), ``p``
-(positives) and ``n`` (items with a known label); none falls when a false positive is dropped, and
-none is above 1. Each ratio that is 0/0 takes the value ``zero_division``, never an epsilon.
+Every metric but the function of decisions is a function of ``tp`` (true positives), ``pp`` (predicted positives),
+``p`` (positives) and ``n`` (items with a known label); none falls when a false positive is dropped, and none is
+above 1. Each ratio that is 0/0 takes the value ``zero_division``, never an epsilon.
 
 The formulas here are the only ones: they take numbers, numpy arrays and torch tensors alike, and
 the report's page gets the terms of the linear ratios.
@@ -174,8 +174,8 @@ def spec_to_save(metric: Metric) -> str | dict[str, Any]:
     """
     if isinstance(metric, OfDecisions):
         raise UnsupportedError(
-            f"{metric} is a function of decisions, which a file cannot hold. Keep the thresholds' values, or tune for "
-            "a metric that has a name."
+            f"{metric} is a function of decisions, which a file cannot hold. Keep the thresholds' values, or tune "
+            "for a metric that has a name."
         )
     if METRICS.get(metric.name) is not type(metric):
         raise UnsupportedError(

@@ -123,8 +123,8 @@ def prepare_opset(model: Model, rule: str) -> int:
     """
     if isinstance(rule, ExpectedF):
         raise UnsupportedError(
-            f"the rule {str(rule)!r} weighs all sets of an item's labels, which no node of ONNX does. Put thresholds into "
-            "the model (method='auto'), and decide by this rule with Thresholds.decide."
+            f"the rule {str(rule)!r} weighs all sets of an item's labels, which no node of ONNX does. Put "
+            "thresholds into the model (method='auto'), and decide by this rule with Thresholds.decide."
         )
     version = models.opset(model.proto)
     if version is None:

@@ -113,9 +113,9 @@ class Auto(LogOddsSolver):
     Where labels count alike, a label without tuning positives scores 0 whatever its cut, and so can't choose, but
     it counts on new data. There every kind is drawn to the shared cut, the more, the fewer positives.
 
-    For averages over items the bagged cuts are local optima (`Ascent`) of a third as many bootstrap samples of items,
-    the calibrated one is one cut for all labels, and folds are of whole items, which are resampled for the weights. A
-    function of decisions gets the local optimum alone.
+    For averages over items the bagged cuts are local optima (`Ascent`) of a third as many bootstrap samples of
+    items, the calibrated one is one cut for all labels, and folds are of whole items, which are resampled for the
+    weights. A function of decisions gets the local optimum alone.
 
     Folds of items are dealt for each label by itself, by rank among its scores: nothing depends on the order of
     items or labels, and noise in the scores moves little. With groups, weights, or curves added from parts, and

@@ -201,8 +201,8 @@ def check_fit(solver: Solver, problem: Problem) -> None:
         )
     if structure == "items" and problem.target_prevalence is not None:
         raise UnsupportedError(
-            f"{problem.objective} cannot be tuned for other shares of positives: those are of labels, and it needs whole "
-            "items. Leave target_prevalence out, or use an average over labels."
+            f"{problem.objective} cannot be tuned for other shares of positives: those are of labels, and it "
+            "needs whole items. Leave target_prevalence out, or use an average over labels."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.decisions import at_or_above
+from limen.curves import at_or_above
 from limen.metrics import OfDecisions
 from limen.solvers.base import Problem
 from limen.sums import sums_of
@@ -16,8 +16,8 @@ def search(
 ) -> tuple[NDArray[np.int64], int, bool]:
     """Return candidates (n_labels,), the calls made, and whether no cut that was tried improves them.
 
-    From the best of the ``starts`` each label in turn, the most frequent first, tries ``most`` of its candidates, evenly
-    by rank, the others held; until none helps, or about so many ``calls`` are made.
+    From the best of the ``starts`` each label in turn, the most frequent first, tries ``most`` of its candidates,
+    evenly by rank, the others held; until none helps, or about so many ``calls`` are made.
     """
     curves, metric = problem.curves, problem.objective.metric
     assert isinstance(metric, OfDecisions)

@@ -28,9 +28,10 @@ class ExpectedFSets:
 
     Notes
     -----
-    Best for the samples average of F-beta if the labels of an item were independent given its scores, and calibrated;
-    beta is that of the objective, and 1 for other metrics. The calibration is a Platt scaling of each label, drawn to
-    what the labels have in common (`Calibrated`), and goes with the thresholds, whose numbers let everything pass.
+    Best for the samples average of F-beta if the labels of an item were independent given its scores, and
+    calibrated; beta is that of the objective, and 1 for other metrics. The calibration is a Platt scaling of each
+    label, drawn to what the labels have in common (`Calibrated`), and goes with the thresholds, whose numbers let
+    everything pass.
     """
 
     name: ClassVar[str] = "expected-f"

@@ -36,12 +36,12 @@ class Ascent:
 
     Notes
     -----
-    How many labels an item has, and is given rightly, is kept; as a label's cut moves down along its sorted scores,
-    one item after the other changes. So one pass measures every cut of a label exactly, the others held. It ends where
-    what the label's positives still add cannot help. Labels take turns, the most frequent first, until no change of
-    one helps. That is a local optimum, and for one label the optimum. Starts: the exact cuts of the micro and of the
-    macro average of the metric (of F1 and accuracy, for metrics of whole items), the micro average's best shared cut, 0.5, and
-    "never", from which the first turn is greedy.
+    How many labels an item has, and is given rightly, is kept; as a label's cut moves down along its sorted
+    scores, one item after the other changes. So one pass measures every cut of a label exactly, the others held.
+    It ends where what the label's positives still add cannot help. Labels take turns, the most frequent first,
+    until no change of one helps. That is a local optimum, and for one label the optimum. Starts: the exact cuts of
+    the micro and of the macro average of the metric (of F1 and accuracy, for metrics of whole items), the micro
+    average's best shared cut, 0.5, and "never", from which the first turn is greedy.
     """
 
     name: ClassVar[str] = "ascent"

@@ -92,7 +92,8 @@ def _of_samples(
 ) -> list[NDArray[np.int64]]:
     """Return local optima of bootstrap samples, each climbed to from the best cuts of all items.
 
-    An item weighs a Poisson(1) number, drawn by the rank of its content, so that the order of items does not matter.
+    An item weighs a Poisson(1) number, drawn by the rank of its content, so that the order of items does not
+    matter.
     """
     rank = np.concatenate([content_keys(source, problem.keys) for source in problem.sources]).argsort(
         kind="stable"
@@ -122,6 +123,7 @@ def _calibrated(problem: Problem, fine: FineCurves, fitted: Calibration) -> NDAr
 
 def trained_on_others(problem: Problem, folds: list[tuple[NDArray[np.int64], Source]]) -> list[Problem]:
     """Return, for each fold, the problem of the items outside it."""
+    parts: list[tuple[Source, ...]]
     if len(problem.sources) == 1:
         source = problem.sources[0]
         parts = [(source.take(outside(rows, source.n_items)),) for rows, _ in folds]
@@ -159,8 +161,8 @@ def weights_of(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the weight of each mixture by what it adds on held-out items, and its value.
 
-    Items are resampled with exponential weights; in each resample the weights fall exponentially with the loss to the
-    best, and their mean is taken.
+    Items are resampled with exponential weights; in each resample the weights fall exponentially with the loss to
+    the best, and their mean is taken.
     """
     above, below = (np.concatenate(part) for part in zip(*parts, strict=True))
     values = ratio(above.sum(axis=0), below.sum(), problem.objective.zero_division)

@@ -48,7 +48,8 @@ class Items:
         objective = problem.objective
         if isinstance(objective.metric, OfDecisions | SubsetAccuracy):
             raise UnsupportedError(
-                f"method='sgl' needs a metric with a gradient; {objective} has none. Use method='auto' or 'ascent'."
+                f"method='sgl' needs a metric with a gradient; {objective} has none. Use method='auto' or "
+                "'ascent'."
             )
         blocks = [block for source in problem.sources for block in source.dense_blocks()]
         label = np.arange(len(problem.labels))
@@ -66,7 +67,8 @@ class Items:
 
     def value(self, t: NDArray[np.float64]) -> float:
         """Return the objective at thresholds (n_labels,)."""
-        above = below = 0.0
+        above: Any = 0.0
+        below: Any = 0.0
         for part in self._parts():
             one, other = self.objective.of_items(*part.counts(part.x >= t))
             above, below = above + part.weight @ one, below + part.weight @ other
@@ -88,9 +90,9 @@ class Items:
         metric, zero = self.objective.metric, self.objective.zero_division
         for part in self._parts():
             distance = part.x - t
-            counts = part.counts(distance >= 0)
-            below += float(part.weight @ self.objective.of_items(*counts)[1])
-            by_tp, by_pp = (part.weight * one for one in metric.gradient(*counts, zero))
+            tp, pp, p, n = part.counts(distance >= 0)
+            below += float(part.weight @ self.objective.of_items(tp, pp, p, n)[1])
+            by_tp, by_pp = (part.weight * one for one in metric.gradient(tp, pp, p, n, zero))
             of_pair: Any = np.where(part.truth == 1, by_tp[:, np.newaxis], 0.0)
             of_pair = (of_pair + by_pp[:, np.newaxis]) * (part.truth >= 0) * derivative(slope * distance)
             by_t -= slope * of_pair.sum(axis=0)

@@ -52,8 +52,9 @@ class ItemTable:
 
         offsets, cuts = candidates.offsets, candidates.cuts
         grid, nothing = (offsets, cuts), np.empty(0, np.int32)
-        counted = curves is not None and curves.tp.dtype == np.int64
-        size = np.stack(increments(curves), axis=1).ravel() if counted else np.zeros(2 * len(cuts), np.int64)
+        size, counted = np.zeros(2 * len(cuts), np.int64), False
+        if curves is not None and curves.tp.dtype == np.int64:
+            size, counted = np.stack(increments(curves), axis=1).ravel(), True
         totals, weights = [], []
         for block in _blocks(sources):
             if not counted:
@@ -146,9 +147,9 @@ def _worth(objective: Objective, p: NDArray[np.int64], n: NDArray[np.int64]) -> 
         assert isinstance(metric, SubsetAccuracy | SegmentErrorRate)
         form = kernels.SUBSET if isinstance(metric, SubsetAccuracy) else kernels.SEGMENT
         coefficients[:, 2] = p
-    class_of = class_of.reshape(-1).astype(np.int32)
+    numbers: NDArray[np.int32] = class_of.reshape(-1).astype(np.int32)
     below = objective.of_items(0 * p, 0 * p, p, n)[1]
-    return kernels.Worth(form, coefficients, class_of), np.asarray(below[class_of])
+    return kernels.Worth(form, coefficients, numbers), np.asarray(below[numbers])
 
 
 def _blocks(sources: Sequence[Source]) -> Any:

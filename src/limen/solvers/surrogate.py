@@ -85,8 +85,8 @@ class SurrogateGradient:
     ``dM/dt_k = -sum_i h(s_ik - t_k) (dM/dtp_k y_ik + dM/dpp_k)`` with ``h(x) = b f(b x)``; for
     micro-F1 this is equation 3 of the paper, whose other defaults (slope 50, Adam 0.01, 100 full
     batches, last iterate) are the defaults here. A local method: Adam moves a threshold by at most
-    about ``learning_rate`` a step. A step costs O(labels * bins), not O(items). Of averages over items the derivatives
-    are those of each item's counts, and a step costs O(labels * items).
+    about ``learning_rate`` a step. A step costs O(labels * bins), not O(items). Of averages over items the
+    derivatives are those of each item's counts, and a step costs O(labels * items).
     """
 
     name: ClassVar[str] = "sgl"

@@ -36,8 +36,8 @@ def refuse_items(objective: Objective, what: str) -> None:
     """Raise `UnsupportedError` if the objective needs whole items."""
     if objective.needs_items:
         raise UnsupportedError(
-            f"{what} is of counts by label; {objective} needs whole items. Train with an average over labels, and tune "
-            "the thresholds with limen.tune(..., average='samples')."
+            f"{what} is of counts by label; {objective} needs whole items. Train with an average over labels, and "
+            "tune the thresholds with limen.tune(..., average='samples')."
         )
 
 
