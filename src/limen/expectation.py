@@ -110,10 +110,10 @@ def _expect_items(
     for some in (parts, _at_half(parts)):
         sums = [sums_of(objective, (part.source,), part.values, part.rule, check=False) for part in some]
         found.append((objective(*joined(objective, sums)), bootstrap.values(some, objective)))
-    # Weights in units of their mean size, and groups as if each held an item: as many positives say more than
-    that. positives = counts.p * (bootstrap.n_units / max(float(counts.n.max()), 1e-300)) luck =
-    float(ratio(counts.p, counts.p.sum(), 0.0) @ (1 / (1 + positives))) return _with_luck(objective, counts,
-    found[0], found[1], luck)
+    # In items or groups of mean weight, as if none of these held more than one positive.
+    positives = counts.p * (bootstrap.n_units / max(float(counts.n.max()), 1e-300))
+    luck = float(ratio(counts.p, counts.p.sum(), 0.0) @ (1 / (1 + positives)))
+    return _with_luck(objective, counts, found[0], found[1], luck)
 
 
 def _at_half(parts: Sequence[Part]) -> list[Part]:

@@ -52,11 +52,13 @@ class ExpectedF(str):
     calibration: Calibration
 
     def __new__(cls, beta: float, zero_division: float, calibration: Calibration) -> ExpectedF:
+        """Return the rule of a beta, with its calibration."""
         rule = super().__new__(cls, f"{NAME}:{beta:.15g}")
         rule.beta, rule.zero_division, rule.calibration = beta, zero_division, calibration
         return rule
 
     def __getnewargs__(self) -> tuple[Any, ...]:
+        """Return what makes the rule again after pickling."""
         return self.beta, self.zero_division, self.calibration
 
     def of_labels(self, order: NDArray[np.int64]) -> ExpectedF:

@@ -23,7 +23,7 @@ def item_counts(truths, decisions):
 
 
 def value(metric, y_true, decisions, sample_weight=None, zero_division=0):
-    """The average over items of a metric of `naive.METRICS`, "subset_accuracy", or "segment_error_rate" (negated)."""
+    """The average over items of a metric of `naive.METRICS`, or "subset_accuracy" or "segment_error_rate"."""
     rows = naive._plain(y_true), naive._plain(decisions)
     weights = [1] * len(rows[0]) if sample_weight is None else [Fraction(w) for w in naive._plain(sample_weight)]
     above = below = Fraction(0)

@@ -1,4 +1,4 @@
-"""Thresholds for a function of decisions: one label's cut after another, with a call for each cut that is tried."""
+"""Thresholds for a function of decisions: one label's cut after another, with a call for each cut tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Items by the candidates that give them a label, and what each item is worth: what ascent over labels works on."""
+"""Items by the candidates that give them a label, and what each item is worth: what ascent works on."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ItemTable:
     def of(
         cls, objective: Objective, sources: Sequence[Source], candidates: Candidates, curves: Curves | None = None
     ) -> ItemTable:
-        """Return the table of all sources; ``curves`` of the candidates, without weights, save one of two passes."""
+        """Return the table of all sources; ``curves`` of the candidates save a pass, where nothing has weights."""
         from limen._kernels import items as kernels
 
         offsets, cuts = candidates.offsets, candidates.cuts
