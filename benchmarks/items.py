@@ -69,7 +69,9 @@ def held_out(name: str, folder: Path) -> list[str]:
     pairs, cells = splits(5, data.source, None, 0), [name, str(len(y_true)), str(y_true.shape[1])]
     for method in METHODS:
         micro = method == "micro-exact"
-        goal, solver = (MICRO, choose("f1", "micro", "exact")) if micro else (SAMPLES, choose("f1", "samples", method))
+        goal, solver = (
+            (MICRO, choose("f1", "micro", "exact")) if micro else (SAMPLES, choose("f1", "samples", method))
+        )
         parts = [hold_out(goal, data, pair, solver).part for pair in pairs]
         sums = [sums_of(SAMPLES, (part.source,), part.values, part.rule) for part in parts]
         cells.append(f"{100 * pooled_value(sums, SAMPLES):.1f}")

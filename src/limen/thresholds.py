@@ -40,9 +40,9 @@ from limen.thresholds_file import (
     once,
     ranges_of,
     refuse_constant,
+    rule_of,
     said_of,
     said_of_other,
-    rule_of,
     threshold_of,
 )
 
