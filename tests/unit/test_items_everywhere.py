@@ -169,13 +169,8 @@ class TestMeasured:
         bootstrap = Bootstrap.over(30, None, 0)
         found = bootstrap.values([part], goal)
         assert found.shape == (bootstrap.samples,)
-        assert found.std() == pytest.approx(
-            np.std(
-                [items_f1(row, given) for row, given in zip(problem.y_true, problem.y_score >= 0.5, strict=True)]
-            )
-            / np.sqrt(30),
-            rel=0.2,
-        )
+        of_items = [items_f1(*pair) for pair in zip(problem.y_true, problem.y_score >= 0.5, strict=True)]
+        assert found.std() == pytest.approx(np.std(of_items) / np.sqrt(30), rel=0.2)
 
     def test_compare_and_learning_curve(self):
         problem = several(9)
