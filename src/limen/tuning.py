@@ -309,7 +309,13 @@ class Frontier(Displayed):
         if not -len(self) <= point < len(self):
             raise InputError(f"point {point} is not on the frontier, which has {len(self)} points.")
         point = range(len(self))[point]
-        problem = Problem(objectives.objective(metric, "micro"), (), self.curves)
+        objective = objectives.objective(metric, "micro")
+        if objective.needs_items:
+            raise UnsupportedError(
+                f"the frontier holds counts by label; {objective.noun} needs whole items. Use a metric of counts, "
+                "and measure this one with limen.evaluate."
+            )
+        problem = Problem(objective, (), self.curves)
         solution = Solution(index=self.walk.index(self.curves, point))
         return make_thresholds(problem, solution, f"frontier point {point}", placement)
 

@@ -121,9 +121,11 @@ def test_ascent_is_for_items_alone():
 def test_curves_do_not_do():
     problem = random_data(0, n_labels=2, weighted=False)
     curves = pickle.loads(pickle.dumps(limen.Curves.from_arrays(*problem[:2])))
-    for method in ("auto", "ascent", "sgl"):
+    for method in ("auto", "ascent", "sgl", "pcut"):
         with pytest.raises(UnsupportedError, match="Give the scores and labels"):
             limen.tune(curves, average="samples", method=method)
+    with pytest.raises(UnsupportedError, match="the frontier holds counts by label; subset accuracy needs whole"):
+        limen.frontier(curves).thresholds(0, metric="subset_accuracy")
 
 
 def test_other_shares_of_positives_do_not_do():

@@ -193,7 +193,7 @@ def check_fit(solver: Solver, problem: Problem) -> None:
             f"{solver.name} needs an objective that is {' or '.join(solver.serves)}; {problem.objective} is "
             f"{structure}. Use method='exact', which chooses the solver by the objective."
         )
-    if solver.needs == "scores" and not problem.sources:
+    if (solver.needs == "scores" or structure == "items") and not problem.sources:
         raise UnsupportedError(
             f"{solver.name} needs the scores; these curves hold only counts at the positive items. "
             + ("Give" if structure == "items" else "Use method='exact', or give")
