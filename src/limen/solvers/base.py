@@ -209,6 +209,6 @@ def check_fit(solver: Solver, problem: Problem) -> None:
 def refuse_items(method: str, objective: Objective) -> NoReturn:
     """Raise `UnsupportedError`: the method works on counts by label, and the objective needs items."""
     raise UnsupportedError(
-        f"method={method!r} needs a metric of per-label counts; got {objective.noun}. Use method='auto', or 'ascent' "
-        "(coordinate ascent, a local optimum)."
+        f"method={method!r} needs a metric of per-label counts; got {objective.noun}. Use method='auto', or "
+        "'ascent' (coordinate ascent, a local optimum)."
     )
