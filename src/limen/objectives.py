@@ -44,7 +44,7 @@ class Objective:
         if self.average not in AVERAGES:
             hint = " Each label by itself is what 'macro' tunes." if self.average in (None, "none") else ""
             raise InputError(
-                f"average={self.average!r} cannot be optimised. Use {', '.join(map(repr, AVERAGES))}.{hint}"
+                f"average={self.average!r} cannot be optimised. Use 'micro', 'macro', 'weighted', 'samples'.{hint}"
             )
         if not (math.isfinite(self.zero_division) and 0 <= self.zero_division <= 1):
             raise InputError(f"zero_division={self.zero_division} is not usable. It must be a number from 0 to 1.")
