@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from limen import objectives, solvers
 from limen.data import as_data
-from limen.decisions import Counts
 from limen.display import Displayed, Shown
 from limen.draws import as_seed
 from limen.errors import InputError, count
 from limen.folds import Split, splits
 from limen.holdout import hold_out, pooled_value
-from limen.intervals import Bootstrap, Interval, Part, averaged, percentiles
+from limen.intervals import FEWEST, SAMPLES, Bootstrap, Interval, Part, averaged, percentiles
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
 from limen.sources.blocks import Source
+from limen.sums import Sums
 
 METHODS: tuple[str, ...] = ("fixed:0.5", "shared", "sgl", "exact", "auto")
 WORTH_THREADS = 1 << 16
@@ -42,7 +42,7 @@ class Compared:
     ----------
     method : str
     held_out : float
-        The objective of the counts summed over folds, each item decided by thresholds tuned without it;
+        The objective of all folds together, each item decided by thresholds tuned without it;
         the mean over repeats.
     low, high : float
         95 % interval of ``held_out``, by the bootstrap over items or groups.
@@ -189,7 +189,7 @@ def compare(
     def run(task: tuple[int, Split, str]) -> _Run:
         _, pair, name = task
         held_out = hold_out(objective, data, pair, chosen[name], seed)
-        return _Run(held_out.part, held_out.counts, held_out.fitted, held_out.seconds, held_out.status)
+        return _Run(held_out.part, held_out.sums, held_out.fitted, held_out.seconds, held_out.status)
 
     results: dict[str, list[list[_Run]]] = {name: [[] for _ in rounds] for name in chosen}
     if n_jobs is None:
@@ -201,7 +201,8 @@ def compare(
             results[task[2]][task[0]].append(result)
             if progress is not None:
                 progress(step + 1, len(tasks), task[2])
-    bootstrap = Bootstrap.over(source.n_items, member, seed, paired=True)
+    samples = SAMPLES if objective.additive else FEWEST
+    bootstrap = Bootstrap.over(source.n_items, member, seed, samples, paired=True)
     rows = _summarise(results, objective, bootstrap)
     return Comparison(tuple(rows), objective, _design(cv, repeats, rounds[0], source.n_items))
 
@@ -209,7 +210,7 @@ def compare(
 @dataclass(frozen=True)
 class _Run:
     part: Part
-    counts: Counts
+    sums: Sums
     fitted: float
     seconds: float
     status: str
@@ -219,11 +220,11 @@ def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, boots
     """Return one row a method, by falling held-out value."""
     held_out, resampled, by_fold = {}, {}, {}
     for name, rounds in results.items():
-        held_out[name] = float(np.mean([pooled_value([run.counts for run in runs], objective) for runs in rounds]))
+        held_out[name] = float(np.mean([pooled_value([run.sums for run in runs], objective) for runs in rounds]))
         resampled[name] = np.mean(
             [bootstrap.values([run.part for run in runs], objective) for runs in rounds], axis=0
         )
-        by_fold[name] = [objective(*run.counts) for runs in rounds for run in runs]
+        by_fold[name] = [objective(*run.sums) for runs in rounds for run in runs]
     values = np.array(list(by_fold.values()))
     above = (values[:, np.newaxis] < values).sum(axis=1)
     ties = (values[:, np.newaxis] == values).sum(axis=1)

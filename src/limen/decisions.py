@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from limen.curves import at_or_above
 from limen.errors import InputError, count, examples
+from limen.expected_f import ExpectedF
 from limen.sources.arrays import CSR, UNKNOWN, as_scores, check_finite, check_finite_entries
 from limen.sources.blocks import Entries, Rows, Source
 from limen.sources.frames import frame_to_array, is_frame
@@ -36,8 +37,10 @@ def alike(here: NDArray[Any], there: NDArray[Any]) -> bool:
 def check_rule(rule: str, n_labels: int) -> None:
     """Raise `InputError` unless ``rule`` is ``">="``, ``"top-k:K"`` with K from 1 to n_labels, or ``"mcut"``.
 
-    ``"mcut"`` needs two labels.
+    ``"mcut"`` needs two labels. Or it is "expected-f", with a calibration of as many labels.
     """
+    if isinstance(rule, ExpectedF) and rule.calibration.numbers.shape == (4, n_labels):
+        return
     name, _, k = rule.partition(":")
     if rule == THRESHOLD_RULE or (rule == "mcut" and n_labels > 1):
         return
@@ -136,8 +139,11 @@ def decide_rows(scores: NDArray[Any], values: NDArray[Any], rule: str = THRESHOL
     """Return decisions (n_items, n_labels) for dense scores.
 
     ``"top-k:K"`` gives each item its K labels with the highest scores (the first of equals);
-    ``"mcut"`` those above the largest gap of the item's sorted scores (Largeron 2012).
+    ``"mcut"`` those above the largest gap of the item's sorted scores (Largeron 2012); `ExpectedF` the set with
+    the largest expected F-beta.
     """
+    if isinstance(rule, ExpectedF):
+        return rule.decide(scores)
     if rule == THRESHOLD_RULE:
         return at_or_above(scores, values)
     if rule == "mcut":
@@ -158,9 +164,10 @@ def decide_entries(entries: Entries, values: NDArray[Any], rule: str = THRESHOLD
     """Return decisions for stored scores; one that is not stored is never a tag."""
     if rule == THRESHOLD_RULE:
         return at_or_above(entries.scores, values[entries.label])
-    if rule == "mcut":
+    if rule == "mcut" or isinstance(rule, ExpectedF):
         raise InputError(
-            "the rule 'mcut' looks at all scores of an item; sparse scores leave some out. Give dense scores."
+            f"the rule {str(rule)!r} looks at all scores of an item; sparse scores leave some out. Give dense "
+            "scores."
         )
     order = np.lexsort((entries.label, -entries.scores, entries.row))
     row = entries.row[order]

@@ -16,9 +16,11 @@ from limen.draws import as_seed
 from limen.errors import InputError, count, examples, percent
 from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
 from limen.metrics import Metric
+from limen.objectives import Objective
 from limen.sources.blocks import Source
 from limen.sources.frames import is_frame
 from limen.states import BAR, STATES, label_states, warnings_of
+from limen.sums import sums_of
 from limen.thresholds import Thresholds
 
 OPTIONAL = (("tp", "fp", "fn"), ("precision", "recall"), "support")
@@ -33,7 +35,7 @@ class Evaluation(Displayed):
     ----------
     value : float, or float64 (n_labels,) if ``average`` is "none"
     metric : Metric
-    average : {"micro", "macro", "weighted", "none"}
+    average : {"micro", "macro", "weighted", "samples", "none"}
     labels : tuple of n_labels str
     values : ndarray (n_labels,)
         The thresholds.
@@ -161,7 +163,7 @@ def evaluate(
     objective.check_labels(len(source.labels))
     part = _part(source, thresholds)
     counts = count_decisions((source,), part.values, part.rule)
-    value = objective.of_labels(*counts) if by_label else objective(*counts)
+    value = objective.of_labels(*counts) if by_label else _value(objective, part, counts)
     interval = difference = None
     if source.n_items > 1:
         paired = baseline is not None
@@ -172,9 +174,7 @@ def evaluate(
         interval = percentiles(resampled, value, centre)
         if baseline is not None and not by_label:
             other = _part(source, baseline)
-            gap = objective(*counts) - objective(
-                *count_decisions((source,), other.values, other.rule, check=False)
-            )
+            gap = _value(objective, part, counts) - _value(objective, other)
             gaps = resampled - values([other], objective)
             difference = Interval(gap, *map(float, percentiles(gaps, gap, centre)))
     states = label_states(
@@ -195,6 +195,13 @@ def evaluate(
         interval=interval,
         difference=difference,
     )
+
+
+def _value(objective: Objective, part: Part, counts: Counts | None = None) -> float:
+    """Return the objective of a part's decisions, whose counts by label may be known."""
+    if counts is not None and not objective.needs_items:
+        return objective(*counts)
+    return objective(*sums_of(objective, (part.source,), part.values, part.rule, check=False))
 
 
 def measured_by(

@@ -29,6 +29,7 @@ from limen.thresholds_file import (
     SCHEMA,
     SCHEMA_VERSION,
     WANTED,
+    calibration_to_save,
     check_choice,
     check_fields,
     check_values,
@@ -39,6 +40,7 @@ from limen.thresholds_file import (
     once,
     ranges_of,
     refuse_constant,
+    rule_of,
     said_of,
     said_of_other,
     threshold_of,
@@ -59,7 +61,8 @@ class Thresholds(Displayed):
         In the dtype of the scores; +inf means that the label is never given.
     rule : str
         ``">="``: a label is given when its score is at or above its threshold. ``"top-k:K"`` and
-        ``"mcut"`` decide by item instead, and leave ``values`` at the lowest finite number.
+        ``"mcut"`` decide by item instead, and leave ``values`` at the lowest finite number; so does
+        ``"expected-f:BETA"``, a `limen.expected_f.ExpectedF` that holds the calibration it needs.
     metric, average, zero_division
         The objective tuned for; see `limen.tune`.
     method : str
@@ -244,7 +247,8 @@ class Thresholds(Displayed):
             "expected_reason": self.expected_reason,
             "half": self.half,
             "upper_bound": self.upper_bound,
-            "rule": self.rule,
+            "rule": str(self.rule),
+            "calibration": calibration_to_save(self.rule),
             "score_dtype": str(self.values.dtype),
             "score_scale": self.scale,
             "n_items": self.n_items,
@@ -303,7 +307,8 @@ class Thresholds(Displayed):
                 raise InputError(f"label {number} is not an object.")
             check_fields(label, LABEL_FIELDS, f"label {number}")
         labels = unique((label["name"] for label in content["labels"]), "the file")
-        check_rule(content["rule"], len(labels))
+        rule = rule_of(content, len(labels))
+        check_rule(rule, len(labels))
         dtype = np.dtype(content["score_dtype"])
         wide = np.array([threshold_of(label["threshold"]) for label in content["labels"]], np.float64)
         values = wide.astype(dtype)
@@ -324,6 +329,7 @@ class Thresholds(Displayed):
             metric=objective.metric,
             counts=counts,
             digest=content["data_digest"],
+            rule=rule,
             scale=content["score_scale"],
             expected=expected,
             expected_gain=gain,
@@ -344,7 +350,6 @@ class Thresholds(Displayed):
                     "n_items",
                     "created",
                     "versions",
-                    "rule",
                     "zero_division",
                     "details",
                 )

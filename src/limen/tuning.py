@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from limen import objectives, solvers
 from limen.curves import Curves, Placement, prevalence_factors
 from limen.data import as_data
-from limen.decisions import HALF, THRESHOLD_RULE, Counts, count_decisions, in_dtype
+from limen.decisions import HALF, Counts, count_decisions, in_dtype
 from limen.display import Displayed, Shown, svg_curve
 from limen.draws import as_seed
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples, percent
@@ -27,6 +27,7 @@ from limen.solvers.base import Problem, Progress, Solver
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
 from limen.states import label_states
+from limen.sums import sums_of
 from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds, now
 
 
@@ -62,10 +63,12 @@ def tune(
         label matters to the exact methods. Two frames are joined: columns by label name, rows by id
         where both have an id column or pandas indexes of the same items; each may be wide or long
         (id, label, score).
-    metric : str, dict or Metric
+    metric : str, dict, Metric, or callable ``(y_true, y_pred)``
         A name of `limen.metrics.METRICS` ("f1", "mcc", ...), a dict such as
-        ``{"name": "fbeta", "beta": 2}``, or a metric object.
-    average : {"micro", "macro", "weighted"}
+        ``{"name": "fbeta", "beta": 2}``, a metric object, or a function of decisions; see
+        `limen.metrics.OfDecisions`.
+    average : {"micro", "macro", "weighted", "samples"}
+        "samples" is the mean over items, which metrics of whole items ("subset_accuracy", ...) always have.
     method : str or Solver
         A name of `limen.solvers.METHODS`, or a solver with its options, for example
         ``limen.solvers.SurrogateGradient(space="logit", start="shared")``.
@@ -129,7 +132,7 @@ def tune(
         problem = Problem.of(objective, data, seed, progress)
     problem = replace(problem, target_prevalence=_prevalence(target_prevalence, problem))
     objective.check_labels(len(problem.labels))
-    if method == "auto" and not problem.sources:
+    if method == "auto" and not problem.sources and not objective.needs_items:
         solver = solvers.choose(objective.metric, average, "exact")
     if isinstance(solver, solvers.Auto) and min_positive:
         solver = replace(solver, min_positive=min_positive)
@@ -153,6 +156,11 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         counts = count_decisions(problem.sources, values, solution.rule, check=False)
         if problem.target_prevalence is not None:
             counts = _reweighted(counts, problem.target_prevalence)
+    value = (
+        problem.objective(*sums_of(problem.objective, problem.sources, values, solution.rule, check=False))
+        if problem.objective.needs_items
+        else problem.objective(*counts)
+    )
     expected, expected_gain, why_not = _expected(problem, solution)
     half, gains = _over_half(problem, values, solution.rule, counts)
     thresholds = Thresholds(
@@ -163,7 +171,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         zero_division=problem.objective.zero_division,
         method=method,
         status=solution.status,
-        value=problem.objective(*counts),
+        value=value,
         upper_bound=solution.upper_bound,
         counts=counts,
         n_items=problem.n_items,
@@ -220,8 +228,7 @@ def _expected(problem: Problem, solution: Solution) -> Expectation:
     if problem.target_prevalence is not None:
         return Expectation(reason="the items tuned on have other label frequencies than the target")
     parts = [
-        Part(fit.source, fit.rows, in_dtype(fit.values, problem.dtype), THRESHOLD_RULE)
-        for fit in solution.cross_fit
+        Part(fit.source, fit.rows, in_dtype(fit.values, problem.dtype), fit.rule) for fit in solution.cross_fit
     ]
     return expect(parts, problem.objective, problem.n_items, problem.groups, problem.random_state)
 
@@ -242,6 +249,9 @@ def _over_half(
         return objective(*_reweighted(at_half, problem.target_prevalence)), None
     found = label_states(problem.sources, values, objective, rule=rule, groups=problem.groups, counts=counts)
     gains = np.where(np.isfinite(found.gains).all(axis=0), found.gains, np.nan)
+    if objective.needs_items:
+        half = np.full(len(problem.labels), HALF, problem.dtype)
+        return objective(*sums_of(objective, problem.sources, half, check=False)), gains
     return objective(*found.at_half), gains
 
 
@@ -299,7 +309,13 @@ class Frontier(Displayed):
         if not -len(self) <= point < len(self):
             raise InputError(f"point {point} is not on the frontier, which has {len(self)} points.")
         point = range(len(self))[point]
-        problem = Problem(objectives.objective(metric, "micro"), (), self.curves)
+        objective = objectives.objective(metric, "micro")
+        if objective.needs_items:
+            raise UnsupportedError(
+                f"the frontier holds counts by label; {objective.noun} needs whole items. Use a metric of counts, "
+                "and measure this one with limen.evaluate."
+            )
+        problem = Problem(objective, (), self.curves)
         solution = Solution(index=self.walk.index(self.curves, point))
         return make_thresholds(problem, solution, f"frontier point {point}", placement)
 

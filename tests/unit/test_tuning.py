@@ -118,7 +118,7 @@ class TestRefused:
         ("options", "words"),
         [
             ({"metric": "auc"}, "metric='auc' is unknown"),
-            ({"average": "samples"}, "average='samples' cannot be optimised"),
+            ({"average": "binary"}, "average='binary' cannot be optimised"),
             ({"method": "magic"}, "method='magic' is unknown"),
             ({"zero_division": 3}, "zero_division=3 is not usable"),
             ({"placement": "low", "method": "exact"}, "placement='low' is unknown"),

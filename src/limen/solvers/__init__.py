@@ -7,6 +7,7 @@ separable           macro or weighted averages of any metric                 `En
 linear-ratio        micro F-beta, Jaccard, kappa, accuracy, costs, ...       `Dinkelbach`
 quasi-convex        micro MCC, Fowlkes-Mallows                               `FrontierWalk`
 counts              micro G-mean (bounded, not always proven best)           `FrontierWalk`
+items               averages over items, subset accuracy, error rates        none; see `Ascent`
 ==================  =======================================================  ===================
 """
 
@@ -19,10 +20,12 @@ from limen import objectives
 from limen.errors import InputError
 from limen.metrics import Metric
 from limen.solvers.auto import Auto
-from limen.solvers.base import Problem, Solver, check_fit
+from limen.solvers.base import Problem, Solver, check_fit, refuse_items
 from limen.solvers.calibrated import Calibrated
 from limen.solvers.exact import EXACT, Dinkelbach, Enumeration
+from limen.solvers.expected import ExpectedFSets
 from limen.solvers.frontier import FrontierWalk
+from limen.solvers.item_ascent import Ascent
 from limen.solvers.numerical import Numerical
 from limen.solvers.random_search import RandomSearch
 from limen.solvers.regularised import Bagged, Shrunk, Smoothed
@@ -33,11 +36,13 @@ from limen.solvers.surrogate import SurrogateGradient
 __all__ = [
     "EXACT",
     "METHODS",
+    "Ascent",
     "Auto",
     "Bagged",
     "Calibrated",
     "Dinkelbach",
     "Enumeration",
+    "ExpectedFSets",
     "Fixed",
     "FrontierWalk",
     "MCut",
@@ -63,6 +68,7 @@ METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
     "shrunk": (Shrunk, "exact cuts drawn to the shared one, where positives are few"),
     "calibrated": (Calibrated, "one cut on scores calibrated across labels"),
     "exact": (None, "the exact joint optimum, by the solver that the objective allows"),
+    "ascent": (Ascent, "for averages over items: each label's exact best in turn, a local optimum"),
     "sgl": (SurrogateGradient, "SGL-Thresh: surrogate gradients, as published"),
     "numerical": (Numerical, "forward differences and Adam (Kong et al.)"),
     "random-search": (RandomSearch, "the paper's heuristic search"),
@@ -71,6 +77,7 @@ METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
     "top-k": (TopK, "the k best labels of each item: top-k:3, or top-k to choose k"),
     "pcut": (PCut, "as many items as the label has positives"),
     "mcut": (MCut, "labels above the largest gap of each item"),
+    "expected-f": (ExpectedFSets, "the set of labels with the largest expected F-beta of each item"),
 }
 """Each method's solver (None: chosen by the objective) and what it does."""
 
@@ -115,7 +122,10 @@ def choose(
         raise InputError(f"method={method!r} is unknown. The methods are: {', '.join(METHODS)}.")
     maker = METHODS[name][0]
     if maker is None:
-        return EXACT[objectives.objective(metric, average).structure]()
+        objective = objectives.objective(metric, average)
+        if objective.needs_items:
+            refuse_items(name, objective)
+        return EXACT[objective.structure]()
     if not colon:
         return maker()
     try:

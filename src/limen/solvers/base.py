@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,19 +178,37 @@ class Solver(Protocol):
         ...
 
 
-EVERYTHING = ("separable", "linear-ratio", "quasi-convex", "counts")
+OF_COUNTS = ("separable", "linear-ratio", "quasi-convex", "counts")
+"""Structures of the objectives that counts by label decide."""
+EVERYTHING = (*OF_COUNTS, "items")
 
 
 def check_fit(solver: Solver, problem: Problem) -> None:
     """Raise `UnsupportedError` if the solver cannot work on the problem; the message names both sides."""
     structure = problem.objective.structure
+    if structure == "items" and structure not in solver.serves:
+        refuse_items(solver.name, problem.objective)
     if structure not in solver.serves:
         raise UnsupportedError(
             f"{solver.name} needs an objective that is {' or '.join(solver.serves)}; {problem.objective} is "
             f"{structure}. Use method='exact', which chooses the solver by the objective."
         )
-    if solver.needs == "scores" and not problem.sources:
+    if (solver.needs == "scores" or structure == "items") and not problem.sources:
         raise UnsupportedError(
-            f"{solver.name} needs the scores; these curves hold only counts at the positive items. Use "
-            "method='exact', or give the scores and labels."
+            f"{solver.name} needs the scores; these curves hold only counts at the positive items. "
+            + ("Give" if structure == "items" else "Use method='exact', or give")
+            + " the scores and labels."
         )
+    if structure == "items" and problem.target_prevalence is not None:
+        raise UnsupportedError(
+            f"{problem.objective} cannot be tuned for other shares of positives: those are of labels, and it "
+            "needs whole items. Leave target_prevalence out, or use an average over labels."
+        )
+
+
+def refuse_items(method: str, objective: Objective) -> NoReturn:
+    """Raise `UnsupportedError`: the method works on counts by label, and the objective needs items."""
+    raise UnsupportedError(
+        f"method={method!r} needs a metric of per-label counts; got {objective.noun}. Use method='auto', or "
+        "'ascent' (coordinate ascent, a local optimum)."
+    )

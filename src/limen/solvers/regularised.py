@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.draws import name_keys
 from limen.objectives import Objective
-from limen.solvers.base import EVERYTHING, Problem
+from limen.solvers.base import OF_COUNTS, Problem
 from limen.solvers.exact import exact_index
 from limen.solvers.fine import FineCurves
 from limen.solvers.one_cut import one_cut
@@ -27,7 +27,7 @@ class LogOddsSolver:
 
     name: ClassVar[str]
     needs: ClassVar[Literal["curves", "scores"]] = "scores"
-    serves: ClassVar[tuple[str, ...]] = EVERYTHING
+    serves: ClassVar[tuple[str, ...]] = OF_COUNTS
 
     def solve(self, problem: Problem) -> Solution:
         """Return the cuts, on the scale of the scores."""

@@ -24,11 +24,14 @@ class CrossFit(NamedTuple):
     source : Source
         Their scores and labels.
     values : float64 (n_labels,)
+    rule : str
+        How they decide.
     """
 
     rows: NDArray[np.int64]
     source: Source
     values: NDArray[np.float64]
+    rule: str = ">="
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ class Solution:
     upper_bound : float, optional
         No thresholds reach more on the tuning data.
     rule : str
-        ``">="``, or a rule by item: ``"top-k:3"``, ``"mcut"``.
+        ``">="``, or a rule by item: ``"top-k:3"``, ``"mcut"``, ``"expected-f:1"``.
     history : tuple of float
         The objective after each step of an iterative solver, as the solver saw it.
     cross_fit : tuple of CrossFit
