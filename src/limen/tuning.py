@@ -12,18 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import objectives, solvers
+from limen.constraints import Infeasible, bind
 from limen.curves import Curves, Placement, prevalence_factors
 from limen.data import as_data
 from limen.decisions import HALF, THRESHOLD_RULE, Counts, count_decisions, in_dtype
 from limen.display import Displayed, Shown, svg_curve
 from limen.draws import as_seed
-from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples, percent
+from limen.errors import InputError, LimenWarning, count, examples, percent
 from limen.expectation import Expectation, expect
 from limen.folds import as_groups
 from limen.intervals import Part
 from limen.metrics import Metric
 from limen.names import beyond
 from limen.solvers.base import Problem, Progress, Solver
+from limen.solvers.constrained import placed
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
 from limen.states import label_states
@@ -41,6 +43,7 @@ def tune(
     sample_weight: Any = None,
     mask: Any = None,
     constraints: Sequence[Any] = (),
+    infeasible: Infeasible = "error",
     zero_division: float = 0.0,
     placement: Placement = "midpoint",
     min_positive: float = 0.0,
@@ -74,8 +77,12 @@ def tune(
         In the order of the items of ``y_score``; so are ``mask`` and ``groups``.
     mask : bool array-like (n_items, n_labels), optional
         True where the label of an item is known. A frame is joined as ``y_true`` is.
-    constraints : sequence
-        Must be empty: this version has no constraints.
+    constraints : sequence of constraints
+        What the decisions must keep: objects of `limen.constraints`, such as ``[MinPrecision(0.9)]``. The exact
+        method keeps them on the tuning data; "auto" and "smoothed" with a reserve found by cross-fitting.
+    infeasible : {"error", "never", "status"}
+        Where a label cannot keep its constraints: raise `InfeasibleError`; never give such labels (constraints
+        over all labels still raise); or return what is nearest, with the status "infeasible" and the reason.
     zero_division : float in [0, 1]
         Value of a ratio that is 0/0, for example the F1 of a label with no positives that is never given.
     placement : {"midpoint", "score"}
@@ -115,8 +122,6 @@ def tune(
     >>> t.values, t.status, round(t.value, 4)
     (array([0.5, 0.5]), 'optimal', 0.8889)
     """
-    if len(constraints):
-        raise UnsupportedError("constraints are not part of this version. Leave constraints empty.")
     objective = objectives.objective(metric, average, zero_division)
     solver = solvers.choose(objective.metric, average, method)
     seed = as_seed(random_state)
@@ -136,6 +141,9 @@ def tune(
     elif min_positive:
         found = "the scores are not at hand" if method == "auto" else f"not with {method!r}"
         raise InputError(f"min_positive goes with method='auto', {found}. Leave it out.")
+    if constraints:
+        problem = problem.constrained(bind(constraints, problem.labels, infeasible))
+        solver = solvers.constrained(solver)
     solvers.check_fit(solver, problem)
     solution = solver.solve(problem)
     name = method if isinstance(method, str) else str(method)
@@ -208,7 +216,8 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
 def thresholds_of(problem: Problem, solution: Solution, placement: Placement) -> NDArray[Any]:
     """Return the thresholds of a solution, in the dtype of the scores."""
     if solution.index is not None:
-        return problem.curves.thresholds(solution.index, placement)
+        values = problem.curves.thresholds(solution.index, placement)
+        return values if problem.bound is None else placed(values, problem.bound)
     assert solution.values is not None
     return in_dtype(solution.values, problem.dtype)
 

@@ -16,11 +16,12 @@ from collections.abc import Callable
 from typing import Any
 
 from limen import objectives
-from limen.errors import InputError
+from limen.errors import InputError, UnsupportedError
 from limen.metrics import Metric
 from limen.solvers.auto import Auto
 from limen.solvers.base import Problem, Solver, check_fit
 from limen.solvers.calibrated import Calibrated
+from limen.solvers.constrained.solver import Constrained
 from limen.solvers.exact import EXACT, Dinkelbach, Enumeration
 from limen.solvers.frontier import FrontierWalk
 from limen.solvers.numerical import Numerical
@@ -36,6 +37,7 @@ __all__ = [
     "Auto",
     "Bagged",
     "Calibrated",
+    "Constrained",
     "Dinkelbach",
     "Enumeration",
     "Fixed",
@@ -54,6 +56,7 @@ __all__ = [
     "TopK",
     "check_fit",
     "choose",
+    "constrained",
 ]
 
 METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
@@ -75,6 +78,23 @@ METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
 """Each method's solver (None: chosen by the objective) and what it does."""
 
 _PARAMETER: dict[str, Callable[[str], Any]] = {"fixed": float, "top-k": int}
+
+
+def constrained(solver: Solver) -> Solver:
+    """Return the solver that does under constraints what this one does without.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is none; the message names the methods that take constraints.
+    """
+    if isinstance(solver, Enumeration | Dinkelbach | FrontierWalk):
+        return Constrained()
+    if getattr(solver, "constrains", False):
+        return solver
+    raise UnsupportedError(
+        f"{solver.name} takes no constraints. Use method='exact', which keeps them on the tuning data."
+    )
 
 
 def choose(

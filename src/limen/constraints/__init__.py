@@ -1,0 +1,31 @@
+"""Constraints on thresholds: what decisions must keep, whatever the metric."""
+
+from __future__ import annotations
+
+from limen.constraints.bound import Bound, Constraint, Infeasible, bind
+from limen.constraints.counts import (
+    CountConstraint,
+    MaxFalsePositiveRate,
+    MaxPredictions,
+    MinPrecision,
+    MinPredictions,
+    MinRecall,
+)
+from limen.constraints.shapes import AtMost, Hierarchy, SameThreshold, ThresholdRange
+
+__all__ = [
+    "AtMost",
+    "Bound",
+    "Constraint",
+    "CountConstraint",
+    "Hierarchy",
+    "Infeasible",
+    "MaxFalsePositiveRate",
+    "MaxPredictions",
+    "MinPrecision",
+    "MinPredictions",
+    "MinRecall",
+    "SameThreshold",
+    "ThresholdRange",
+    "bind",
+]

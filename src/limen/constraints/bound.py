@@ -1,0 +1,266 @@
+"""Constraints put to the labels of some data: rows of coefficients, ranges, groups, trees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.constraints.counts import EXACT, CountConstraint, MaxPredictions, MinPredictions, Terms
+from limen.constraints.shapes import AtMost, Hierarchy, SameThreshold, ThresholdRange, circle_of
+from limen.errors import InputError, count, examples
+from limen.names import beyond
+
+Infeasible = Literal["error", "never", "status"]
+Constraint = CountConstraint | ThresholdRange | SameThreshold | AtMost | Hierarchy
+ROUNDING = 1e-12
+"""Sums of weights are rounded: so much of what is compared may be missing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One constraint on counts with its coefficients.
+
+    Attributes
+    ----------
+    constraint : CountConstraint
+    limit : float64 (n_labels,)
+        The value for each label; NaN where it has none. For all labels together (1,).
+    terms : Terms of int64 (n_labels,), or (1,)
+    reserve : float
+        How far the value was moved to the strict side.
+    """
+
+    constraint: CountConstraint
+    limit: NDArray[np.float64]
+    terms: Terms
+    reserve: float = 0.0
+
+    @classmethod
+    def of(cls, constraint: CountConstraint, limit: NDArray[np.float64], reserve: float, share: float) -> Row:
+        """Return the row of limits; ``share`` is the size of the data, of those that totals are meant for."""
+        some = np.flatnonzero(~np.isnan(limit))
+        tables: dict[float, Terms] = {}
+        columns: NDArray[Any] = np.zeros((5, len(limit)), np.int64)
+        for k in some.tolist():
+            value = float(limit[k])
+            if value not in tables:
+                terms = constraint.terms(constraint.stricter(value, reserve))
+                if share != 1 and terms.constant:
+                    ratio = Fraction(terms.constant) * Fraction(share) / (terms.of_pp or 1)
+                    ratio = ratio.limit_denominator(EXACT)
+                    sign = 1 if terms.of_pp > 0 else -1
+                    terms = Terms(0, sign * ratio.denominator, 0, 0, sign * ratio.numerator)
+                tables[value] = terms
+            columns[:, k] = tables[value]
+        return cls(constraint, limit, Terms(*columns), reserve)
+
+    @property
+    def applies(self) -> NDArray[np.bool_]:
+        """Which labels it limits, (n_labels,)."""
+        return ~np.isnan(self.limit)
+
+    def slack(self, tp: Any, pp: Any, p: Any, n: Any, label_of: NDArray[np.int64] | None = None) -> NDArray[Any]:
+        """Return what must not be negative, elementwise; ``label_of`` says the label of each element of tp.
+
+        Whole counts give whole numbers. Sums of weights get what rounding may have taken.
+        """
+        of_tp, of_pp, of_p, of_n, constant = self.terms
+        totals = of_p * p + of_n * n + constant
+        same = all((part == part[0]).all() for part in (of_tp, of_pp))
+        if same:
+            of_tp, of_pp = of_tp[0], of_pp[0]
+        if label_of is not None and len(self.limit) > 1:
+            totals = totals[label_of]
+            if not same:
+                of_tp, of_pp = of_tp[label_of], of_pp[label_of]
+        found = of_tp * tp + of_pp * pp + totals
+        if np.asarray(found).dtype.kind != "f":
+            return np.asarray(found)
+        size = abs(of_tp) * np.abs(tp) + abs(of_pp) * np.abs(pp) + np.abs(totals)
+        return np.asarray(found + ROUNDING * size)
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """Constraints, for the labels of some data.
+
+    Attributes
+    ----------
+    labels : tuple of n_labels str
+    constraints : tuple of constraints
+    rows, pooled : tuple of Row
+        Limits on the counts of each label, and on those of all together.
+    low, high : float64 (n_labels,)
+        Range of each threshold.
+    groups : tuple of tuples of label numbers
+        Labels that share a threshold; disjoint.
+    edges : tuple of (parent, child)
+        Label numbers.
+    closed : tuple of (parent, child)
+        Those that decisions must keep too.
+    infeasible : {"error", "never", "status"}
+        What becomes of what cannot be met.
+    reserve, share : float
+        How far limits were moved to the strict side, and the size of the data, of those that totals are for.
+    """
+
+    labels: tuple[str, ...]
+    constraints: tuple[Constraint, ...]
+    rows: tuple[Row, ...]
+    pooled: tuple[Row, ...]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    groups: tuple[tuple[int, ...], ...]
+    edges: tuple[tuple[int, int], ...]
+    closed: tuple[tuple[int, int], ...]
+    infeasible: Infeasible = "error"
+    reserve: float = 0.0
+    share: float = 1.0
+
+    @property
+    def ranged(self) -> bool:
+        """Whether any threshold has a range."""
+        return bool(np.isfinite(self.low).any() or np.isfinite(self.high).any())
+
+    @property
+    def linked(self) -> bool:
+        """Whether thresholds of several labels depend on each other."""
+        return bool(self.groups or self.edges)
+
+    @cached_property
+    def rule(self) -> str:
+        """How decisions are made: by thresholds, or with the closure of a hierarchy."""
+        return ">=" if not self.closed else closed_rule(self.closed)
+
+    def moved(self, reserve: float, share: float | None = None) -> Bound:
+        """Return the constraints with another reserve, for data of a share of the size."""
+        share = self.share if share is None else share
+        by_label, pooled = (
+            tuple(Row.of(row.constraint, row.limit, reserve, share) for row in rows)
+            for rows in (self.rows, self.pooled)
+        )
+        return replace(self, rows=by_label, pooled=pooled, reserve=reserve, share=share)
+
+    def without(self, constraint: Constraint) -> Bound | None:
+        """Return the other constraints; None if there are none."""
+        others = [other for other in self.constraints if other is not constraint]
+        return bind(others, self.labels, self.infeasible).moved(self.reserve, self.share) if others else None
+
+
+def bind(constraints: Sequence[Any], labels: Sequence[str], infeasible: Any = "error") -> Bound:
+    """Return the constraints put to these labels.
+
+    Raises
+    ------
+    InputError
+        If one is no constraint, names a label that there is not, or contradicts another.
+    """
+    if infeasible not in ("error", "never", "status"):
+        raise InputError(f"infeasible={infeasible!r} is unknown. Use 'error', 'never' or 'status'.")
+    if isinstance(constraints, Constraint):
+        constraints = [constraints]
+    labels, n_labels = tuple(labels), len(labels)
+    number = {name: k for k, name in enumerate(labels)}
+    rows, pooled = [], []
+    low, high = np.full(n_labels, -np.inf), np.full(n_labels, np.inf)
+    same: list[set[int]] = []
+    edges: dict[tuple[int, int], bool] = {}
+    for constraint in constraints:
+        if not isinstance(constraint, Constraint):
+            raise InputError(
+                f"constraints has a {type(constraint).__name__} ({str(constraint)[:60]!r}). Use the classes of "
+                "limen.constraints, like MinPrecision(0.9)."
+            )
+        if isinstance(constraint, CountConstraint):
+            if constraint.pooled:
+                pooled.append(Row.of(constraint, np.array([constraint.value], np.float64), 0.0, 1.0))
+                continue
+            _known(constraint.named, number, constraint)
+            value = np.nan if constraint.value is None else constraint.value
+            limit = np.array([constraint.named.get(name, value) for name in labels], np.float64)
+            rows.append(Row.of(constraint, limit, 0.0, 1.0))
+        elif isinstance(constraint, ThresholdRange):
+            _known(constraint.labels or (), number, constraint)
+            own = [number[name] for name in constraint.labels] if constraint.labels else slice(None)
+            low[own], high[own] = np.maximum(low[own], constraint.low), np.minimum(high[own], constraint.high)
+        elif isinstance(constraint, SameThreshold):
+            _known(constraint.labels, number, constraint)
+            own = {number[name] for name in constraint.labels}
+            same, apart = [own.union(*(g for g in same if g & own))], [g for g in same if not g & own]
+            same += apart
+        else:
+            for pair in constraint.within(labels):
+                edge = number[pair[0]], number[pair[1]]
+                edges[edge] = edges.get(edge, False) or constraint.closed
+    _check_ranges(labels, low, high)
+    _check_counts(labels, rows, pooled)
+    leader = {k: min(group) for group in same for k in group}
+    between = [(leader.get(a, a), leader.get(b, b)) for a, b in edges]
+    if circle := circle_of((a, b) for a, b in between if a != b):
+        raise InputError(
+            f"the hierarchy of labels runs in a circle: {' > '.join(repr(labels[k]) for k in circle)}. Leave one of "
+            "its pairs out, or give these labels one threshold (SameThreshold)."
+        )
+    closed = tuple(edge for edge, both in edges.items() if both)
+    if circle := circle_of(closed):
+        raise InputError(f"{' > '.join(repr(labels[k]) for k in circle)} is closed in a circle. Leave one pair out.")
+    return Bound(
+        labels,
+        tuple(constraints),
+        tuple(rows),
+        tuple(pooled),
+        low,
+        high,
+        tuple(tuple(sorted(group)) for group in sorted(same, key=min)),
+        tuple(edges),
+        closed,
+        infeasible,
+    )
+
+
+def closed_rule(edges: Sequence[tuple[int, int]]) -> str:
+    """Return the rule by which a child, by its number, given means the parent given: "closed:child>parent,..."."""
+    return "closed:" + ",".join(f"{child}>{parent}" for parent, child in edges)
+
+
+def _known(names: Any, number: dict[str, int], constraint: Constraint) -> None:
+    if unknown := beyond(names, number):
+        raise InputError(
+            f"{constraint.name} names {examples(unknown)}, which {'is' if len(unknown) == 1 else 'are'} no label of "
+            f"these data. They have {examples(number, most=3)}."
+        )
+
+
+def _check_ranges(labels: tuple[str, ...], low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+    if len(empty := np.flatnonzero(low > high)):
+        k = int(empty[0])
+        raise InputError(
+            f"the threshold ranges leave nothing for {count(len(empty), 'label')}: {labels[k]!r} must be from "
+            f"{low[k]:g} and up to {high[k]:g}. Widen one of them."
+        )
+
+
+def _check_counts(labels: tuple[str, ...], rows: list[Row], pooled: list[Row]) -> None:
+    """Refuse a least number of tags above the greatest, in the same unit."""
+    for group, whose in ((rows, labels), (pooled, ("all labels",))):
+        for least in group:
+            for most in group:
+                pair = least.constraint, most.constraint
+                if not (isinstance(pair[0], MinPredictions) and isinstance(pair[1], MaxPredictions)):
+                    continue
+                if (pair[0].rate is None, pair[0].hours) != (pair[1].rate is None, pair[1].hours):
+                    continue
+                if len(wrong := np.flatnonzero(least.limit > most.limit)):
+                    k = int(wrong[0])
+                    raise InputError(
+                        f"{whose[k]!r} must get at least {pair[0].said(least.limit[k])} tags and at most "
+                        f"{pair[1].said(most.limit[k])}. Change one of them."
+                    )
+
+
