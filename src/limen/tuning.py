@@ -217,7 +217,9 @@ def thresholds_of(problem: Problem, solution: Solution, placement: Placement) ->
     """Return the thresholds of a solution, in the dtype of the scores."""
     if solution.index is not None:
         values = problem.curves.thresholds(solution.index, placement)
-        return values if problem.bound is None else placed(values, problem.bound)
+        if problem.bound is None:
+            return values
+        return placed(values, problem.curves.thresholds(solution.index, "score"), problem.bound)
     assert solution.values is not None
     return in_dtype(solution.values, problem.dtype)
 

@@ -45,19 +45,16 @@ class Row:
     def of(cls, constraint: CountConstraint, limit: NDArray[np.float64], reserve: float, share: float) -> Row:
         """Return the row of limits; ``share`` is the size of the data, of those that totals are meant for."""
         some = np.flatnonzero(~np.isnan(limit))
-        tables: dict[float, Terms] = {}
         columns: NDArray[Any] = np.zeros((5, len(limit)), np.int64)
-        for k in some.tolist():
-            value = float(limit[k])
-            if value not in tables:
-                terms = constraint.terms(constraint.stricter(value, reserve))
-                if share != 1 and terms.constant:
-                    ratio = Fraction(terms.constant) * Fraction(share) / (terms.of_pp or 1)
-                    ratio = ratio.limit_denominator(EXACT)
-                    sign = 1 if terms.of_pp > 0 else -1
-                    terms = Terms(0, sign * ratio.denominator, 0, 0, sign * ratio.numerator)
-                tables[value] = terms
-            columns[:, k] = tables[value]
+        values, which = np.unique(limit[some], return_inverse=True)
+        for k, value in enumerate(values.tolist()):
+            terms = constraint.terms(constraint.stricter(value, reserve))
+            if share != 1 and terms.constant:
+                # Tags for so much of the data: of_pp * pp + constant * share, in whole numbers.
+                ratio = (Fraction(share) * terms.constant / abs(terms.of_pp)).limit_denominator(EXACT)
+                sign = 1 if terms.of_pp > 0 else -1
+                terms = Terms(0, sign * ratio.denominator, 0, 0, ratio.numerator)
+            columns[:, some[which == k]] = np.array(terms)[:, np.newaxis]
         return cls(constraint, limit, Terms(*columns), reserve)
 
     @property
@@ -181,9 +178,10 @@ def bind(constraints: Sequence[Any], labels: Sequence[str], infeasible: Any = "e
             if constraint.pooled:
                 pooled.append(Row.of(constraint, np.array([constraint.value], np.float64), 0.0, 1.0))
                 continue
-            _known(constraint.named, number, constraint)
-            value = np.nan if constraint.value is None else constraint.value
-            limit = np.array([constraint.named.get(name, value) for name in labels], np.float64)
+            named = constraint.named
+            _known(named, number, constraint)
+            limit = np.full(n_labels, np.nan if constraint.value is None else constraint.value, np.float64)
+            limit[[number[name] for name in named]] = list(named.values())
             rows.append(Row.of(constraint, limit, 0.0, 1.0))
         elif isinstance(constraint, ThresholdRange):
             _known(constraint.labels or (), number, constraint)

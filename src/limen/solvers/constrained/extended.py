@@ -66,16 +66,16 @@ def extended(curves: Curves | None, sources: Sequence[Countable], bound: Bound) 
     return _counted(readable, united)
 
 
-def placed(values: NDArray[Any], bound: Bound) -> NDArray[Any]:
-    """Return thresholds (n_labels,) between scores, moved up within their gap to where the constraints hold.
+def placed(values: NDArray[Any], cuts: NDArray[Any], bound: Bound) -> NDArray[Any]:
+    """Return thresholds (n_labels,) between scores, moved up to where the constraints hold, at most to their cuts.
 
-    Each value is at most its cut, and cuts keep every constraint, so that no decision changes.
+    Cuts keep every constraint, and a threshold between a cut and the score below it decides as the cut does.
     """
     values = np.maximum(values, in_dtype_above(bound.low, values.dtype))
     for members in reversed(_in_order(bound, len(values))):
         above = [parent for parent, child in bound.edges if child in members]
         values[list(members)] = values[[*members, *above]].max()
-    return values
+    return np.minimum(values, cuts)
 
 
 def in_dtype_below(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -39,7 +39,31 @@ class Unmet:
     given: float = 0.0
 
 
-def permitted(curves: Curves, bound: Bound) -> tuple[NDArray[np.bool_], list[Unmet]]:
+@dataclass(frozen=True, eq=False)
+class Permitted:
+    """Which candidates keep the constraints of their label, and the labels that have none.
+
+    Attributes
+    ----------
+    allowed, ranged : bool (n_candidates,)
+        Whether all are kept, and the range of thresholds.
+    kept : list of bool (n_candidates,)
+        Whether each row of the constraints is.
+    unmet : dict
+        The labels that have no candidate, with the number of the row that leaves them none; -1: it is not known.
+    """
+
+    allowed: NDArray[np.bool_]
+    ranged: NDArray[np.bool_]
+    kept: list[NDArray[np.bool_]]
+    unmet: dict[int, int]
+
+    def why(self, curves: Curves, bound: Bound) -> list[Unmet]:
+        """Return what each label cannot keep."""
+        return [_why(curves, bound, k, number, self.ranged, self.kept) for k, number in self.unmet.items()]
+
+
+def permitted(curves: Curves, bound: Bound) -> Permitted:
     """Return which candidates keep the constraints of their label, and the labels that have none.
 
     A label that is never given has no wrong tag. But where a precision is asked for and every other cut breaks
@@ -57,7 +81,7 @@ def permitted(curves: Curves, bound: Bound) -> tuple[NDArray[np.bool_], list[Unm
             tags = np.logical_and.reduce([ranged, *others, curves.pp > 0, row.applies[label]])
             without = _any(curves, tags) & ~_any(curves, tags & kept[number])
             unmet |= {int(k): number for k in np.flatnonzero(without & (curves.n_positive > 0))}
-    return allowed, [_why(curves, bound, k, number, ranged, kept) for k, number in sorted(unmet.items())]
+    return Permitted(allowed, ranged, kept, dict(sorted(unmet.items())))
 
 
 def nearest(curves: Curves, bound: Bound, labels: list[int]) -> NDArray[np.bool_]:
@@ -121,6 +145,7 @@ def _why(
             left = left & part[own]
     row = bound.rows[number]
     others = np.logical_and.reduce([ranged[own], *(part[own] for j, part in enumerate(kept) if j != number)])
+    others = others & ((curves.pp[own] > 0) | (row.constraint.noun != "precision"))
     found = _measured(row, curves, k)
     found = np.where(others if others.any() else ranged[own], found, np.nan)
     if np.isnan(found).all():

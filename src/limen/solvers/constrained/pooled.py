@@ -85,7 +85,8 @@ def best_pooled(target: Pooled) -> Found:
     queue = [(span, 4.0) for span in spans]
     for _ in range(ROUNDS):
         queue.sort(key=lambda pair: _bound(target, pair[0]))
-        if not queue or not _above(_bound(target, queue[-1][0]), best[1]):
+        bound = _bound(target, queue[-1][0]) if queue else -np.inf
+        if not _above(bound, best[1]) or target.enough(bound - best[1]):
             break
         span, share = queue.pop()
         best, span, closed = _closer(target, best, span, share)

@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.solvers.constrained.nearby import nearby
-from limen.solvers.constrained.pooled import TIGHT, Found
-from limen.solvers.constrained.target import Separable, improved
+from limen.solvers.constrained.pooled import TIGHT, Found, best_pooled
+from limen.solvers.constrained.target import Pooled, Separable, improved
 
 ROUNDS = 3
 STEPS = 60
 
 
-def best_separable(target: Separable, start: NDArray[np.int64] | None) -> Found:
+def best_separable(target: Separable, of_sums: Pooled) -> Found:
     """Return the best choice of a sum over labels that keeps the constraints, and a bound.
 
-    ``start`` is a choice that keeps them, or None if there is none.
+    ``of_sums`` looks for any choice that keeps them, where the prices find none.
 
     Notes
     -----
@@ -28,22 +28,27 @@ def best_separable(target: Separable, start: NDArray[np.int64] | None) -> Found:
     n_prices = len(target.constants)
     prices = np.zeros(n_prices)
     first = target.units.best(target.adds[0])
-    if first is None or (n_prices and start is None):
+    if first is None:
         return Found(None, -np.inf, -np.inf)
     if not n_prices or (target.slack(target.of(first)) >= 0).all():
         value = float(target.values(target.of(first)))
         return Found(first, value, value)
-    assert start is not None
-    choices, bound = [start], np.inf
+    choices, bound = [], np.inf
     for _ in range(1 if n_prices == 1 else ROUNDS):
         for k in range(n_prices):
             prices, bound, found = _priced(target, prices, k)
             choices += found
-    best = max((improved(target, choice) for choice in choices[:1] + choices[-2:]), key=target.value)
+    best = max((improved(target, choice) for choice in choices[:-3:-1]), key=target.value)
     value = target.value(best)
+    if value == -np.inf:
+        start = best_pooled(of_sums)
+        if start.choice is None:
+            return start
+        best = improved(target, start.choice)
+        value = target.value(best)
     depth = bound - value
     share = 1.0
-    while depth > TIGHT and share > 1e-4 and not target.units.links:
+    while not target.enough(depth - TIGHT) and share > 1e-4 and not target.units.links:
         gains = target.adds[0] + prices @ target.adds[1:]
         deep = share * depth * (1 + 1e-9) + TIGHT
         near = nearby(target.units, target.adds, gains, deep, (1, 1) if n_prices == 1 else ())

@@ -85,10 +85,9 @@ class Outcome:
 
 def solve_curves(curves: Curves, objective: Objective, bound: Bound) -> Outcome:
     """Return the best candidates that keep the constraints; or, with a reason, the nearest to keeping them."""
-    allowed, unmet = permitted(curves, bound)
-    reason, excused = "", ()
-    if unmet:
-        labels = [each.label for each in unmet]
+    kept = permitted(curves, bound)
+    allowed, labels, reason, excused = kept.allowed, list(kept.unmet), "", ()
+    if labels:
         label = curves.label_of
         again = np.isin(label, labels)
         if bound.infeasible == "never":
@@ -97,12 +96,12 @@ def solve_curves(curves: Curves, objective: Objective, bound: Bound) -> Outcome:
             never[curves.offsets[labels]] = True
             allowed = np.where(again, never, allowed)
         else:
-            reason = said(unmet, curves)
+            reason = said(kept.why(curves, bound), curves)
             if bound.infeasible == "error":
                 return Outcome(curves.offsets[:-1].copy(), np.nan, reason)
             allowed = np.where(again, nearest(curves, bound, labels), allowed)
     units = Units.of(curves, bound, allowed)
-    if len(units.empty) or units.best(np.zeros(len(units.within), np.int64)) is None:
+    if len(units.empty) or units.best(np.zeros(len(units.at), np.int64)) is None:
         return _apart(curves, objective, bound, units, allowed, reason)
     found = _best(units, objective, bound)
     if found.choice is None:
@@ -119,13 +118,8 @@ def _best(units: Units, objective: Objective, bound: Bound) -> Found:
     if objective.pooled:
         found = best_pooled(Pooled.of_units(units, objective, bound.pooled))
     else:
-        start = None
-        if bound.pooled:
-            start = best_pooled(Pooled.of_units(units, Objective(FBeta(), "micro"), bound.pooled))
-            if start.choice is None:
-                return start
-        target = Separable.of_units(units, objective, bound.pooled)
-        found = best_separable(target, None if start is None else start.choice)
+        of_sums = Pooled.of_units(units, Objective(FBeta(), "micro"), bound.pooled)
+        found = best_separable(Separable.of_units(units, objective, bound.pooled), of_sums)
     if units.exact or found.choice is None:
         return found
     choice = units.raised(found.choice)

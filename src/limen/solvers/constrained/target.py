@@ -46,6 +46,10 @@ class Target:
         sums = self.of(choice)
         return float(self.values(sums)) if (self.slack(sums) >= 0).all() else -np.inf
 
+    def enough(self, gap: float) -> bool:
+        """Return whether a gap is small enough: none in small problems, and `GAP` where candidates are many."""
+        return gap <= (GAP if self.adds.shape[1] > MANY else 0.0)
+
     def missing(self, sums: NDArray[Any]) -> NDArray[np.float64]:
         """Return how much is missing to keep all constraints; 0 where they are kept."""
         slack = self.slack(sums)
@@ -90,9 +94,7 @@ class Separable(Target):
     constants: NDArray[np.float64]
 
     @classmethod
-    def of_units(
-        cls, units: Units, objective: Objective, rows: Sequence[Row], offset: Any = 0.0
-    ) -> Separable:
+    def of_units(cls, units: Units, objective: Objective, rows: Sequence[Row]) -> Separable:
         """Return the target of an objective that is a mean over labels, or a sum of costs."""
         curves = units.curves
         p, n, label = curves.n_positive, curves.n_known, curves.label_of
@@ -120,12 +122,13 @@ class Separable(Target):
         return np.asarray(sums[1:] + self.constants.reshape(-1, *[1] * (sums.ndim - 1)))
 
 
-def improved(target: Target, choice: NDArray[np.int64], most: int = 64) -> NDArray[np.int64]:
+def improved(target: Target, choice: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return a choice that keeps the constraints, or comes closer, and that no change of a unit improves.
 
-    Of all changes of a single unit the best is made, up to ``most`` times: first until nothing is missing, then
-    as long as the value rises. Units of a hierarchy stay.
+    Of all changes of a single unit the best is made, up to `MOST` times (less often, where there are many
+    candidates): first until nothing is missing, then as long as the value rises. Units of a hierarchy stay.
     """
+    most = min(MOST, max(4, (1 << 18) // target.adds.shape[1]))
     units, unit_of = target.units, target.units.unit_of
     able = units.free[unit_of]
     choice = choice.copy()
@@ -136,7 +139,7 @@ def improved(target: Target, choice: NDArray[np.int64], most: int = 64) -> NDArr
         short = target.missing(every)
         now, short = short[0], np.where(able, short[1:], np.inf)
         least = short.min()
-        if now > 0 and not least < now:
+        if not np.isfinite(least) or (now > 0 and not least < now):
             return choice
         near = np.flatnonzero(short == least)
         values = target.values(tried[:, near])
@@ -147,5 +150,8 @@ def improved(target: Target, choice: NDArray[np.int64], most: int = 64) -> NDArr
     return choice
 
 
+MOST = 64
+GAP, MANY = 5e-5, 1 << 13
+"""With so many candidates a gap of so much is left: it is told, and costs more to close than it is worth."""
 RISE = 1e-14
 """Less is rounding."""

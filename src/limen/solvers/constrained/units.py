@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,8 @@ class Units:
     members : tuple of int64 arrays
         Label numbers of each unit.
     offsets : int64 (n_units + 1,)
-    within : int64 (n_candidates,)
-        Place of each candidate among its label's own.
+    at : int64 (n_candidates,)
+        Each candidate's place among the curves' candidates, for the first label of its unit.
     cuts : float (n_candidates,)
     links : tuple of Link
         Each child has one parent; children come before their parents.
@@ -47,7 +48,7 @@ class Units:
     curves: Curves
     members: tuple[NDArray[np.int64], ...]
     offsets: NDArray[np.int64]
-    within: NDArray[np.int64]
+    at: NDArray[np.int64]
     cuts: NDArray[Any]
     links: tuple[Link, ...]
     edges: tuple[tuple[int, int], ...]
@@ -62,18 +63,16 @@ class Units:
         if bound.groups:
             kept = []
             for own in members:
-                size = curves.offsets[own[0] + 1] - curves.offsets[own[0]]
-                every = [allowed[curves.offsets[k] : curves.offsets[k] + size] for k in own]
-                kept.append(np.flatnonzero(np.logical_and.reduce(every)))
+                first, size = curves.offsets[own], curves.offsets[own[0] + 1] - curves.offsets[own[0]]
+                every = [allowed[start : start + size] for start in first]
+                kept.append(first[0] + np.flatnonzero(np.logical_and.reduce(every)))
             offsets = np.concatenate([[0], np.cumsum([len(some) for some in kept])])
-            within = np.concatenate(kept)
+            at = np.concatenate(kept)
         else:
             size = np.add.reduceat(allowed.astype(np.int64), curves.offsets[:-1])
             offsets = np.concatenate([[0], np.cumsum(size)])
-            within = np.flatnonzero(allowed)
-            within = within - np.repeat(curves.offsets[:-1], size)
-        first = np.repeat(curves.offsets[[own[0] for own in members]], np.diff(offsets))
-        cuts = curves.candidates.cuts[first + within]
+            at = np.flatnonzero(allowed)
+        cuts = curves.candidates.cuts[at]
         unit_of = {int(k): unit for unit, own in enumerate(members) for k in own}
         edges = {(unit_of[a], unit_of[b]) for a, b in bound.edges if unit_of[a] != unit_of[b]}
         tree, exact = _tree(sorted(edges))
@@ -81,7 +80,7 @@ class Units:
         for parent, child in tree:
             up, down = (-cuts[offsets[u] : offsets[u + 1]] for u in (parent, child))
             links.append(Link(parent, child, np.searchsorted(down, up, side="right") - 1))
-        return cls(curves, members, offsets, within, cuts, tuple(links), tuple(sorted(edges)), exact)
+        return cls(curves, members, offsets, at, cuts, tuple(links), tuple(sorted(edges)), exact)
 
     @property
     def n_units(self) -> int:
@@ -93,12 +92,12 @@ class Units:
         """Units without a candidate."""
         return np.flatnonzero(np.diff(self.offsets) == 0)
 
-    @property
+    @cached_property
     def unit_of(self) -> NDArray[np.int64]:
         """Unit of each candidate."""
         return np.repeat(np.arange(self.n_units), np.diff(self.offsets))
 
-    @property
+    @cached_property
     def free(self) -> NDArray[np.bool_]:
         """Which units are in no hierarchy."""
         free = np.ones(self.n_units, bool)
@@ -107,21 +106,24 @@ class Units:
 
     def summed(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return what is by candidate of a label, summed over the labels of each unit's candidates."""
-        size = np.diff(self.offsets)
-        first = self.curves.offsets[[own[0] for own in self.members]]
-        found = values[np.repeat(first, size) + self.within]
-        for unit, own in enumerate(self.members):
+        found = values[self.at]
+        for unit, own in self._groups:
             some = slice(self.offsets[unit], self.offsets[unit + 1])
             for k in own[1:]:
-                found[some] += values[self.curves.offsets[k] + self.within[some]]
+                found[some] += values[self.at[some] + self.curves.offsets[k] - self.curves.offsets[own[0]]]
         return np.asarray(found)
 
     def index(self, choice: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return each label's candidate of the curves, (n_labels,), of a candidate for each unit."""
-        index = np.empty(self.curves.n_labels, np.int64)
-        for own, place in zip(self.members, self.within[choice].tolist(), strict=True):
-            index[own] = self.curves.offsets[own] + place
+        index, at = np.empty(self.curves.n_labels, np.int64), self.at[choice]
+        index[[own[0] for own in self.members]] = at
+        for unit, own in self._groups:
+            index[own] = at[unit] + self.curves.offsets[own] - self.curves.offsets[own[0]]
         return index
+
+    @property
+    def _groups(self) -> list[tuple[int, NDArray[np.int64]]]:
+        return [(unit, own) for unit, own in enumerate(self.members) if len(own) > 1]
 
     def best(self, values: NDArray[Any]) -> NDArray[np.int64] | None:
         """Return the candidates (n_units,) with the largest sum of values that keep the links; None if none do.
