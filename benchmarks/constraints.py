@@ -17,6 +17,7 @@ from limen import constraints as limits
 from report import Checks, brief, interleaved, machine, markdown
 
 TAGS = 40_000
+PACKAGES = ["limen", "numpy", "numba"]
 
 
 def cases(labels: tuple[str, ...]) -> dict[str, list[Any]]:
@@ -43,7 +44,7 @@ def main() -> int:
     options = parser.parse_args()
     data = audioset.load(options.data)
     checks, rows = Checks(), []
-    print(f"{audioset.SAYS}, {data.y_true.shape[0]} x {data.y_true.shape[1]}; {machine(['limen', 'numpy', 'numba'])}\n")
+    print(f"{audioset.SAYS}, {data.y_true.shape[0]} x {data.y_true.shape[1]}; {machine(PACKAGES)}\n")
     curves = limen.Curves.from_arrays(*data)
     for average in ("micro", "macro"):
 
@@ -79,7 +80,9 @@ def main() -> int:
                 checks.add(all(each["holds"] for each in result.details["constraints"]), f"{name}: kept")
     header = ["what", "s", "times", "from curves: ms", "times", "value", "status", "gap"]
     print(markdown(header, rows))
-    print(f"\nBest of {options.repeats} runs, interleaved; from arrays to thresholds, and from curves.\n\n{checks}")
+    print(
+        f"\nBest of {options.repeats} runs, interleaved; from arrays to thresholds, and from curves.\n\n{checks}"
+    )
     return checks.exit_code
 
 

@@ -12,8 +12,8 @@ from limen.curves import at_or_above
 from limen.errors import InputError, count, examples
 from limen.sources.arrays import CSR, UNKNOWN, as_scores, check_finite, check_finite_entries
 from limen.sources.blocks import Entries, Rows, Source
-from limen.sources.raised import children_first, raised
 from limen.sources.frames import frame_to_array, is_frame
+from limen.sources.raised import children_first, raised
 
 THRESHOLD_RULE = ">="
 CLOSED = "closed"
@@ -167,6 +167,8 @@ def decide_rows(scores: NDArray[Any], values: NDArray[Any], rule: str = THRESHOL
     """
     if rule == THRESHOLD_RULE:
         return at_or_above(scores, values)
+    if rule.startswith(CLOSED):
+        return at_or_above(raised(scores, closed_edges(rule, len(values))), values)
     if rule == "mcut":
         rising = np.sort(scores.astype(np.float64), axis=1)
         with np.errstate(over="ignore"):  # only the largest gap can pass the largest number
@@ -187,7 +189,8 @@ def decide_entries(entries: Entries, values: NDArray[Any], rule: str = THRESHOLD
         return at_or_above(entries.scores, values[entries.label])
     if rule == "mcut" or rule.startswith(CLOSED):
         raise InputError(
-            f"the rule {rule.partition(':')[0]!r} looks at all scores of an item; sparse scores leave some out. Give dense scores."
+            f"the rule {rule.partition(':')[0]!r} looks at all scores of an item; sparse scores leave some out. "
+            "Give dense scores."
         )
     order = np.lexsort((entries.label, -entries.scores, entries.row))
     row = entries.row[order]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.constraints import Constraint, of_spec
 from limen.decisions import Counts, in_dtype
 from limen.errors import InputError, count, examples
 from limen.intervals import Interval
@@ -45,6 +46,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "data_digest": (str,),
     "created": (str,),
     "versions": (dict,),
+    "constraints": (list,),
     "details": (dict,),
     "labels": (list,),
 }
@@ -60,7 +62,7 @@ LABEL_FIELDS: dict[str, tuple[type, ...]] = {
 }
 LATER: dict[int, dict[str, Any]] = {
     2: {"reason": "", "expected_reason": "", "score_scale": None},
-    3: {"half": None, "expected_gain": None},
+    3: {"half": None, "expected_gain": None, "constraints": []},
 }
 LABELS_LATER: dict[int, dict[str, Any]] = {3: {"gain": None}}
 """What files before a schema version lack, and what it is taken for; of the file, and of each label."""
@@ -170,6 +172,15 @@ def check_values(
             f"'expected_gain' is {gain.value!r} from {gain.low!r} to {gain.high!r}. These must rise from low over "
             "value to high, and go with 'expected'. The file was altered."
         )
+
+
+def constraint_of(entry: Any) -> Constraint:
+    """Return the constraint of an entry of 'constraints'."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("holds"), bool) or "constraint" not in entry:
+        raise InputError(
+            f"'constraints' has {str(entry)[:60]!r}. Each must be an object with 'constraint', 'spec' and 'holds'."
+        )
+    return of_spec(entry.get("spec"))
 
 
 def interval_of(content: dict[str, Any], key: str) -> Interval | None:

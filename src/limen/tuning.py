@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import objectives, solvers
-from limen.constraints import Infeasible, bind
+from limen.constraints import Infeasible, bind, outcomes
 from limen.curves import Curves, Placement, prevalence_factors
 from limen.data import as_data
 from limen.decisions import HALF, THRESHOLD_RULE, Counts, count_decisions, in_dtype
@@ -25,7 +25,7 @@ from limen.intervals import Part
 from limen.metrics import Metric
 from limen.names import beyond
 from limen.solvers.base import Problem, Progress, Solver
-from limen.solvers.constrained import placed
+from limen.solvers.constrained import in_range, placed
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
 from limen.states import label_states
@@ -158,7 +158,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         at = solution.index
         counts = Counts(curves.tp[at], curves.pp[at], curves.n_positive, curves.n_known)
     else:
-        counts = count_decisions(problem.sources, values, solution.rule, check=False)
+        counts = count_decisions(problem.given, values, solution.rule, check=False)
         if problem.target_prevalence is not None:
             counts = _reweighted(counts, problem.target_prevalence)
     expected, expected_gain, why_not = _expected(problem, solution)
@@ -190,6 +190,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         ranges=None if solution.ranges is None else in_dtype(solution.ranges, problem.dtype),
         details=solution.details,
         history=solution.history,
+        constraints=_constraints(problem, solution, counts, values),
     )
     without = curves.without_positives
     unlearned = set(without)
@@ -221,7 +222,19 @@ def thresholds_of(problem: Problem, solution: Solution, placement: Placement) ->
             return values
         return placed(values, problem.curves.thresholds(solution.index, "score"), problem.bound)
     assert solution.values is not None
-    return in_dtype(solution.values, problem.dtype)
+    values = in_dtype(solution.values, problem.dtype)
+    return values if problem.bound is None else in_range(values, problem.bound)
+
+
+def _constraints(
+    problem: Problem, solution: Solution, counts: Counts, values: NDArray[Any]
+) -> tuple[dict[str, Any], ...]:
+    """Return how each constraint fared on the tuning data, and what the solver knows of it besides."""
+    if problem.bound is None:
+        return ()
+    excused = solution.details.get("never_by_constraint", [])
+    known = solution.constraints or ({},) * len(problem.bound.constraints)
+    return tuple(a | b for a, b in zip(outcomes(problem.bound, counts, values, excused), known, strict=True))
 
 
 def _expected(problem: Problem, solution: Solution) -> Expectation:
@@ -244,14 +257,14 @@ def _over_half(
 
     None where the scores are not at hand, and no gains for shares of positives that the items do not have.
     """
-    if not problem.sources:
+    if not problem.given:
         return None, None
     objective = problem.objective
     if problem.target_prevalence is not None:
         half = np.full(len(problem.labels), HALF, problem.dtype)
-        at_half = count_decisions(problem.sources, half, check=False)
+        at_half = count_decisions(problem.given, half, check=False)
         return objective(*_reweighted(at_half, problem.target_prevalence)), None
-    found = label_states(problem.sources, values, objective, rule=rule, groups=problem.groups, counts=counts)
+    found = label_states(problem.given, values, objective, rule=rule, groups=problem.groups, counts=counts)
     gains = np.where(np.isfinite(found.gains).all(axis=0), found.gains, np.nan)
     return objective(*found.at_half), gains
 

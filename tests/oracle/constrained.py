@@ -40,9 +40,9 @@ def ordered(constraints, thresholds):
             _, low, high, numbers = constraint
             if not all(low <= thresholds[k] <= high for k in numbers):
                 return False
-        elif constraint[0] == "same" and len({thresholds[k] for k in constraint[1]}) > 1:
-            return False
-        elif constraint[0] == "above" and thresholds[constraint[1]] > thresholds[constraint[2]]:
+        elif (constraint[0] == "same" and len({thresholds[k] for k in constraint[1]}) > 1) or (
+            constraint[0] == "above" and thresholds[constraint[1]] > thresholds[constraint[2]]
+        ):
             return False
     return True
 
@@ -98,9 +98,7 @@ def best(metric, average, constraints, y_true, y_score, sample_weight=None, zero
 
     Labels in ``never`` are never given, and need not keep any constraint of their own.
     """
-    constraints = [
-        c if c[0] in ("same", "above") or c[2] == "all" else _without(c, never) for c in constraints
-    ]
+    constraints = [c if c[0] in ("same", "above") or c[2] == "all" else _without(c, never) for c in constraints]
     grid, n_labels = grid_of(constraints, y_score), len(naive._plain(y_score)[0])
     tables = []
     for k in range(n_labels):

@@ -157,12 +157,10 @@ def test_labels_that_cannot_are_never_given(name):
         labels = LABELS[: problem.y_true.shape[1]]
         for average in AVERAGES:
             unmet = constrained.unmet(oracle, *problem)
-            top, number, _ = constrained.best(metric, average, oracle, *problem, never=unmet)
+            _, number, _ = constrained.best(metric, average, oracle, *problem, never=unmet)
             if not number:
                 continue
-            t = tuned(
-                problem, constraints=mine, infeasible="never", metric=metric, average=average, labels=labels
-            )
+            t = tuned(problem, constraints=mine, infeasible="never", metric=metric, average=average, labels=labels)
             if t.status == "infeasible":
                 continue
             assert t.details.get("never_by_constraint", []) == [labels[k] for k in unmet], seed
@@ -175,7 +173,7 @@ def test_labels_that_cannot_are_never_given(name):
 @pytest.mark.parametrize("placement", ["midpoint", "score"])
 @pytest.mark.parametrize("name", CONSTRAINTS)
 def test_placed_thresholds_keep_them(name, placement):
-    """Where thresholds lie between scores, or at one: the promise is about decisions, in the dtype of the scores."""
+    """Where thresholds lie between scores, or at one: the promise is about decisions, in the scores' dtype."""
     for problem, mine, oracle, _ in cases(name, 900, 6):
         labels = LABELS[: problem.y_true.shape[1]]
         t = tuned(problem, constraints=mine, infeasible="status", placement=placement, labels=labels)

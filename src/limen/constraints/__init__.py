@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limen.constraints.bound import Bound, Constraint, Infeasible, bind
+from limen.constraints.bound import Bound, Constraint, Infeasible, bind, outcomes, said_outcome
 from limen.constraints.counts import (
     CountConstraint,
     MaxFalsePositiveRate,
@@ -12,6 +12,7 @@ from limen.constraints.counts import (
     MinRecall,
 )
 from limen.constraints.shapes import AtMost, Hierarchy, SameThreshold, ThresholdRange
+from limen.constraints.spec import of_spec, read_constraints
 
 __all__ = [
     "AtMost",
@@ -28,4 +29,8 @@ __all__ = [
     "SameThreshold",
     "ThresholdRange",
     "bind",
+    "of_spec",
+    "outcomes",
+    "read_constraints",
+    "said_outcome",
 ]

@@ -185,13 +185,13 @@ def bind(constraints: Sequence[Any], labels: Sequence[str], infeasible: Any = "e
             rows.append(Row.of(constraint, limit, 0.0, 1.0))
         elif isinstance(constraint, ThresholdRange):
             _known(constraint.labels or (), number, constraint)
-            own = [number[name] for name in constraint.labels] if constraint.labels else slice(None)
+            own = [number[name] for name in constraint.labels or labels]
             low[own], high[own] = np.maximum(low[own], constraint.low), np.minimum(high[own], constraint.high)
         elif isinstance(constraint, SameThreshold):
             _known(constraint.labels, number, constraint)
-            own = {number[name] for name in constraint.labels}
-            same, apart = [own.union(*(g for g in same if g & own))], [g for g in same if not g & own]
-            same += apart
+            group = {number[name] for name in constraint.labels}
+            apart = [other for other in same if not other & group]
+            same = [*apart, group.union(*(other for other in same if other & group))]
         else:
             for pair in constraint.within(labels):
                 edge = number[pair[0]], number[pair[1]]
@@ -202,12 +202,14 @@ def bind(constraints: Sequence[Any], labels: Sequence[str], infeasible: Any = "e
     between = [(leader.get(a, a), leader.get(b, b)) for a, b in edges]
     if circle := circle_of((a, b) for a, b in between if a != b):
         raise InputError(
-            f"the hierarchy of labels runs in a circle: {' > '.join(repr(labels[k]) for k in circle)}. Leave one of "
-            "its pairs out, or give these labels one threshold (SameThreshold)."
+            f"the hierarchy of labels runs in a circle: {' > '.join(repr(labels[k]) for k in circle)}. Leave one "
+            "of its pairs out, or give these labels one threshold (SameThreshold)."
         )
     closed = tuple(edge for edge, both in edges.items() if both)
     if circle := circle_of(closed):
-        raise InputError(f"{' > '.join(repr(labels[k]) for k in circle)} is closed in a circle. Leave one pair out.")
+        raise InputError(
+            f"{' > '.join(repr(labels[k]) for k in circle)} is closed in a circle. Leave one pair out."
+        )
     return Bound(
         labels,
         tuple(constraints),
@@ -222,6 +224,96 @@ def bind(constraints: Sequence[Any], labels: Sequence[str], infeasible: Any = "e
     )
 
 
+def outcomes(
+    bound: Bound, counts: Sequence[Any], values: NDArray[Any], excused: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return, for each constraint, what it is and whether it holds, in plain numbers and text.
+
+    Parameters
+    ----------
+    bound : Bound
+    counts : tp, pp, p and n by label
+    values : array (n_labels,)
+        The thresholds.
+    excused : sequence of str
+        Labels that are never given because they cannot keep their constraints; they need not.
+    """
+    rows = {id(row.constraint): row for row in (*bound.rows, *bound.pooled)}
+    found = []
+    for constraint in bound.constraints:
+        entry: dict[str, Any] = {"constraint": str(constraint), "spec": constraint.spec}
+        if isinstance(constraint, CountConstraint):
+            entry |= outcome(rows[id(constraint)], counts, bound.labels, excused)
+        else:
+            entry["holds"] = shaped(constraint, bound.labels, values, excused)
+        found.append(entry)
+    return found
+
+
+def outcome(row: Row, counts: Sequence[Any], labels: Sequence[str], excused: Sequence[str] = ()) -> dict[str, Any]:
+    """Return whether a constraint holds for counts by label, what was measured, and the labels that break it.
+
+    Labels that are ``excused`` need not keep it. ``nearest`` is the label closest to its limit, or furthest
+    beyond.
+    """
+    if row.constraint.pooled:
+        summed = [part.sum() for part in counts]
+        value = float(row.constraint.measured(*summed))
+        return {
+            "holds": bool((row.slack(*summed) >= 0).all()),
+            "measured": None if np.isnan(value) else value,
+            "said": "" if np.isnan(value) else row.constraint.said(value),
+        }
+    broken = row.applies & (row.slack(*counts) < 0)
+    broken &= ~np.isin(labels, list(excused))
+    measured = np.asarray(row.constraint.measured(*counts), np.float64)
+    some = row.applies & ~np.isnan(measured) & ~np.isin(labels, list(excused))
+    room = (measured - row.limit) * (1 if row.constraint.at_least else -1)
+    at = int(np.where(some, room, np.inf).argmin())
+    return {
+        "holds": not bool(broken.any()),
+        "broken_by": [labels[k] for k in np.flatnonzero(broken).tolist()],
+        "nearest": None if not some.any() else [labels[at], float(measured[at])],
+    }
+
+
+def shaped(
+    constraint: Constraint, labels: Sequence[str], values: NDArray[Any], excused: Sequence[str] = ()
+) -> bool:
+    """Return whether thresholds (n_labels,) keep a constraint on themselves; labels ``excused`` need not."""
+    of = dict(zip(labels, values.tolist(), strict=True))
+    if isinstance(constraint, ThresholdRange):
+        own = [of[name] for name in constraint.labels or labels if name not in excused]
+        return all(constraint.low <= value <= constraint.high for value in own)
+    if isinstance(constraint, SameThreshold):
+        return len({of[name] for name in constraint.labels if name not in excused}) <= 1
+    assert isinstance(constraint, AtMost | Hierarchy)
+    return all(of[parent] <= of[child] for parent, child in constraint.within(labels))
+
+
+def said_outcome(entry: dict[str, Any]) -> str:
+    """Return an outcome in a sentence, as people read it.
+
+    Examples
+    --------
+    >>> entry = {"constraint": "precision at least 90.0 % for each label", "holds": False, "broken_by": ["Owl"]}
+    >>> said_outcome(entry)
+    "precision at least 90.0 % for each label: broken by 1 label, 'Owl'"
+    """
+    broken, measured = entry.get("broken_by", []), entry.get("measured")
+    how = "kept" if entry["holds"] else "broken"
+    if broken:
+        how += f" by {count(len(broken), 'label')}, {examples(broken, most=3)}"
+    elif measured is not None:
+        how += f", {entry['said']}"
+    binds, price = entry.get("binds_for"), entry.get("price", 0.0)
+    if entry.get("binds"):
+        whose = f" for {count(len(binds), 'label')}" if binds else ""
+        unit = "1 %" if entry["spec"]["name"].endswith("Predictions") else "1 point"
+        how += f"; it binds{whose}, and {unit} looser gains {100 * price:.2g} points"
+    return f"{entry['constraint']}: {how}"
+
+
 def closed_rule(edges: Sequence[tuple[int, int]]) -> str:
     """Return the rule by which a child, by its number, given means the parent given: "closed:child>parent,..."."""
     return "closed:" + ",".join(f"{child}>{parent}" for parent, child in edges)
@@ -230,8 +322,8 @@ def closed_rule(edges: Sequence[tuple[int, int]]) -> str:
 def _known(names: Any, number: dict[str, int], constraint: Constraint) -> None:
     if unknown := beyond(names, number):
         raise InputError(
-            f"{constraint.name} names {examples(unknown)}, which {'is' if len(unknown) == 1 else 'are'} no label of "
-            f"these data. They have {examples(number, most=3)}."
+            f"{constraint.name} names {examples(unknown)}, and the data have no such label. They have "
+            f"{examples(number, most=3)}."
         )
 
 
@@ -260,5 +352,3 @@ def _check_counts(labels: tuple[str, ...], rows: list[Row], pooled: list[Row]) -
                         f"{whose[k]!r} must get at least {pair[0].said(least.limit[k])} tags and at most "
                         f"{pair[1].said(most.limit[k])}. Change one of them."
                     )
-
-

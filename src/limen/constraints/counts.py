@@ -92,8 +92,8 @@ class CountConstraint:
         raise NotImplementedError
 
     def stricter(self, value: float, reserve: float) -> float:
-        """Return the value with a reserve: the share of the way to the strictest one."""
-        return value + reserve * (1 - value) if self.at_least else value * (1 - reserve)
+        """Return the value with a reserve: the share of the way to the strictest one; below 0 it is looser."""
+        return max(value + reserve * (1 - value), 0.0) if self.at_least else value * (1 - reserve)
 
     def said(self, value: float) -> str:
         """Return a value as people read it."""
@@ -265,11 +265,10 @@ class MaxPredictions(Predictions):
 
     Examples
     --------
-    >>> for limit in (MaxPredictions(200), MaxPredictions(rate=0.05), MaxPredictions(per_hour=8, hours=24, per="all")):
-    ...     print(limit)
-    tags given at most 200 for each label
-    tags given at most 5.0 % for each label
-    tags given at most 8 an hour over all labels
+    >>> str(MaxPredictions(200)), str(MaxPredictions(rate=0.05))
+    ('tags given at most 200 for each label', 'tags given at most 5.0 % for each label')
+    >>> str(MaxPredictions(per_hour=8, hours=24, per="all"))
+    'tags given at most 8 an hour over all labels'
     """
 
     name: ClassVar[str] = "MaxPredictions"

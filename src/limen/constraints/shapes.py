@@ -109,7 +109,7 @@ class AtMost:
     def within(self, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Yield the pair; both must be labels of the data."""
         if unknown := [name for name in (self.parent, self.child) if name not in set(labels)]:
-            raise InputError(f"{self} names {examples(unknown)}, which is no label of these data.")
+            raise InputError(f"{self} names {examples(unknown)}, which and the data have no such label.")
         yield from self.edges
 
     def __str__(self) -> str:
@@ -217,12 +217,14 @@ class Hierarchy:
         InputError
             If there is no pair.
         """
-        known, below = set(labels), {}
+        known = set(labels)
+        below: dict[str, list[str]] = {}
         for parent, child in self.edges:
             below.setdefault(parent, []).append(child)
         found = []
         for label in labels:
-            seen, open_ = set(), list(below.get(label, ()))
+            seen: set[str] = set()
+            open_ = list(below.get(label, ()))
             while open_:
                 tag = open_.pop()
                 if tag in known:
@@ -232,7 +234,7 @@ class Hierarchy:
                     open_ += below.get(tag, ())
         if not found:
             raise InputError(
-                f"no two labels of the data are above each other in {self.source or 'the hierarchy'}. Its tags are "
+                f"no two labels of the data are above each other in {self.source or 'the hierarchy'}. It has "
                 f"{examples(dict.fromkeys(name for edge in self.edges for name in edge), most=3)}."
             )
         yield from dict.fromkeys(found)
@@ -259,7 +261,8 @@ def circle_of(edges: Iterable[tuple[Any, Any]]) -> list[Any]:
         below.setdefault(parent, []).append(child)
     done: set[Any] = set()
     for start in list(below):
-        path, stack = [], [iter((start,))]
+        path: list[Any] = []
+        stack = [iter((start,))]
         while stack:
             node = next(stack[-1], None)
             if node is None:

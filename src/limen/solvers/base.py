@@ -99,6 +99,11 @@ class Problem:
         sources = tuple(Raised(source, bound.closed) for source in self.sources)
         return replace(self, bound=bound, sources=sources, counted=None)
 
+    @property
+    def given(self) -> tuple[Source, ...]:
+        """The sources with the scores as they were given; `sources` may have raised ones."""
+        return tuple(source.base if isinstance(source, Raised) else source for source in self.sources)
+
     @cached_property
     def kind(self) -> Kind:
         """What the scores are: that of the data set these data are a part of, or else by their own range."""

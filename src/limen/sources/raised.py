@@ -15,7 +15,7 @@ from limen.sources.blocks import Blocks, Entries, Rows, Source, Totals
 
 @dataclass(frozen=True)
 class Raised(Blocks):
-    """A source whose scores of parents are raised to those of their children; edges are (parent, child) numbers."""
+    """A source whose scores of parents are raised to their children's; edges are (parent, child) numbers."""
 
     base: Source
     edges: tuple[tuple[int, int], ...]
@@ -51,8 +51,8 @@ class Raised(Blocks):
     def _raised(self, block: Rows | Entries) -> Rows:
         if not isinstance(block, Rows):
             raise UnsupportedError(
-                "a closed hierarchy looks at the scores of parents and children together; sparse scores leave some "
-                "out. Give dense scores."
+                "a closed hierarchy looks at the scores of parents and children together; sparse scores leave "
+                "some out. Give dense scores."
             )
         return block._replace(scores=raised(block.scores, self.edges))
 
@@ -70,7 +70,7 @@ class Raised(Blocks):
 
 
 def raised(scores: NDArray[Any], edges: Sequence[tuple[int, int]]) -> NDArray[Any]:
-    """Return scores (n_items, n_labels) with each parent's raised to its descendants'; edges are (parent, child)."""
+    """Return scores (n_items, n_labels) with parents' raised to descendants'; edges are (parent, child)."""
     scores = scores.copy()
     for parent, child in children_first(edges):
         np.maximum(scores[:, parent], scores[:, child], out=scores[:, parent])

@@ -10,12 +10,14 @@ module          what it does
 `pooled`        metrics of summed counts: the frontier, cut where constraints and bounds leave nothing
 `separable`     sums over labels: prices for the constraints
 `nearby`        all that loses little against the prices, which closes the gap
+`prices`        what loosening a constraint gains
+`reserved`      constraints on new data, by smoothing and a reserve
 `solver`        all of these as a solver
 ==============  ============================================================================================
 """
 
 from __future__ import annotations
 
-from limen.solvers.constrained.extended import extended, placed
+from limen.solvers.constrained.extended import extended, in_range, placed
 
-__all__ = ["extended", "placed"]
+__all__ = ["extended", "in_range", "placed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,6 @@ from limen.decisions import in_dtype
 from limen.errors import UnsupportedError
 from limen.sources.blocks import Countable, Entries, Source, flatten
 from limen.sources.candidates import Candidates
-
-from typing import Any
 
 
 def extended(curves: Curves | None, sources: Sequence[Countable], bound: Bound) -> Curves:
@@ -75,7 +74,13 @@ def placed(values: NDArray[Any], cuts: NDArray[Any], bound: Bound) -> NDArray[An
     for members in reversed(_in_order(bound, len(values))):
         above = [parent for parent, child in bound.edges if child in members]
         values[list(members)] = values[[*members, *above]].max()
-    return np.minimum(values, cuts)
+    return np.asarray(np.minimum(values, cuts))
+
+
+def in_range(values: NDArray[Any], bound: Bound) -> NDArray[Any]:
+    """Return thresholds (n_labels,) that rounding took out of their ranges put back; "never" stays."""
+    low, high = in_dtype_above(bound.low, values.dtype), in_dtype_below(bound.high, values.dtype)
+    return np.where(np.isfinite(values), np.clip(values, low, high), values)
 
 
 def in_dtype_below(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -139,7 +144,7 @@ def _entries(sources: Sequence[Source], wanted: NDArray[np.bool_]) -> Entries:
         for block in source.blocks(check=False):
             entries = flatten(block)
             some = wanted[entries.label]
-            parts.append(Entries(*(part[some] for part in entries)))
+            parts.append(tuple(part[some] for part in entries))
     return Entries(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

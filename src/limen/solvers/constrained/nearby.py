@@ -67,7 +67,8 @@ def nearby(
     within = np.flatnonzero(lost_by <= depth)
     size = np.bincount(unit_of[within], minlength=units.n_units)
     ends = np.cumsum(size)
-    base = within[[int(np.flatnonzero(lost_by[within[e - s : e]] <= 0)[0] + e - s) for e, s in zip(ends, size)]]
+    chosen = within[lost_by[within] <= 0]
+    base = chosen[np.unique(unit_of[chosen], return_index=True)[1]]
     sums, lost = adds[:, base].sum(axis=1)[:, np.newaxis], np.zeros(1, gains.dtype)
     steps, work = [], 0
     for unit in np.flatnonzero(size > 1)[np.argsort(size[size > 1], kind="stable")].tolist():

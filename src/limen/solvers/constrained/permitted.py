@@ -133,16 +133,15 @@ def _why(
     ranged: NDArray[np.bool_],
     kept: list[NDArray[np.bool_]],
 ) -> Unmet:
-    """Return what label ``k`` cannot keep: the constraint of a number, or else the first that leaves it nothing."""
+    """Return what label ``k`` cannot keep: a constraint by its number, or else the first that leaves nothing."""
     own = slice(curves.offsets[k], curves.offsets[k + 1])
     if not ranged[own].any():
         return Unmet(k, None)
     if number < 0:
         left = ranged[own]
-        for number, part in enumerate(kept):
-            if not (left & part[own]).any():
-                break
-            left = left & part[own]
+        number = 0
+        while (left & kept[number][own]).any():
+            left, number = left & kept[number][own], number + 1
     row = bound.rows[number]
     others = np.logical_and.reduce([ranged[own], *(part[own] for j, part in enumerate(kept) if j != number)])
     others = others & ((curves.pp[own] > 0) | (row.constraint.noun != "precision"))

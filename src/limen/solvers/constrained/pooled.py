@@ -170,7 +170,7 @@ def _bound(target: Pooled, span: _Span) -> float:
             continue
         ends = line[:, k, np.newaxis] + np.array([low, high]) * (line[:, k + 1] - line[:, k])[:, np.newaxis]
         if isinstance(target.metric, GMean):
-            on_edge = target.metric.on_edges(*ends, target.p, target.n, target.zero_division)
+            on_edge = target.metric.on_edges(ends[0], ends[1], target.p, target.n, target.zero_division)
             values.append(max(on_edge, float(target.values(ends).max())))
         else:
             values.append(float(target.values(ends).max()))

@@ -23,10 +23,9 @@ def explained(
     objective: Objective,
     bound: Bound,
     index: NDArray[np.int64],
-    excused: tuple[int, ...],
     solve: Callable[[Curves, Objective, Bound], Any],
-) -> list[dict[str, Any]]:
-    """Return, for each constraint, what it is and how it fared on these data, in plain numbers and text.
+) -> tuple[dict[str, Any], ...]:
+    """Return, for each constraint on counts, whether it binds and what loosening it gains, in plain numbers.
 
     Notes
     -----
@@ -34,49 +33,24 @@ def explained(
     where the constraint binds. It is an exact difference of two optima where both are proven.
     """
     counts = (curves.tp[index], curves.pp[index], curves.n_positive, curves.n_known)
-    value, found = objective(*counts), []
+    value = objective(*counts)
+    found: list[dict[str, Any]] = []
     rows = {id(row.constraint): row for row in (*bound.rows, *bound.pooled)}
     for constraint in bound.constraints:
-        entry: dict[str, Any] = {"constraint": str(constraint), **constraint.spec}
         if not isinstance(constraint, CountConstraint):
-            found.append({**entry, "holds": True})
+            found.append({})
             continue
         row = rows[id(constraint)]
-        entry |= held(row, counts, curves.labels, excused)
         step, looser = loosened(bound, row)
         freed = solve(curves, objective, replace(looser, infeasible="never"))
         gain = objective(curves.tp[freed.index], curves.pp[freed.index], curves.n_positive, curves.n_known) - value
-        entry |= {"step": step, "price": max(gain, 0.0) if not freed.reason else 0.0}
-        entry["binds"] = bool(gain > 1e-12)
+        entry: dict[str, Any] = {"step": step, "price": 0.0 if freed.reason else max(gain, 0.0)}
+        entry["binds"] = entry["price"] > 1e-12
         if not constraint.pooled:
             moved = (curves.pp[freed.index] != curves.pp[index]) & row.applies
             entry["binds_for"] = [curves.labels[k] for k in np.flatnonzero(moved)] if entry["binds"] else []
         found.append(entry)
-    return found
-
-
-def held(
-    row: Row, counts: tuple[Any, ...], labels: tuple[str, ...], excused: tuple[int, ...] = ()
-) -> dict[str, Any]:
-    """Return whether a constraint holds for counts by label, what was measured, and the labels that break it."""
-    if row.constraint.pooled:
-        summed = [part.sum() for part in counts]
-        measured = float(row.constraint.measured(*summed))
-        return {
-            "holds": bool((row.slack(*summed) >= 0).all()),
-            "measured": None if np.isnan(measured) else measured,
-        }
-    broken = row.applies & (row.slack(*counts) < 0)
-    broken[list(excused)] = False
-    measured = np.asarray(row.constraint.measured(*counts), np.float64)
-    some = row.applies & ~np.isnan(measured)
-    worst = (measured - row.limit) * (1 if row.constraint.at_least else -1)
-    at = int(np.where(some, worst, np.inf).argmin())
-    return {
-        "holds": not broken.any(),
-        "broken_by": [labels[k] for k in np.flatnonzero(broken)],
-        "nearest": None if not some.any() else [labels[at], float(measured[at])],
-    }
+    return tuple(found)
 
 
 def loosened(bound: Bound, row: Row, step: float = STEP) -> tuple[float, Bound]:
@@ -85,7 +59,5 @@ def loosened(bound: Bound, row: Row, step: float = STEP) -> tuple[float, Bound]:
     away = -1.0 if row.constraint.at_least else 1.0
     limit = row.limit * (1 + away * step) if total else np.clip(row.limit + away * step, 0, 1)
     looser = Row.of(row.constraint, limit, row.reserve, bound.share)
-    rows, pooled = (
-        tuple(looser if each is row else each for each in part) for part in (bound.rows, bound.pooled)
-    )
+    rows, pooled = (tuple(looser if each is row else each for each in part) for part in (bound.rows, bound.pooled))
     return step, replace(bound, rows=rows, pooled=pooled)

@@ -30,8 +30,8 @@ class Constrained:
     Notes
     -----
     Constraints by label leave some of each label's candidates. Labels with one threshold are one unit; a hierarchy
-    of units is solved from its leaves up. Constraints over all labels get prices. The result is ``"optimal"`` where
-    no other can be better, by the bound that prices give or by looking at every choice that they leave; else
+    of units is solved from its leaves up. Constraints over all labels get prices. The result is ``"optimal"``
+    where no other can be better, by the bound that prices give or by looking at every choice that they leave; else
     ``"bounded"``, with the bound.
     """
 
@@ -41,7 +41,7 @@ class Constrained:
     constrains: ClassVar[bool] = True
 
     def solve(self, problem: Problem) -> Solution:
-        """Return the best thresholds; how constraints fared is in ``details["constraints"]``."""
+        """Return the best thresholds; how constraints fared is in ``constraints``."""
         bound = problem.bound
         assert bound is not None
         curves, objective = problem.curves, problem.objective
@@ -49,14 +49,11 @@ class Constrained:
         if outcome.reason and bound.infeasible == "error":
             raise InfeasibleError(outcome.reason)
         value = _value(curves, objective, outcome.index)
-        details: dict[str, Any] = {
-            "constraints": explained(curves, objective, bound, outcome.index, outcome.excused, solve_curves)
-        }
-        if outcome.excused:
-            details["never_by_constraint"] = [curves.labels[k] for k in outcome.excused]
+        excused = [curves.labels[k] for k in outcome.excused]
         return Solution(
             index=outcome.index,
-            details=details,
+            details={"never_by_constraint": excused} if excused else {},
+            constraints=explained(curves, objective, bound, outcome.index, solve_curves),
             rule=bound.rule,
             **_status(curves, outcome, value),
         )
@@ -86,7 +83,8 @@ class Outcome:
 def solve_curves(curves: Curves, objective: Objective, bound: Bound) -> Outcome:
     """Return the best candidates that keep the constraints; or, with a reason, the nearest to keeping them."""
     kept = permitted(curves, bound)
-    allowed, labels, reason, excused = kept.allowed, list(kept.unmet), "", ()
+    allowed, labels, reason = kept.allowed, list(kept.unmet), ""
+    excused: tuple[int, ...] = ()
     if labels:
         label = curves.label_of
         again = np.isin(label, labels)

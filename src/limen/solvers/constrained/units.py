@@ -172,7 +172,7 @@ class Units:
 
 
 def _tree(edges: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], bool]:
-    """Return one (parent, child) for each child, children before parents, and whether the others follow from these.
+    """Return one (parent, child) for each child, children before parents, and whether the others follow.
 
     A parent above another parent of the same child says nothing new.
     """
