@@ -109,7 +109,7 @@ class AtMost:
     def within(self, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Yield the pair; both must be labels of the data."""
         if unknown := [name for name in (self.parent, self.child) if name not in set(labels)]:
-            raise InputError(f"{self} names {examples(unknown)}, which and the data have no such label.")
+            raise InputError(f"{self} names {examples(unknown)}, and the data have no such label.")
         yield from self.edges
 
     def __str__(self) -> str:
@@ -226,7 +226,7 @@ class Hierarchy:
             seen: set[str] = set()
             open_ = list(below.get(label, ()))
             while open_:
-                tag = open_.pop()
+                tag = open_.pop(0)
                 if tag in known:
                     found.append((label, tag))
                 elif tag not in seen:

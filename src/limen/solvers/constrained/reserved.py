@@ -40,9 +40,9 @@ class Reserved:
     Thresholds that just keep a constraint on the items they were tuned on break it on half of all new data,
     and more often, since they were chosen for it. So each limit is moved to the strict side by a share of the way
     to the strictest one, the same for all. For each reserve, thresholds are tuned on all folds but one and counted
-    on that one. The least reserve is taken with which the counts of all folds together keep each constraint; one for
-    each label is looked at as a sum over its labels, for a label alone has too few positives in a fold. On average
-    it then holds on new data; how often it did, in folds or for labels, is told.
+    on that one. The least reserve is taken with which the counts of all folds together keep each constraint; one
+    for each label is looked at as a sum over its labels, for a label alone has too few positives in a fold. On
+    average it then holds on new data; how often it did, in folds or for labels, is told.
     """
 
     name: ClassVar[str] = "auto"
