@@ -90,6 +90,19 @@ def methods(ax: Axes) -> None:
     ax.margins(y=0.15)
 
 
+def budgets(ax: Axes) -> None:
+    """Draw the largest micro-F1 for every number of tags."""
+    curves = limen.Curves.from_arrays(Y[TUNING], S[TUNING])
+    most = np.linspace(200, 9000, 24)
+    values = [
+        limen.tune(curves, method="exact", constraints=[limen.constraints.MaxPredictions(m, per="all")]).value
+        for m in most
+    ]
+    ax.plot(most, values)
+    ax.axvline(2000, **HALF)
+    ax.set(xlabel="at most so many tags", ylabel="micro-F1", ylim=(0, 1))
+
+
 def nearest_and_surest(ax: Axes) -> None:
     """Draw the scores of one label's items, and those to look at first."""
     k = LABELS.index("lucas")
@@ -207,6 +220,7 @@ PICTURES = {
         counts_of_machines, "True tags against the cut, as counted by two machines, and their sum."
     ),
     "which-method": Picture(methods, "Micro-F1 on items not tuned on of five methods, with 95 % intervals."),
+    "budget": Picture(budgets, "Micro-F1 against the number of tags: it rises, and then no more tags are given."),
     "review": Picture(
         nearest_and_surest,
         "Scores of a label's items: those nearest to the cut, and the surest mistakes, stand out.",

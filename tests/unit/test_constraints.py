@@ -93,7 +93,7 @@ def test_what_does_not_fit_the_labels_is_refused(constraints, words):
 
 
 def test_how_the_infeasible_is_met_must_be_known():
-    with pytest.raises(InputError, match="infeasible='ignore' is unknown. Use 'error', 'never' or 'status'"):
+    with pytest.raises(InputError, match=r"infeasible='ignore' is unknown\. Use 'error', 'never' or 'status'"):
         bind([limits.MinPrecision(0.9)], LABELS, "ignore")
 
 
@@ -161,7 +161,7 @@ def test_a_spec_makes_the_constraint_again(constraint):
 
 @pytest.mark.parametrize("spec", [None, {}, {"name": "MinF1"}, {"name": "MinPrecision", "valu": 0.9}])
 def test_a_spec_that_is_none_is_refused(spec):
-    with pytest.raises(InputError, match="is no constraint|is not understood"):
+    with pytest.raises(InputError, match=r"is no constraint|is not understood"):
         limits.of_spec(spec)
 
 

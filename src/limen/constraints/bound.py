@@ -34,12 +34,15 @@ class Row:
     terms : Terms of int64 (n_labels,), or (1,)
     reserve : float
         How far the value was moved to the strict side.
+    share : float
+        Size of the data, of those that numbers of tags are meant for.
     """
 
     constraint: CountConstraint
     limit: NDArray[np.float64]
     terms: Terms
     reserve: float = 0.0
+    share: float = 1.0
 
     @classmethod
     def of(cls, constraint: CountConstraint, limit: NDArray[np.float64], reserve: float, share: float) -> Row:
@@ -55,7 +58,12 @@ class Row:
                 sign = 1 if terms.of_pp > 0 else -1
                 terms = Terms(0, sign * ratio.denominator, 0, 0, ratio.numerator)
             columns[:, some[which == k]] = np.array(terms)[:, np.newaxis]
-        return cls(constraint, limit, Terms(*columns), reserve)
+        return cls(constraint, limit, Terms(*columns), reserve, share)
+
+    def measured(self, *counts: Any) -> Any:
+        """Return what is limited, of tp, pp, p and n, as float64; numbers of tags as on all of the data."""
+        found = self.constraint.measured(*counts)
+        return found / self.share if self.constraint.totals else found
 
     @property
     def applies(self) -> NDArray[np.bool_]:
@@ -258,7 +266,7 @@ def outcome(row: Row, counts: Sequence[Any], labels: Sequence[str], excused: Seq
     """
     if row.constraint.pooled:
         summed = [part.sum() for part in counts]
-        value = float(row.constraint.measured(*summed))
+        value = float(row.measured(*summed))
         return {
             "holds": bool((row.slack(*summed) >= 0).all()),
             "measured": None if np.isnan(value) else value,
@@ -266,7 +274,7 @@ def outcome(row: Row, counts: Sequence[Any], labels: Sequence[str], excused: Seq
         }
     broken = row.applies & (row.slack(*counts) < 0)
     broken &= ~np.isin(labels, list(excused))
-    measured = np.asarray(row.constraint.measured(*counts), np.float64)
+    measured = np.asarray(row.measured(*counts), np.float64)
     some = row.applies & ~np.isnan(measured) & ~np.isin(labels, list(excused))
     room = (measured - row.limit) * (1 if row.constraint.at_least else -1)
     at = int(np.where(some, room, np.inf).argmin())

@@ -75,6 +75,11 @@ class CountConstraint:
         return dict(self.per) if isinstance(self.per, Mapping) else {}
 
     @property
+    def totals(self) -> bool:
+        """Whether what is limited grows with the data."""
+        return False
+
+    @property
     def pooled(self) -> bool:
         """Whether it limits the counts summed over labels."""
         return self.per == "all"
@@ -219,6 +224,11 @@ class Predictions(CountConstraint):
         if self.rate is not None or self.per_hour is not None:
             object.__setattr__(self, "value", self.rate if self.rate is not None else self.per_hour)
         super().__post_init__()
+
+    @property
+    def totals(self) -> bool:
+        """Whether what is limited grows with the data."""
+        return self.rate is None
 
     def _check(self, value: Any, where: str) -> None:
         if self.rate is not None:

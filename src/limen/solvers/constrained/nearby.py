@@ -14,7 +14,7 @@ MOST = 1 << 15
 """Sums kept at one time,"""
 TRIED = 1 << 20
 """and tried for one unit,"""
-WORK = 1 << 23
+WORK = 1 << 22
 """and tried in all: the stated budget. What is not closed then is a bound."""
 
 

@@ -16,6 +16,7 @@ from limen.metrics import GMean
 from limen.solvers.constrained.nearby import nearby
 from limen.solvers.constrained.target import Pooled, improved
 
+FUZZ = 1e-7
 TIGHT = 1e-12
 """Values closer than this, in shares of 1, are the same but for rounding."""
 
@@ -90,8 +91,8 @@ def best_pooled(target: Pooled) -> Found:
             break
         span, share = queue.pop()
         best, span, closed = _closer(target, best, span, share)
-        queue.append((span, 1.0 if closed else share / 8))
-        if share < 1e-3:
+        queue.append((span, 1.0 if closed else share / 32))
+        if share < 0.1:
             break
     return _found(target, best, [span for span, _ in queue])
 
@@ -164,11 +165,17 @@ def _bound(target: Pooled, span: _Span) -> float:
             cross = np.clip(-left / np.where(rise == 0, 1, rise), 0, 1)
             at[:, 0] = np.where(left >= 0, at[:, 0], np.where(right >= 0, np.maximum(at[:, 0], cross), 2.0))
             at[:, 1] = np.where(right >= 0, at[:, 1], np.where(left >= 0, np.minimum(at[:, 1], cross), -1.0))
-    values = [-np.inf]
+    values, whole = [-np.inf], target.adds.dtype.kind == "i"
     for k, (low, high) in enumerate(at):
         if low > high:
             continue
-        ends = line[:, k, np.newaxis] + np.array([low, high]) * (line[:, k + 1] - line[:, k])[:, np.newaxis]
+        step = line[:, k + 1] - line[:, k]
+        if whole and step[1] > 0:  # numbers of tags are whole
+            first, last = line[1, k] + low * step[1], line[1, k] + high * step[1]
+            low, high = ((end - line[1, k]) / step[1] for end in (np.ceil(first - FUZZ), np.floor(last + FUZZ)))
+            if low > high:
+                continue
+        ends = line[:, k, np.newaxis] + np.array([low, high]) * step[:, np.newaxis]
         if isinstance(target.metric, GMean):
             on_edge = target.metric.on_edges(ends[0], ends[1], target.p, target.n, target.zero_division)
             values.append(max(on_edge, float(target.values(ends).max())))

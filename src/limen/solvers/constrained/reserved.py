@@ -75,7 +75,7 @@ class Reserved:
             cuts = []
             for curves, share in zip(trained, shares, strict=True):
                 stricter = replace(inside.moved(reserve, share), infeasible="never")
-                cuts.append(_cuts(curves, solve_curves(curves, objective, stricter)))
+                cuts.append(_cuts(curves, solve_curves(curves, objective, stricter, closing=False)))
             held_out.append(_HeldOut.of(reserve, cuts, parts, rows, bound))
             if not held_out[-1].short:
                 break

@@ -48,12 +48,12 @@ def best_separable(target: Separable, of_sums: Pooled) -> Found:
         value = target.value(best)
     depth = bound - value
     share = 1.0
-    while not target.enough(depth - TIGHT) and share > 1e-4 and not target.units.links:
+    while not target.enough(depth - TIGHT) and share > 1e-2 and not target.units.links:
         gains = target.adds[0] + prices @ target.adds[1:]
         deep = share * depth * (1 + 1e-9) + TIGHT
         near = nearby(target.units, target.adds, gains, deep, (1, 1) if n_prices == 1 else ())
         if near is None:
-            share /= 8
+            share /= 32
             continue
         kept = np.flatnonzero((target.slack(near.sums) >= 0).all(axis=0))
         if len(kept):

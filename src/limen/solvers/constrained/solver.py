@@ -80,8 +80,11 @@ class Outcome:
     excused: tuple[int, ...] = ()
 
 
-def solve_curves(curves: Curves, objective: Objective, bound: Bound) -> Outcome:
-    """Return the best candidates that keep the constraints; or, with a reason, the nearest to keeping them."""
+def solve_curves(curves: Curves, objective: Objective, bound: Bound, closing: bool = True) -> Outcome:
+    """Return the best candidates that keep the constraints; or, with a reason, the nearest to keeping them.
+
+    Without ``closing`` a gap is left: less than one step of one label for each constraint over all labels.
+    """
     kept = permitted(curves, bound)
     allowed, labels, reason = kept.allowed, list(kept.unmet), ""
     excused: tuple[int, ...] = ()
@@ -101,7 +104,7 @@ def solve_curves(curves: Curves, objective: Objective, bound: Bound) -> Outcome:
     units = Units.of(curves, bound, allowed)
     if len(units.empty) or units.best(np.zeros(len(units.at), np.int64)) is None:
         return _apart(curves, objective, bound, units, allowed, reason)
-    found = _best(units, objective, bound)
+    found = _best(units, objective, bound, closing)
     if found.choice is None:
         why = _why_pooled(units, objective, bound, proven=found.bound == -np.inf)
         free = replace(bound, pooled=())
@@ -112,12 +115,12 @@ def solve_curves(curves: Curves, objective: Objective, bound: Bound) -> Outcome:
     return Outcome(index, found.bound, reason, excused)
 
 
-def _best(units: Units, objective: Objective, bound: Bound) -> Found:
+def _best(units: Units, objective: Objective, bound: Bound, closing: bool = True) -> Found:
     if objective.pooled:
-        found = best_pooled(Pooled.of_units(units, objective, bound.pooled))
+        found = best_pooled(Pooled.of_units(units, objective, bound.pooled, closing))
     else:
         of_sums = Pooled.of_units(units, Objective(FBeta(), "micro"), bound.pooled)
-        found = best_separable(Separable.of_units(units, objective, bound.pooled), of_sums)
+        found = best_separable(Separable.of_units(units, objective, bound.pooled, closing), of_sums)
     if units.exact or found.choice is None:
         return found
     choice = units.raised(found.choice)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,13 @@ class Target:
     units : Units
     adds : int64 or float64 (n_sums, n_candidates)
         For a pooled objective tp and pp; else the value, and what each constraint over all labels gains.
+    closing : bool
+        Whether the gap between the best choice and the bound is worth closing.
     """
 
     units: Units
     adds: NDArray[Any]
+    closing: bool = field(default=True, kw_only=True)
 
     def values(self, sums: NDArray[Any]) -> NDArray[np.float64]:
         """Return the objective of sums (n_sums, ...)."""
@@ -48,7 +51,7 @@ class Target:
 
     def enough(self, gap: float) -> bool:
         """Return whether a gap is small enough: none in small problems, and `GAP` where candidates are many."""
-        return gap <= (GAP if self.adds.shape[1] > MANY else 0.0)
+        return not self.closing or gap <= (GAP if self.adds.shape[1] > MANY else 0.0)
 
     def missing(self, sums: NDArray[Any]) -> NDArray[np.float64]:
         """Return how much is missing to keep all constraints; 0 where they are kept."""
@@ -69,12 +72,12 @@ class Pooled(Target):
     rows: Sequence[Row]
 
     @classmethod
-    def of_units(cls, units: Units, objective: Objective, rows: Sequence[Row]) -> Pooled:
+    def of_units(cls, units: Units, objective: Objective, rows: Sequence[Row], closing: bool = True) -> Pooled:
         """Return the target of a pooled objective."""
         curves = units.curves
         adds = np.stack([units.summed(curves.tp), units.summed(curves.pp)])
         p, n = curves.n_positive.sum(), curves.n_known.sum()
-        return cls(units, adds, objective.metric, objective.zero_division, p, n, rows)
+        return cls(units, adds, objective.metric, objective.zero_division, p, n, rows, closing=closing)
 
     def values(self, sums: NDArray[Any]) -> NDArray[np.float64]:
         """Return the metric of summed tp and pp."""
@@ -94,7 +97,7 @@ class Separable(Target):
     constants: NDArray[np.float64]
 
     @classmethod
-    def of_units(cls, units: Units, objective: Objective, rows: Sequence[Row]) -> Separable:
+    def of_units(cls, units: Units, objective: Objective, rows: Sequence[Row], closing: bool = True) -> Separable:
         """Return the target of an objective that is a mean over labels, or a sum of costs."""
         curves = units.curves
         p, n, label = curves.n_positive, curves.n_known, curves.label_of
@@ -111,7 +114,7 @@ class Separable(Target):
             whole = curves.tp.dtype.kind == "i"
             adds.append(gains / scale)
             constants.append((total + (0.5 if whole else ROUNDING * size)) / scale)
-        return cls(units, np.array(adds), np.array(constants))
+        return cls(units, np.array(adds), np.array(constants), closing=closing)
 
     def values(self, sums: NDArray[Any]) -> NDArray[np.float64]:
         """Return the value."""
@@ -128,7 +131,7 @@ def improved(target: Target, choice: NDArray[np.int64]) -> NDArray[np.int64]:
     Of all changes of a single unit the best is made, up to `MOST` times (less often, where there are many
     candidates): first until nothing is missing, then as long as the value rises. Units of a hierarchy stay.
     """
-    most = min(MOST, max(4, (1 << 18) // target.adds.shape[1]))
+    most = min(MOST, max(4, (1 << 18) // target.adds.shape[1])) if target.closing else 4
     units, unit_of = target.units, target.units.unit_of
     able = units.free[unit_of]
     choice = choice.copy()
@@ -151,7 +154,7 @@ def improved(target: Target, choice: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 MOST = 64
-GAP, MANY = 5e-5, 1 << 13
+GAP, MANY = 5e-5, 1 << 15
 """With so many candidates a gap of so much is left: it is told, and costs more to close than it is worth."""
 RISE = 1e-14
 """Less is rounding."""
