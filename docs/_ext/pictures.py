@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 import limen
+from limen.constraints import MaxPredictions
 from limen.datasets import spoken_tags
 
 Y, S, LABELS = spoken_tags()
@@ -94,10 +95,8 @@ def budgets(ax: Axes) -> None:
     """Draw the largest micro-F1 for every number of tags."""
     curves = limen.Curves.from_arrays(Y[TUNING], S[TUNING])
     most = np.linspace(200, 9000, 24)
-    values = [
-        limen.tune(curves, method="exact", constraints=[limen.constraints.MaxPredictions(m, per="all")]).value
-        for m in most
-    ]
+    limits = [MaxPredictions(m, per="all") for m in most]
+    values = [limen.tune(curves, method="exact", constraints=[limit]).value for limit in limits]
     ax.plot(most, values)
     ax.axvline(2000, **HALF)
     ax.set(xlabel="at most so many tags", ylabel="micro-F1", ylim=(0, 1))
