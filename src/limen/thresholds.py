@@ -38,6 +38,7 @@ from limen.thresholds_file import (
     counts_of,
     gains_of,
     interval_of,
+    kept_constraints,
     once,
     ranges_of,
     refuse_constant,
@@ -342,7 +343,7 @@ class Thresholds(Displayed):
         objective = objectives.objective(content["metric"], content["average"], content["zero_division"])
         objective.check_labels(len(labels))
         counts = counts_of(content["labels"], content["n_items"])
-        bind([constraint_of(entry) for entry in content["constraints"]], labels)
+        constraints = kept_constraints(content, labels, counts, values)
         expected, gain = interval_of(content, "expected"), interval_of(content, "expected_gain")
         check_values(content, objective, counts, expected, gain)
         return cls(
@@ -355,7 +356,7 @@ class Thresholds(Displayed):
             expected=expected,
             expected_gain=gain,
             gains=gains_of(content["labels"]),
-            constraints=tuple(content["constraints"]),
+            constraints=constraints,
             ranges=ranges_of(content["labels"], dtype),
             **{
                 key: content[key]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.constraints import Constraint, of_spec
+from limen.constraints import Constraint, bind, of_spec, outcomes
 from limen.decisions import Counts, in_dtype
 from limen.errors import InputError, count, examples
 from limen.intervals import Interval
@@ -181,6 +181,24 @@ def constraint_of(entry: Any) -> Constraint:
             f"'constraints' has {str(entry)[:60]!r}. Each must be an object with 'constraint', 'spec' and 'holds'."
         )
     return of_spec(entry.get("spec"))
+
+
+def kept_constraints(
+    content: dict[str, Any], labels: Sequence[str], counts: Counts, values: NDArray[Any]
+) -> tuple[dict[str, Any], ...]:
+    """Return the entries of 'constraints'; whether each holds is told by the counts and thresholds of the file.
+
+    Of thresholds that were edited by hand nothing is told of what the solver knew.
+    """
+    entries = content["constraints"]
+    if not entries:
+        return ()
+    details = content["details"]
+    excused = details.get("never_by_constraint", [])
+    if not isinstance(excused, list):
+        raise InputError(f"'never_by_constraint' is {str(excused)[:40]!r}. It must be a list of labels.")
+    fresh = outcomes(bind([constraint_of(entry) for entry in entries], labels), counts, values, excused)
+    return tuple(new if "edited" in details else old | new for old, new in zip(entries, fresh, strict=True))
 
 
 def interval_of(content: dict[str, Any], key: str) -> Interval | None:

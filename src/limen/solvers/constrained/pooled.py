@@ -115,8 +115,9 @@ def _explore(target: Pooled) -> tuple[tuple[NDArray[np.int64] | None, float], li
         return (None, -np.inf), []
     left, right = (_Point(choice, *target.of(choice).tolist()) for choice in ends if choice is not None)
     best: tuple[NDArray[np.int64] | None, float] = (None, -np.inf)
-    for point in (left, right):
-        best = _better(target, best, point.choice)
+    # At no tags, and at all, a metric may be 0/0, and more than at its neighbours.
+    for choice in (left.choice, right.choice, units.best(pp)):
+        best = best if choice is None else _better(target, best, choice)
     number, edges = count(), []
     first = _Span(left, right, 1.0, 0.0)
     heap = [(-_bound(target, first), next(number), first)]
