@@ -18,14 +18,14 @@ from limen.data import as_data
 from limen.decisions import HALF, THRESHOLD_RULE, Counts, count_decisions, in_dtype
 from limen.display import Displayed, Shown, svg_curve
 from limen.draws import as_seed
-from limen.errors import InputError, LimenWarning, count, examples, percent
+from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples, percent
 from limen.expectation import Expectation, expect
 from limen.folds import as_groups
 from limen.intervals import Part
 from limen.metrics import Metric
 from limen.names import beyond
 from limen.solvers.base import Problem, Progress, Solver
-from limen.solvers.constrained import in_range, placed
+from limen.solvers.constrained import extended, in_range, kept_or_never, placed
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
 from limen.states import label_states
@@ -366,11 +366,18 @@ def frontier(
     labels: Sequence[str] | None = None,
     sample_weight: Any = None,
     mask: Any = None,
+    constraints: Sequence[Any] = (),
 ) -> Frontier:
     """Return the micro precision-recall frontier over all vectors of per-label thresholds.
 
     It lies on or above the precision-recall curve of any one shared threshold. Parameters are
-    those of `tune`.
+    those of `tune`; of ``constraints`` limits on the counts of each label are taken, and labels that cannot keep
+    theirs are never given.
+
+    Raises
+    ------
+    UnsupportedError
+        If a constraint is not for each label by itself: over all labels, the frontier shows what each costs.
 
     Examples
     --------
@@ -383,6 +390,15 @@ def frontier(
     else:
         data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
         curves = Curves.from_source(data.source)
+    if constraints:
+        limits = bind(constraints, curves.labels, "never")
+        if limits.pooled or limits.linked or limits.ranged:
+            raise UnsupportedError(
+                "the frontier takes limits on the counts of each label; use tune for ranges, shared thresholds, "
+                "hierarchies and limits over all labels."
+            )
+        curves = extended(curves, curves.sources, limits)
+        curves = curves.at(kept_or_never(curves, limits))
     return Frontier(curves, Walk.of(curves))
 
 

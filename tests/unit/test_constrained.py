@@ -366,3 +366,19 @@ def test_in_threshold_tuner():
     base = multiclass.OneVsRestClassifier(linear_model.LogisticRegression())
     tuner = ThresholdTuner(base, method="exact", constraints=[limits.MinPrecision(0.9, per="all")], cv=3).fit(x, y)
     assert tuner.thresholds_.constraints[0]["holds"]
+
+
+def test_the_frontier_of_what_labels_keep():
+    problem = smooth_data(0, n_items=60, n_labels=3)
+    limit = limits.MinPrecision(0.7)
+    f = limen.frontier(*problem[:2], constraints=[limit])
+    for point in range(len(f)):
+        tp, pp, _, _ = f.thresholds(point).counts
+        assert (tp >= 0.7 * pp - 1e-12).all()
+        assert (tp.sum(), pp.sum()) == (f.tp[point], f.pp[point])
+    best = tuned(problem, constraints=[limit], infeasible="never")
+    assert best.value == pytest.approx(max(2 * f.tp / (f.pp + problem.y_true.sum())))
+    least = limen.frontier(*problem[:2], constraints=[limits.MinRecall(0.5), limits.MinPredictions(40)])
+    assert (least.thresholds(0).counts.pp >= 40).all()
+    with pytest.raises(UnsupportedError, match="the frontier takes limits on the counts of each label"):
+        limen.frontier(*problem[:2], constraints=[limits.MinPrecision(0.7, per="all")])

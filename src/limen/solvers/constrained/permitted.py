@@ -84,6 +84,15 @@ def permitted(curves: Curves, bound: Bound) -> Permitted:
     return Permitted(allowed, ranged, kept, dict(sorted(unmet.items())))
 
 
+def kept_or_never(curves: Curves, bound: Bound, kept: Permitted | None = None) -> NDArray[np.bool_]:
+    """Return which candidates keep the constraints of their label; "never" for labels that have none."""
+    kept = permitted(curves, bound) if kept is None else kept
+    labels = list(kept.unmet)
+    never = np.zeros(len(curves.tp), bool)
+    never[curves.offsets[labels]] = True
+    return np.asarray(np.where(np.isin(curves.label_of, labels), never, kept.allowed))
+
+
 def nearest(curves: Curves, bound: Bound, labels: list[int]) -> NDArray[np.bool_]:
     """Return, for labels that cannot keep their constraints, the candidate that misses least, as a mask."""
     chosen = np.zeros(len(curves.tp), bool)

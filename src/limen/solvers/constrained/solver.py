@@ -14,7 +14,7 @@ from limen.errors import InfeasibleError, examples
 from limen.metrics import FBeta
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
-from limen.solvers.constrained.permitted import nearest, permitted, said
+from limen.solvers.constrained.permitted import kept_or_never, nearest, permitted, said
 from limen.solvers.constrained.pooled import Found, best_pooled
 from limen.solvers.constrained.prices import explained
 from limen.solvers.constrained.separable import best_separable
@@ -88,19 +88,13 @@ def solve_curves(curves: Curves, objective: Objective, bound: Bound, closing: bo
     kept = permitted(curves, bound)
     allowed, labels, reason = kept.allowed, list(kept.unmet), ""
     excused: tuple[int, ...] = ()
-    if labels:
-        label = curves.label_of
-        again = np.isin(label, labels)
-        if bound.infeasible == "never":
-            excused = tuple(labels)
-            never = np.zeros(len(label), bool)
-            never[curves.offsets[labels]] = True
-            allowed = np.where(again, never, allowed)
-        else:
-            reason = said(kept.why(curves, bound), curves)
-            if bound.infeasible == "error":
-                return Outcome(curves.offsets[:-1].copy(), np.nan, reason)
-            allowed = np.where(again, nearest(curves, bound, labels), allowed)
+    if labels and bound.infeasible == "never":
+        excused, allowed = tuple(labels), kept_or_never(curves, bound, kept)
+    elif labels:
+        reason = said(kept.why(curves, bound), curves)
+        if bound.infeasible == "error":
+            return Outcome(curves.offsets[:-1].copy(), np.nan, reason)
+        allowed = np.where(np.isin(curves.label_of, labels), nearest(curves, bound, labels), allowed)
     units = Units.of(curves, bound, allowed)
     if len(units.empty) or units.best(np.zeros(len(units.at), np.int64)) is None:
         return _apart(curves, objective, bound, units, allowed, reason)
