@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen import objectives, solvers
+from limen.constraints import Bound, bind
 from limen.data import as_data
 from limen.display import Displayed, Shown
 from limen.draws import as_seed
-from limen.errors import InputError, count
+from limen.errors import InputError, UnsupportedError, count, examples
 from limen.folds import Split, splits
 from limen.holdout import hold_out, pooled_value
 from limen.intervals import FEWEST, SAMPLES, Bootstrap, Interval, Part, averaged, percentiles
@@ -58,6 +59,9 @@ class Compared:
         Mean time of one tuning.
     status : str
         What every tuning proved, or "mixed".
+    kept : float or None
+        How often the constraints held on the items measured: the share of all limits, over folds, and over
+        labels where a limit is for each; labels that are never given keep a precision. None without limits.
     """
 
     method: str
@@ -70,6 +74,7 @@ class Compared:
     fitted: float
     seconds: float
     status: str
+    kept: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,12 +108,14 @@ class Comparison(Displayed):
             "95 %": [_ends(metric.said_span(row.low, row.high)) for row in rows],
             "over 0.5": ["" if row.gain is None or row.method == BESIDE else ends(row.gain) for row in rows],
             "to the best": ["" if k == 0 else ends(row.difference) for k, row in enumerate(rows)],
+            "kept": ["" if row.kept is None else f"{100 * row.kept:.0f} %" for row in rows],
             "rank": [f"{row.rank:.1f}" for row in rows],
             "fitted": [metric.said(row.fitted) for row in rows],
             "time": [_duration(row.seconds) for row in rows],
         }
-        if not any(columns["over 0.5"]):
-            del columns["over 0.5"]
+        for heading in ("over 0.5", "kept"):
+            if not any(columns[heading]):
+                del columns[heading]
         return columns
 
     def __repr__(self) -> str:
@@ -144,6 +151,7 @@ def compare(
     labels: Sequence[str] | None = None,
     sample_weight: Any = None,
     mask: Any = None,
+    constraints: Sequence[Any] = (),
     zero_division: float = 0.0,
     random_state: Any = 0,
     n_jobs: int | None = None,
@@ -162,6 +170,9 @@ def compare(
         measure, once. Both are drawn so that every label is shared out evenly.
     repeats : int
         How often the folds are drawn anew.
+    constraints : sequence of constraints
+        As in `limen.tune`; the methods that take them (exact, auto, smoothed) are tuned under them, in each part
+        with ``infeasible="never"``, and the others are not bound by them. See ``kept`` of the rows.
     groups : array-like (n_items,), optional
         Group of each item, such as its recording: neither folds nor resamples divide groups.
     n_jobs : int, optional
@@ -179,16 +190,27 @@ def compare(
     if not named:
         raise InputError("methods is empty. Name at least one.")
     chosen = {name: solvers.choose(objective.metric, average, method) for name, method in named.items()}
+    taking = (
+        {name for name, solver in chosen.items() if solvers.takes_constraints(solver)} if constraints else set()
+    )
+    if constraints and not taking:
+        raise UnsupportedError(
+            f"none of the methods {examples(chosen)} takes constraints. Add 'exact', 'auto' or 'smoothed'."
+        )
     data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
     source, member, seed = data.source, data.groups, as_seed(random_state)
     objective.check_labels(len(source.labels))
+    bound = bind(constraints, source.labels, "never") if constraints else None
     rounds = _rounds(cv, repeats, source, member, seed)
     _ = Problem(objective, (source.take(np.arange(min(2, source.n_items))),)).curves
     tasks = [(r, pair, name) for r, pairs in enumerate(rounds) for pair in pairs for name in chosen]
 
     def run(task: tuple[int, Split, str]) -> _Run:
         _, pair, name = task
-        held_out = hold_out(objective, data, pair, chosen[name], seed)
+        if name in taking:
+            held_out = hold_out(objective, data, pair, solvers.constrained(chosen[name]), seed, bound)
+        else:
+            held_out = hold_out(objective, data, pair, chosen[name], seed)
         return _Run(held_out.part, held_out.sums, held_out.fitted, held_out.seconds, held_out.status)
 
     results: dict[str, list[list[_Run]]] = {name: [[] for _ in rounds] for name in chosen}
@@ -204,6 +226,8 @@ def compare(
     samples = SAMPLES if objective.additive else FEWEST
     bootstrap = Bootstrap.over(source.n_items, member, seed, samples, paired=True)
     rows = _summarise(results, objective, bootstrap)
+    if bound is not None:
+        rows = [replace(row, kept=_kept(results[row.method], bound, data.n_items)) for row in rows]
     return Comparison(tuple(rows), objective, _design(cv, repeats, rounds[0], source.n_items))
 
 
@@ -257,6 +281,16 @@ def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, boots
             )
         )
     return rows
+
+
+def _kept(rounds: list[list[_Run]], bound: Bound, n_items: int) -> float | None:
+    """Return how often the limits on counts held on the items measured."""
+    held: list[Any] = []
+    for run in (run for runs in rounds for run in runs):
+        here = bound.moved(0.0, len(run.part.rows) / n_items)
+        held += [row.slack(*run.sums)[row.applies] >= 0 for row in here.rows]
+        held += [row.slack(*(part.sum() for part in run.sums)) >= 0 for row in here.pooled]
+    return float(np.concatenate(held).mean()) if held else None
 
 
 def _rounds(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics, objectives
+from limen.constraints import said_outcome
 from limen.data import Data, as_data
 from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions, values_by_label
 from limen.display import Displayed, Shown
@@ -53,6 +54,9 @@ class Evaluation(Displayed):
         The state of each label on these data, a key of `limen.states.STATES`.
     gains : float64 (3, n_labels)
         The metric of each label minus that at 0.5, and the ends of the 95 % interval of this paired difference.
+    constraints : tuple of dict
+        For each constraint that the thresholds were tuned under: what it is, and whether it "holds" on these data.
+        Numbers of tags are scaled to the number of items.
     """
 
     value: float | NDArray[np.float64]
@@ -68,6 +72,7 @@ class Evaluation(Displayed):
     gains: NDArray[np.float64]
     interval: tuple[Any, Any] | None = None
     difference: Interval | None = None
+    constraints: tuple[dict[str, Any], ...] = ()
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -95,6 +100,10 @@ class Evaluation(Displayed):
             against = f"; {self.metric.said(value, signed=True)} to the baseline ({between})"
         objective = objectives.objective(self.metric, self.average, self.zero_division)
         return f"{objective.said(self.value)}{spread}, measured on {where}{against}"
+
+    def promises(self) -> list[str]:
+        """Return one sentence for each constraint: whether it holds on these data."""
+        return [said_outcome(entry) for entry in self.constraints]
 
     def __repr__(self) -> str:
         return f"Evaluation({count(len(self.labels), 'label')}; {self.summary()})"
@@ -192,6 +201,7 @@ def evaluate(
         on_tuning_data=tuned is not None and all(map(alike, counts, tuned.counts)),
         states=states.keys,
         gains=states.gains,
+        constraints=() if tuned is None else tuned.outcomes(counts, source.n_items),
         interval=interval,
         difference=difference,
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import solvers
+from limen.constraints import Bound
 from limen.data import Data
 from limen.folds import Split
 from limen.intervals import Part
@@ -51,10 +52,17 @@ class HeldOut:
     def fitted(self) -> float:
         """The objective on the items tuned on."""
         objective, (_, _, values, rule) = self.tuned_on.objective, self.part
-        return objective(*sums_of(objective, self.tuned_on.sources, values, rule, check=False))
+        return objective(*sums_of(objective, self.tuned_on.given, values, rule, check=False))
 
 
-def hold_out(objective: Objective, data: Data, split: Split, solver: Solver, random_state: int = 0) -> HeldOut:
+def hold_out(
+    objective: Objective,
+    data: Data,
+    split: Split,
+    solver: Solver,
+    random_state: int = 0,
+    bound: Bound | None = None,
+) -> HeldOut:
     """Return a part of the data, decided by thresholds tuned on another part.
 
     Parameters
@@ -65,10 +73,14 @@ def hold_out(objective: Objective, data: Data, split: Split, solver: Solver, ran
         Row numbers of the items to tune on, and of those to decide.
     solver : Solver
     random_state : int
+    bound : Bound, optional
+        Constraints, for all of the data; the solver takes them.
     """
     others, rows = split
     part = data.take(others)
     tuned_on = Problem.of(objective, replace(part, groups=_several(part.groups)), random_state)
+    if bound is not None:
+        tuned_on = tuned_on.constrained(bound.moved(0.0, len(others) / data.n_items))
     start = time.perf_counter()
     values, solution = solved(tuned_on, solver)
     seconds = time.perf_counter() - start

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics, objectives
+from limen.constraints import Bound, bind, outcomes, said_outcome
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide
 from limen.display import Displayed, Shown
 from limen.errors import InputError, UnreadableError, count
@@ -34,9 +35,11 @@ from limen.thresholds_file import (
     check_fields,
     check_values,
     completed,
+    constraint_of,
     counts_of,
     gains_of,
     interval_of,
+    kept_constraints,
     once,
     ranges_of,
     refuse_constant,
@@ -105,6 +108,10 @@ class Thresholds(Displayed):
         Where other data like these would put the threshold (95 %): how well it is known.
     details : dict
         What the method chose, and why.
+    constraints : tuple of dict
+        For each constraint what it is ("constraint" in words, "spec"), whether it "holds" on the tuning data and
+        what was "measured" there; with the exact method whether it "binds" and its "price", the gain of the
+        objective if it were loosened by "step"; with "auto" how it fared "out_of_sample".
     history : tuple of float
         The objective at each iterate of an iterative method, as it saw it; not saved.
     """
@@ -135,6 +142,7 @@ class Thresholds(Displayed):
     ranges: NDArray[Any] | None = None
     details: dict[str, Any] = field(default_factory=dict)
     history: tuple[float, ...] = field(default=(), repr=False)
+    constraints: tuple[dict[str, Any], ...] = ()
 
     @property
     def objective(self) -> Objective:
@@ -145,6 +153,24 @@ class Thresholds(Displayed):
     def never(self) -> tuple[str, ...]:
         """Names of the labels that are never given."""
         return tuple(name for name, value in zip(self.labels, self.values, strict=True) if value == np.inf)
+
+    def bound(self) -> Bound | None:
+        """Return the constraints tuned under, put to the labels; None if there were none."""
+        return (
+            bind([constraint_of(entry) for entry in self.constraints], self.labels) if self.constraints else None
+        )
+
+    def promises(self) -> list[str]:
+        """Return one sentence for each constraint: whether it holds on the tuning data, and what it costs."""
+        return [f"{said_outcome(entry)} (on the items tuned on)" for entry in self.constraints]
+
+    def outcomes(self, counts: Counts, n_items: int) -> tuple[dict[str, Any], ...]:
+        """Return, for each constraint tuned under, whether it holds for counts of other items."""
+        bound = self.bound()
+        if bound is None:
+            return ()
+        excused = self.details.get("never_by_constraint", [])
+        return tuple(outcomes(bound.moved(0.0, n_items / self.n_items), counts, self.values, excused))
 
     def states(self, bar: float = BAR) -> tuple[str, ...]:
         """Return the state of each label on the tuning data, a key of `limen.states.STATES`.
@@ -255,6 +281,7 @@ class Thresholds(Displayed):
             "data_digest": self.digest,
             "created": self.created,
             "versions": self.versions,
+            "constraints": list(self.constraints),
             "details": self.details,
             "labels": [
                 {
@@ -321,6 +348,7 @@ class Thresholds(Displayed):
         objective = objectives.objective(content["metric"], content["average"], content["zero_division"])
         objective.check_labels(len(labels))
         counts = counts_of(content["labels"], content["n_items"])
+        constraints = kept_constraints(content, labels, counts, values)
         expected, gain = interval_of(content, "expected"), interval_of(content, "expected_gain")
         check_values(content, objective, counts, expected, gain)
         return cls(
@@ -334,6 +362,7 @@ class Thresholds(Displayed):
             expected=expected,
             expected_gain=gain,
             gains=gains_of(content["labels"]),
+            constraints=constraints,
             ranges=ranges_of(content["labels"], dtype),
             **{
                 key: content[key]

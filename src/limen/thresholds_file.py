@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.constraints import Constraint, bind, of_spec, outcomes
 from limen.decisions import Counts, in_dtype
 from limen.errors import InputError, count, examples
 from limen.expected_f import NAME, Calibration, ExpectedF
@@ -49,6 +50,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "data_digest": (str,),
     "created": (str,),
     "versions": (dict,),
+    "constraints": (list,),
     "details": (dict,),
     "labels": (list,),
 }
@@ -64,7 +66,7 @@ LABEL_FIELDS: dict[str, tuple[type, ...]] = {
 }
 LATER: dict[int, dict[str, Any]] = {
     2: {"reason": "", "expected_reason": "", "score_scale": None},
-    3: {"half": None, "expected_gain": None, "calibration": None},
+    3: {"half": None, "expected_gain": None, "calibration": None, "constraints": []},
 }
 LABELS_LATER: dict[int, dict[str, Any]] = {3: {"gain": None}}
 """What files before a schema version lack, and what it is taken for; of the file, and of each label."""
@@ -176,6 +178,33 @@ def check_values(
             f"'expected_gain' is {gain.value!r} from {gain.low!r} to {gain.high!r}. These must rise from low over "
             "value to high, and go with 'expected'. The file was altered."
         )
+
+
+def constraint_of(entry: Any) -> Constraint:
+    """Return the constraint of an entry of 'constraints'."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("holds"), bool) or "constraint" not in entry:
+        raise InputError(
+            f"'constraints' has {str(entry)[:60]!r}. Each must be an object with 'constraint', 'spec' and 'holds'."
+        )
+    return of_spec(entry.get("spec"))
+
+
+def kept_constraints(
+    content: dict[str, Any], labels: Sequence[str], counts: Counts, values: NDArray[Any]
+) -> tuple[dict[str, Any], ...]:
+    """Return the entries of 'constraints'; whether each holds is told by the counts and thresholds of the file.
+
+    Of thresholds that were edited by hand nothing is told of what the solver knew.
+    """
+    entries = content["constraints"]
+    if not entries:
+        return ()
+    details = content["details"]
+    excused = details.get("never_by_constraint", [])
+    if not isinstance(excused, list):
+        raise InputError(f"'never_by_constraint' is {str(excused)[:40]!r}. It must be a list of labels.")
+    fresh = outcomes(bind([constraint_of(entry) for entry in entries], labels), counts, values, excused)
+    return tuple(new if "edited" in details else old | new for old, new in zip(entries, fresh, strict=True))
 
 
 def interval_of(content: dict[str, Any], key: str) -> Interval | None:

@@ -9,6 +9,7 @@ import click
 from limen.cli.console import busy, progress, say
 from limen.cli.help import Command
 from limen.cli.inputs import read_data
+from limen.cli.limits import constraint_options
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_options
 
 
@@ -24,6 +25,7 @@ from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_option
     "--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="How often folds are drawn."
 )
 @CORRECTIONS
+@constraint_options
 @GROUPS
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Tunings at a time; all cores where that pays, if left out."
@@ -37,6 +39,7 @@ def compare(
     cv: int,
     repeats: int,
     corrections: str | None,
+    constraints: list[Any],
     groups: str | None,
     jobs: int | None,
     seed: int,
@@ -60,6 +63,7 @@ def compare(
             **objective,
             cv=cv,
             repeats=repeats,
+            constraints=constraints,
             n_jobs=jobs,
             random_state=seed,
             progress=tick,

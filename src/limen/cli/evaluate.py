@@ -94,6 +94,8 @@ def evaluate(
         say(line)
     if isinstance(chosen, Thresholds) and (edited := edits(chosen)):
         say(f"{thresholds} was {edited}")
+    for promise in result.promises():
+        say(promise)
     if curve:
         _print_learning_curve(data, chosen, result)
     if output is not None:

@@ -13,6 +13,7 @@ OPTIONS = (
     "beta",
     "cv",
     "groups",
+    "infeasible",
     "layout",
     "media",
     "method",

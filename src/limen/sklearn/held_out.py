@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from limen import objectives, solvers
+from limen.constraints import Infeasible, bind
 from limen.data import Data
 from limen.decisions import values_by_label
 from limen.folds import dealt_folds, outside, unit_count
@@ -34,6 +35,8 @@ class Tuning:
     objective: Objective
     method: str | Solver
     random_state: int
+    constraints: Sequence[Any] = ()
+    infeasible: Infeasible = "error"
 
     @classmethod
     def of(cls, asked: Any, random_state: int = 0) -> Tuning:
@@ -45,9 +48,12 @@ class Tuning:
             If the metric, the average, the method or the response method is unknown.
         """
         objective = objectives.objective(asked.metric, asked.average, asked.zero_division)
-        solvers.choose(objective.metric, objective.average, asked.method)
+        solver = solvers.choose(objective.metric, objective.average, asked.method)
         check_response_method(asked.response_method)
-        return cls(objective, asked.method, random_state)
+        constraints = tuple(getattr(asked, "constraints", ()) or ())
+        if constraints:
+            solvers.constrained(solver)
+        return cls(objective, asked.method, random_state, constraints, getattr(asked, "infeasible", "error"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +109,8 @@ class Scored:
             labels=items.names,
             sample_weight=items.weight,
             groups=None if items.groups is None or len(np.unique(items.groups)) < 2 else items.groups,
+            constraints=tuning.constraints,
+            infeasible=tuning.infeasible,
         )
 
     def value_at(self, cut: float, objective: Objective) -> float:
@@ -132,7 +140,10 @@ class Scored:
         if not len(others) or (self.weight is not None and not self.weight[others].any()):
             return None
         solver = solvers.choose(tuning.objective.metric, tuning.objective.average, tuning.method)
-        return hold_out(tuning.objective, data, (others, part), solver, tuning.random_state).sums
+        bound = None
+        if tuning.constraints:
+            bound, solver = bind(tuning.constraints, self.names, "never"), solvers.constrained(solver)
+        return hold_out(tuning.objective, data, (others, part), solver, tuning.random_state, bound).sums
 
     @property
     def _member(self) -> NDArray[np.int64] | None:

@@ -17,11 +17,13 @@ from collections.abc import Callable
 from typing import Any
 
 from limen import objectives
-from limen.errors import InputError
+from limen.errors import InputError, UnsupportedError
 from limen.metrics import Metric
 from limen.solvers.auto import Auto
 from limen.solvers.base import Problem, Solver, check_fit, refuse_items
 from limen.solvers.calibrated import Calibrated
+from limen.solvers.constrained.reserved import Reserved
+from limen.solvers.constrained.solver import Constrained
 from limen.solvers.exact import EXACT, Dinkelbach, Enumeration
 from limen.solvers.expected import ExpectedFSets
 from limen.solvers.frontier import FrontierWalk
@@ -40,6 +42,7 @@ __all__ = [
     "Auto",
     "Bagged",
     "Calibrated",
+    "Constrained",
     "Dinkelbach",
     "Enumeration",
     "ExpectedFSets",
@@ -50,6 +53,7 @@ __all__ = [
     "PCut",
     "Problem",
     "RandomSearch",
+    "Reserved",
     "Shared",
     "Shrunk",
     "Smoothed",
@@ -59,6 +63,8 @@ __all__ = [
     "TopK",
     "check_fit",
     "choose",
+    "constrained",
+    "takes_constraints",
 ]
 
 METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
@@ -82,6 +88,33 @@ METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
 """Each method's solver (None: chosen by the objective) and what it does."""
 
 _PARAMETER: dict[str, Callable[[str], Any]] = {"fixed": float, "top-k": int}
+
+
+def takes_constraints(solver: Solver) -> bool:
+    """Return whether `constrained` has a solver for this one."""
+    exact = isinstance(solver, Enumeration | Dinkelbach | FrontierWalk | Smoothed)
+    return exact or (isinstance(solver, Auto) and not solver.min_positive) or getattr(solver, "constrains", False)
+
+
+def constrained(solver: Solver) -> Solver:
+    """Return the solver that does under constraints what this one does without.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is none; the message names the methods that take constraints.
+    """
+    if not takes_constraints(solver):
+        raise UnsupportedError(
+            f"{solver.name} takes no constraints{' with min_positive' * isinstance(solver, Auto)}. Use "
+            "method='exact', which keeps them on the tuning data, or 'auto' or 'smoothed', which keep them with a "
+            "reserve for new data."
+        )
+    if isinstance(solver, Auto):
+        return Reserved(folds=solver.folds)
+    if isinstance(solver, Smoothed):
+        return Reserved(smoothed=solver)
+    return solver if getattr(solver, "constrains", False) else Constrained()
 
 
 def choose(

@@ -62,6 +62,8 @@ class Solution:
         Where the thresholds of other data of the same size lie, about.
     details : dict
         What was chosen, and why; plain numbers, text and lists.
+    constraints : tuple of dict
+        Of each constraint, what the solver knows of how it fared; plain numbers, text and lists.
     """
 
     index: NDArray[np.int64] | None = None
@@ -75,6 +77,7 @@ class Solution:
     leans: bool = False
     ranges: NDArray[np.float64] | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    constraints: tuple[dict[str, Any], ...] = ()
 
 
 def proven(curves: Curves, index: NDArray[np.int64], value: float, history: tuple[float, ...] = ()) -> Solution:
