@@ -16,6 +16,7 @@ from limen.draws import as_seed
 from limen.errors import InputError, count, examples, percent
 from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
 from limen.metrics import Metric
+from limen.promises import Measured, held
 from limen.sources.blocks import Source
 from limen.sources.frames import is_frame
 from limen.states import BAR, STATES, label_states, warnings_of
@@ -51,6 +52,8 @@ class Evaluation(Displayed):
         The state of each label on these data, a key of `limen.states.STATES`.
     gains : float64 (3, n_labels)
         The metric of each label minus that at 0.5, and the ends of the 95 % interval of this paired difference.
+    promised : list of Measured, or None
+        How each share that the thresholds promise came out on these data.
     """
 
     value: float | NDArray[np.float64]
@@ -66,6 +69,7 @@ class Evaluation(Displayed):
     gains: NDArray[np.float64]
     interval: tuple[Any, Any] | None = None
     difference: Interval | None = None
+    promised: list[Measured] | None = None
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -92,7 +96,8 @@ class Evaluation(Displayed):
             between = self.metric.said_span(low, high, signed=True)
             against = f"; {self.metric.said(value, signed=True)} to the baseline ({between})"
         objective = objectives.objective(self.metric, self.average, self.zero_division)
-        return f"{objective.said(self.value)}{spread}, measured on {where}{against}"
+        kept = "" if self.promised is None else f"; {held(self.promised)}"
+        return f"{objective.said(self.value)}{spread}, measured on {where}{against}{kept}"
 
     def __repr__(self) -> str:
         return f"Evaluation({count(len(self.labels), 'label')}; {self.summary()})"
@@ -194,6 +199,7 @@ def evaluate(
         gains=states.gains,
         interval=interval,
         difference=difference,
+        promised=None if tuned is None or tuned.promise is None else tuned.promise.measure(source.labels, counts),
     )
 
 

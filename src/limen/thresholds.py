@@ -20,6 +20,7 @@ from limen.files.writing import write_atomically
 from limen.intervals import Interval
 from limen.names import unique
 from limen.objectives import Average, Objective
+from limen.promises import Promise
 from limen.scales import Kind
 from limen.solvers.solution import Status
 from limen.states import BAR, state_keys, warnings_of
@@ -100,6 +101,8 @@ class Thresholds(Displayed):
         interval of this paired difference; NaN for a label where it is not known. See `limen.states`.
     ranges : ndarray (2, n_labels) or None
         Where other data like these would put the threshold (95 %): how well it is known.
+    promise : Promise or None
+        What they promise on new data; see `limen.guarantee`.
     details : dict
         What the method chose, and why.
     history : tuple of float
@@ -130,6 +133,7 @@ class Thresholds(Displayed):
     gains: NDArray[np.float64] | None = None
     value_measured_on: str = TUNING_DATA
     ranges: NDArray[Any] | None = None
+    promise: Promise | None = None
     details: dict[str, Any] = field(default_factory=dict)
     history: tuple[float, ...] = field(default=(), repr=False)
 
@@ -251,6 +255,7 @@ class Thresholds(Displayed):
             "data_digest": self.digest,
             "created": self.created,
             "versions": self.versions,
+            "promise": None if self.promise is None else self.promise.to_dict(),
             "details": self.details,
             "labels": [
                 {
@@ -329,6 +334,7 @@ class Thresholds(Displayed):
             expected_gain=gain,
             gains=gains_of(content["labels"]),
             ranges=ranges_of(content["labels"], dtype),
+            promise=None if content["promise"] is None else Promise.from_dict(content["promise"], labels),
             **{
                 key: content[key]
                 for key in (

@@ -45,6 +45,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "data_digest": (str,),
     "created": (str,),
     "versions": (dict,),
+    "promise": (dict, type(None)),
     "details": (dict,),
     "labels": (list,),
 }
@@ -60,7 +61,7 @@ LABEL_FIELDS: dict[str, tuple[type, ...]] = {
 }
 LATER: dict[int, dict[str, Any]] = {
     2: {"reason": "", "expected_reason": "", "score_scale": None},
-    3: {"half": None, "expected_gain": None},
+    3: {"promise": None, "half": None, "expected_gain": None},
 }
 LABELS_LATER: dict[int, dict[str, Any]] = {3: {"gain": None}}
 """What files before a schema version lack, and what it is taken for; of the file, and of each label."""

@@ -1,0 +1,8 @@
+"""What may be promised of thresholds on new data, and what more would have to be checked to promise it."""
+
+from __future__ import annotations
+
+from limen.guarantees.making import guarantee
+from limen.guarantees.planning import needed
+
+__all__ = ["guarantee", "needed"]
