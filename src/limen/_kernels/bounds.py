@@ -122,12 +122,12 @@ def walk_down(counts, share, level, begin, kept):
 
 @njit(cache=True, nogil=True)
 def walk_labels(offsets, counts, share, begin, levels, kept):
-    """Do `walk_down` for each label, at its level; return which passed to the end (n_labels,)."""
+    """Do `walk_down` for each label, at its level if that is above 0; return which passed to the end."""
     through = np.zeros(len(levels), np.bool_)
     for k in range(len(offsets) - 1):
-        span = slice(offsets[k], offsets[k + 1])
-        kept[span] = False
-        through[k] = levels[k] > 0 and walk_down(counts[:, span], share, levels[k], begin, kept[span])
+        if levels[k] > 0:
+            span = slice(offsets[k], offsets[k + 1])
+            through[k] = walk_down(counts[:, span], share, levels[k], begin, kept[span])
     return through
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.errors import count, percent
-from limen.guarantees.binomial import PARTS
+from limen.guarantees.binomial import FIRST
 from limen.guarantees.planning import smallest
 from limen.promises import KINDS
 
@@ -48,13 +48,13 @@ def _reason(curves: Curves, k: int, kind: str, share: float, level: float) -> st
     if not len(usable):
         best = int((tp / pp).argmax())
         if tp[best] > share * pp[best]:
-            fewest = smallest(share, 1.0, level * PARTS[0])
+            fewest = smallest(share, 1.0, level * FIRST)
             return f"the best cut gives {pp[best]:g}, all of them right; {fewest} right ones would do"
         reached = f"{percent(tp[best] / pp[best])} ({tp[best]:g} of {pp[best]:g})"
         return f"the best cut reaches a {KINDS[kind]} of {reached}"
     distance = (cautious[usable] - share) ** 2 * pp[usable]
     best = usable[int(distance.argmax())]
-    fewest = smallest(share, float(cautious[best]), level * PARTS[0])
+    fewest = smallest(share, float(cautious[best]), level * FIRST)
     more = math.ceil(max(fewest / pp[best] - 1, 0) * known)
     if not more:
         return "too few of the strictest cuts' items are right to begin with"

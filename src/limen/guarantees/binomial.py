@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.decisions import Counts
 
-PARTS = (0.7, 0.2, 0.1)
-"""Parts of a label's error that begin to walk at three ranks: the first where it can first prove anything."""
-FURTHER = 2.0
-"""Each start's rank is so many times that of the one before."""
+FIRST, FALLING, FURTHER = 0.6, 0.8, 2.0
+"""Of a label's error, this part begins to walk where it can first prove anything; the rest at ranks each so many times
+that of the one before, in parts that fall by this factor."""
 
 
 def tails(right: NDArray[np.int64], of: NDArray[np.int64], share: float) -> NDArray[np.float64]:
@@ -52,24 +51,29 @@ class Cuts(NamedTuple):
         return cls(curves, np.sum([source.counts(just_above).fp for source in curves.sources], axis=0))
 
 
-def starts(share: float, level: float) -> NDArray[np.int64]:
-    """Return the ranks at which the parts of a level begin to walk.
+def starts(share: float, level: float, n_items: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the ranks, up to the number of items, at which parts of a level begin to walk, and these parts.
 
     Examples
     --------
-    >>> starts(0.9, 0.05)
-    array([ 32,  64, 128])
+    >>> ranks, parts = starts(0.9, 0.05, 300)
+    >>> ranks, parts.round(3)
+    (array([ 34,  68, 136, 272]), array([0.6  , 0.204, 0.122, 0.073]))
     """
-    first = [math.ceil(math.log(level * part) / math.log(share)) for part in PARTS]
-    return np.array([max(r, math.ceil(first[0] * FURTHER**k)) for k, r in enumerate(first)], np.int64)
+    first = math.ceil(math.log(level * FIRST) / math.log(share))
+    more = max(0, math.floor(math.log(n_items / first) / math.log(FURTHER))) if n_items > first else 0
+    falling = FALLING ** np.arange(more)
+    parts = np.append(FIRST, (1 - FIRST) * falling / falling.sum()) if more else np.ones(1)
+    ranks = np.ceil(first * FURTHER ** np.arange(more + 1)).astype(np.int64)
+    return np.maximum(ranks, np.ceil(np.log(level * parts) / math.log(share)).astype(np.int64)), parts
 
 
 def proven_precision(
-    cuts: Cuts, share: float, levels: NDArray[np.float64], first_level: float
+    cuts: Cuts, share: float, levels: NDArray[np.float64], first_levels: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return where precision is proven (n_candidates,), and the labels that pass to the end (n_labels,).
 
-    ``levels`` is the error of each label; the walks begin where one at ``first_level`` would.
+    ``levels`` is the error of each label; its walks begin where those at its ``first_levels`` would.
     """
     from limen._kernels import bounds
 
@@ -79,8 +83,11 @@ def proven_precision(
     last = np.stack([curves.n_positive, curves.n_known - curves.n_positive, curves.n_known - curves.n_positive])
     counts = np.insert(counts, ends, last, axis=1)
     kept = np.zeros(counts.shape[1], bool)
-    begin = (starts(share, first_level), np.array(PARTS))
-    through = bounds.walk_labels(curves.offsets + np.arange(len(ends) + 1), counts, share, begin, levels, kept)
+    offsets, through = curves.offsets + np.arange(len(ends) + 1), np.zeros(len(ends), bool)
+    for first in np.unique(first_levels[first_levels > 0]):
+        begin = starts(share, float(first), int(curves.n_known.max()))
+        own = np.where(first_levels == first, levels, 0.0)
+        through |= bounds.walk_labels(offsets, counts, share, begin, own, kept)
     return np.delete(kept, ends + np.arange(len(ends))), through
 
 

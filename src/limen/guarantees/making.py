@@ -264,14 +264,13 @@ def _exact(problem: Problem, asked: dict[str, float], shared: Shared) -> Found:
     cuts = binomial.Cuts.of(curves) if "precision" in asked else None
     none_yet = np.zeros(curves.n_labels, bool)
     first = shared.levels(none_yet) / len(asked)
-    first_level = float(first[first > 0].min(initial=1.0)) if (first > 0).any() else 1.0
 
     def test(levels: NDArray[np.float64]) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
         found = []
         for kind, share in asked.items():
             if kind == "precision":
                 assert cuts is not None
-                found.append(binomial.proven_precision(cuts, share, levels, first_level))
+                found.append(binomial.proven_precision(cuts, share, levels, first))
             else:
                 found.append(binomial.proven_monotone(curves, kind, share, levels))
         return found

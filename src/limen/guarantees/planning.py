@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from limen.errors import InputError
-from limen.guarantees.binomial import PARTS
+from limen.guarantees.binomial import FIRST
 
 MOST = 10_000_000
 
@@ -67,7 +67,7 @@ def needed(
     seen = 1.0 if seen is None else seen
     if not share < seen <= 1:
         raise InputError(f"seen is not better than the promise of {kind}. Nothing can be promised at such a cut.")
-    level = (1 - confidence) / n_labels * (PARTS[0] if kind == "precision" else 1.0)
+    level = (1 - confidence) / n_labels * (FIRST if kind == "precision" else 1.0)
     return smallest(share, seen, level)
 
 
