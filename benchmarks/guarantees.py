@@ -126,7 +126,7 @@ SETTINGS = {
     "one label": Setting(laws(SOME[2:3]), 1, 1500, PRECISION),
     "100 labels": Setting(laws(), 100, 3000, PRECISION),
     "500 labels": Setting(laws(), 500, 1500, PRECISION),
-    "groups": Setting([grouped], 5, 2000, PRECISION),
+    "groups": Setting([grouped], 5, 6000, PRECISION),
     "weights": Setting([weighted], 5, 1200, PRECISION),
     "recall": Setting(laws(), 5, 800, RECALL),
     "false positives": Setting(laws(), 5, 800, RATE),
@@ -269,7 +269,9 @@ def main() -> None:
     if options.mapie:
         beside_mapie(options.repetitions)
         return
-    print(f"a promise may be broken in {band(options.repetitions):.4f} of {options.repetitions} repetitions (99 %)")
+    print(
+        f"a promise may be broken in {band(options.repetitions):.4f} of {options.repetitions} repetitions (99 %)"
+    )
     for name in options.only.split(","):
         print(name, {key: round(value, 4) for key, value in run(name, options.repetitions).items()}, flush=True)
 

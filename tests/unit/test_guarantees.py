@@ -44,6 +44,9 @@ def twin_walk(score, truth, share: float, level: float, n_most: int):
     begins = dict(zip(ranks.tolist(), parts.tolist(), strict=True))
     walking, kept = 0.0, set()
     for m in range(1, len(order) + 1):
+        lone = not truth[order[m - 1]] and score[order[m - 1]] not in set(score[truth])
+        if m in begins and lone and p(m - 1) > walking:
+            walking = 0.0
         if m in begins and p(m) <= level * begins[m]:
             walking += level * begins[m]
         if m in ends and walking > 0:

@@ -99,6 +99,9 @@ def walk_down(counts, share, level, begin, kept):
         # down the negatives, to just above this positive
         reached = kept_before + above[j]
         while begun < len(starts) and starts[begun] <= reached:
+            # what walks already must pass without the part that now begins
+            if walking > 0 and binomial_tail(kept_before, starts[begun] - 1, share) * (1 + SLACK) > walking:
+                walking = 0.0
             if binomial_tail(kept_before, starts[begun], share) * (1 + SLACK) <= level * parts[begun]:
                 walking += level * parts[begun]
             begun += 1

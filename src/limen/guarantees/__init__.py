@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limen.guarantees.making import guarantee
+from limen.guarantees.making import guarantee as guarantee
 from limen.guarantees.planning import needed
 
-__all__ = ["guarantee", "needed"]
+__all__ = ["needed"]

@@ -39,7 +39,7 @@ def needed(
     Examples
     --------
     >>> needed(precision=0.9), needed(precision=0.9, seen=0.95), needed(precision=0.9, n_labels=100)
-    (32, 95, 76)
+    (36, 114, 79)
     >>> needed(recall=0.9), needed(false_positive_rate=0.01)
     (29, 299)
     """
