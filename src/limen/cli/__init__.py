@@ -22,6 +22,7 @@ from limen.cli.export import birdnet_filter, export
 from limen.cli.guarantee import guarantee
 from limen.cli.help import Group
 from limen.cli.report import report_
+from limen.cli.sample import precision_at, sample
 from limen.cli.show import curve, show
 from limen.cli.tune import tune
 from limen.cli.words import forget, in_words, wrapped
@@ -54,6 +55,8 @@ COMMANDS = (
     compare,
     learning_curve_,
     guarantee,
+    sample,
+    precision_at,
     show,
     curve,
     report_,

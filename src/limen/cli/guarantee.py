@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from limen.cli.console import busy, say
-from limen.cli.inputs import metric_of, read_data, refuse_to_replace
+from limen.cli.inputs import checked_data, metric_of, read_data, refuse_to_replace
 from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS, SEED
 from limen.errors import InputError, LimenWarning, count
+
+if TYPE_CHECKING:
+    from limen.data import Data
 
 SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -80,13 +83,14 @@ def guarantee(
     \b
     limen guarantee scores.csv labels.csv --precision 0.9
     limen guarantee scores.csv labels.csv --recall 0.95 --confidence 0.9
+    limen guarantee checked.csv checked.csv --precision 0.9     (a file of limen sample, filled in)
     limen guarantee scores.csv labels.csv --precision 0.9 --per all --groups recordings.csv
     """
     import limen
 
     refuse_to_replace(output, inputs=(scores, labels, groups))
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups)
+        data = _data(scores, labels, groups, only_precision=recall is None and false_positive_rate is None)
     with busy("testing cuts"), warnings.catch_warnings():
         warnings.simplefilter("ignore", LimenWarning)  # said below, label by label
         thresholds = limen.guarantee(
@@ -113,6 +117,15 @@ def guarantee(
     if more > 0:
         say(f"and {count(more, 'more label')} never given; {output} says why, under details")
     say(f"wrote {output} ({count(len(thresholds.labels), 'label')})")
+
+
+def _data(scores: str, labels: str, groups: str | None, only_precision: bool) -> Data:
+    """Return the data; of checked detections, for precision alone, those above the floors, drawn evenly."""
+    from limen.files.checked import is_checked
+
+    if only_precision and is_checked(labels):
+        return checked_data(labels, only="above")
+    return read_data(scores, labels, groups)
 
 
 def _confidence(text: str) -> float | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from limen.guarantees.checking import Plan, answers, to_check
+from limen.guarantees.detections import PrecisionAt, precision_at
 from limen.guarantees.making import guarantee as guarantee
 from limen.guarantees.planning import needed
 
-__all__ = ["needed"]
+__all__ = ["Plan", "PrecisionAt", "answers", "needed", "precision_at", "to_check"]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.decisions import Counts
 
-FIRST, FALLING, FURTHER = 0.5, 0.6, 2.0
-"""Of a label's error, this part begins to walk where it can first prove anything; the rest at ranks each so many times
-that of the one before, in parts that fall by this factor."""
+FIRST, FALLING, FURTHER = 0.5, 0.7, 1.6
+"""Of a label's error, this part begins to walk where it can first prove anything; the rest at ranks each so many
+times that of the one before, in parts that fall by this factor."""
 
 
 def tails(right: NDArray[np.int64], of: NDArray[np.int64], share: float) -> NDArray[np.float64]:
