@@ -60,8 +60,8 @@ def twin_walk(score, truth, share: float, level: float, n_most: int):
 def test_lowest_proven_cut_is_that_of_a_plain_twin(levels: int) -> None:
     rng = np.random.default_rng(levels)
     some = 0
-    for _ in range(60):
-        n = int(rng.integers(1, 90))
+    for _ in range(30):
+        n = int(rng.integers(1, 70))
         score = rng.integers(levels, size=n) / levels
         truth = rng.random(n) < 0.25 + 0.75 * score
         kept = twin_walk(score, truth, 0.5, 0.2, n)
@@ -73,7 +73,7 @@ def test_lowest_proven_cut_is_that_of_a_plain_twin(levels: int) -> None:
             )
         assert made.values[0] == (min(kept) if kept else np.inf)
         some += bool(kept)
-    assert some > 10
+    assert some > 2
 
 
 def monotone_twin(score, truth, kind: str, share: float, level: float) -> float | None:

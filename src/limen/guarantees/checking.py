@@ -150,8 +150,8 @@ def to_check(
     floor. First as many labels as possible get the floor that needs the fewest checks; what is left lowers floors,
     for more recall, down to where half of the mistakes allowed are expected. A fifth of the checks lies below the
     floors, spread over the log odds, to learn where the precision ends. The answers above a floor are a simple
-    random sample, whatever was used to choose it, so that exact bounds hold. The promise is for these answers alone,
-    not for ``checked``: these may have moved the floors.
+    random sample, whatever was used to choose it, so that exact bounds hold. The promise is for these answers
+    alone, not for ``checked``: these may have moved the floors.
     """
     if number < 1:
         raise InputError(f"number={number} is not usable. Give the number of detections to check, from 1.")

@@ -189,7 +189,7 @@ def _worth(source: Any, scores: NDArray[np.float64]) -> NDArray[np.float64]:
             own = np.where(block.scores >= scores[:, j], weight, 0.0)
             total[:, j] += own.sum(axis=0)
             squares[:, j] += (own**2).sum(axis=0)
-    return np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0)
+    return np.asarray(np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0))
 
 
 def _intervals(share: NDArray[np.float64], of: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -201,7 +201,7 @@ def _intervals(share: NDArray[np.float64], of: NDArray[np.float64]) -> tuple[NDA
         low, high = np.zeros(len(n)), np.ones(len(n))
         for _ in range(30):
             middle = (low + high) / 2
-            tail = np.array([tails(a, b, m) for a, b, m in zip(right, n, middle, strict=True)])
+            tail = np.array([tails(right[i : i + 1], n[i : i + 1], middle[i])[0] for i in range(len(n))])
             rises = tail > 0.025
             low, high = np.where(rises, low, middle), np.where(rises, middle, high)
         found = np.where(right > 0, low, 0.0)
