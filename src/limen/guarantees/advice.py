@@ -13,6 +13,10 @@ from limen.guarantees.binomial import FIRST
 from limen.guarantees.planning import smallest
 from limen.promises import KINDS
 
+CAUTION, FEWEST, TRIED = 0.25, 5, 3
+"""What a cut reached is taken to be nearer by this part to what is promised, and to say nothing of fewer than so many;
+so many cuts are looked at closely."""
+
 
 def reasons(
     curves: Curves, without: NDArray[np.bool_], asked: dict[str, float], level: NDArray[np.float64], bound: str
@@ -43,19 +47,18 @@ def _reason(curves: Curves, k: int, kind: str, share: float, level: float) -> st
         return "no positive among its items: it must be found first"
     span = slice(int(curves.offsets[k]) + 1, int(curves.offsets[k + 1]))
     tp, pp = curves.tp[span].astype(np.float64), curves.pp[span].astype(np.float64)
-    cautious = (tp + 0.5) / (pp + 1)  # not more than it may well be
-    usable = np.flatnonzero(cautious > share)
-    if not len(usable):
+    seen = share + (1 - CAUTION) * (tp / pp - share)
+    distance = np.where((seen > share) & (pp >= FEWEST), (seen - share) ** 2 * pp, 0.0)
+    if not distance.any():
         best = int((tp / pp).argmax())
-        if tp[best] > share * pp[best]:
+        if tp[best] == pp[best]:
             fewest = smallest(share, 1.0, level * FIRST)
             return f"the best cut gives {pp[best]:g}, all of them right; {fewest} right ones would do"
         reached = f"{percent(tp[best] / pp[best])} ({tp[best]:g} of {pp[best]:g})"
         return f"the best cut reaches a {KINDS[kind]} of {reached}"
-    distance = (cautious[usable] - share) ** 2 * pp[usable]
-    best = usable[int(distance.argmax())]
-    fewest = smallest(share, float(cautious[best]), level * FIRST)
-    more = math.ceil(max(fewest / pp[best] - 1, 0) * known)
+    tried = np.argsort(-distance, kind="stable")[:TRIED]
+    times = [smallest(share, float(seen[j]), level * FIRST) / pp[j] for j in tried if distance[j] > 0]
+    more = math.ceil(max(min(times) - 1, 0) * known)
     if not more:
         return "too few of the strictest cuts' items are right to begin with"
     have = f"{count(round(positive), 'positive')} among {count(round(known), 'item')}"
