@@ -92,8 +92,9 @@ def test_checks_so_far_tell_where_cuts_will_lie() -> None:
     assert (off[0] < -0.05).all()
     assert (np.abs(off[1]) < np.abs(off[0]) / 2).all()
     with pytest.raises(InputError, match="neither probabilities nor logits"):
-        to_check(1000 * p, 100)
-    assert to_check(1000 * p, 100, checked=as_data(truth, 1000 * p)).reached
+        to_check(1e4 * np.log(p / (1 - p)), 100)
+    far = 1e4 * np.log(p / (1 - p))
+    assert to_check(far, 100, checked=as_data(truth, far)).reached
     with pytest.raises(InputError, match="number=0"):
         to_check(p, 0)
     with pytest.raises(InputError, match="must lie between 0 and 1"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import busy, say
+from limen.cli.help import Command
 from limen.cli.inputs import checked_data, metric_of, read_data, refuse_to_replace
 from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS, SEED
 from limen.errors import InputError, LimenWarning, count
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
-@click.command(epilog=FILES)
+@click.command(cls=Command, epilog=FILES, short_help="Find thresholds that keep a promise.")
 @click.argument("scores")
 @click.argument("labels")
 @click.option("-o", "--output", default="thresholds.json", show_default=True, help="Where to write.")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from limen.cli.console import busy, say
+from limen.cli.help import Command
 from limen.cli.inputs import number_of, read_data, refuse_to_replace, write_rows
 from limen.cli.options import FILES, SEED
 from limen.errors import InputError, count
@@ -14,7 +15,7 @@ from limen.errors import InputError, count
 SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
-@click.command(epilog=FILES)
+@click.command(cls=Command, epilog=FILES, short_help="Say which detections to check.")
 @click.argument("scores")
 @click.option("-o", "--output", default="to_check.csv", show_default=True, help="Where to write.")
 @click.option("--number", type=click.IntRange(min=1), default=500, show_default=True, help="Detections to check.")
@@ -63,7 +64,9 @@ def sample(
     say(f"wrote {output} ({count(len(plan.row), 'check')}): write 1 or 0 into its column value")
 
 
-@click.command(name="precision-at", epilog=FILES)
+@click.command(
+    name="precision-at", cls=Command, epilog=FILES, short_help="Show the score at which a detection is right."
+)
 @click.argument("scores")
 @click.argument("labels")
 @click.option("--at", default="0.9,0.95,0.99", show_default=True, help="Probabilities, with commas.")

@@ -14,8 +14,8 @@ from limen.guarantees.planning import smallest
 from limen.promises import KINDS
 
 CAUTION, FEWEST, TRIED = 0.25, 5, 3
-"""What a cut reached is taken to be nearer by this part to what is promised, and to say nothing of fewer than so many;
-so many cuts are looked at closely."""
+"""What a cut reached is taken to be nearer by this part to what is promised, and to say nothing if it keeps fewer
+than so many; so many cuts are looked at closely."""
 
 
 def reasons(

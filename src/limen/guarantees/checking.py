@@ -216,10 +216,8 @@ def _probabilities(values: NDArray[Any], names: tuple[str, ...], checked: Data |
     nobody = as_data(np.zeros(values.shape, np.int8), values, labels=names)
     if checked is not None:
         known = checked.in_order(names)
-        fitted = Calibration.fit(FineCurves.of((known.source,), known.kind))
-        x = values.astype(np.float64)
-        if known.kind == "probability":
-            x = logit(np.clip(x, 1e-15, 1 - 1e-15))
+        fine = FineCurves.of((known.source,), known.kind)
+        fitted, x = Calibration.fit(fine), fine.places.scale.forward(values, np.arange(len(names)))
         # Beyond the scores checked the line goes on: order must stay.
         return sigmoid(fitted.offset + fitted.slope * x)
     if nobody.kind == "real":
