@@ -272,20 +272,28 @@ def beside_mapie(repetitions: int) -> None:
     for prevalence, distance, n in ((0.2, 2.5, 1500), (0.05, 3.2, 1500), (0.3, 2.2, 400)):
         rng = np.random.default_rng(1)
         law = Law(gaussian(prevalence, distance, lambda s: 1 / (1 + np.exp(2.0 - 1.5 * s)))).know(rng)
-        found = {"limen": [], "mapie": []}
+        found = {"limen": [], "mapie, Holm": [], "mapie, fixed sequence": []}
         for _ in range(repetitions):
             score, truth = (drawn[:, 0] for drawn in law.draw(rng, (n, 1), Items()))
-            controller = BinaryClassificationController(
-                predict_function=lambda x: np.column_stack([1 - x[:, 0], x[:, 0]]),
-                risk="precision", target_level=0.9, confidence_level=CONFIDENCE,
-                best_predict_param_choice="recall",
-            )  # fmt: skip
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                controller.calibrate(score[:, None], truth.astype(int))
+                for key, method in (
+                    ("mapie, Holm", "bonferroni_holm"),
+                    ("mapie, fixed sequence", "fixed_sequence"),
+                ):
+                    controller = BinaryClassificationController(
+                        predict_function=lambda x: np.column_stack([1 - x[:, 0], x[:, 0]]),
+                        risk="precision",
+                        target_level=0.9,
+                        confidence_level=CONFIDENCE,
+                        best_predict_param_choice="recall",
+                        list_predict_params=np.linspace(0.99, 0, 100),
+                        fwer_method=method,
+                    )
+                    controller.calibrate(score[:, None], truth.astype(int))
+                    chosen = controller.best_predict_param
+                    found[key].append(np.inf if chosen is None else chosen)
                 made = limen.guarantee(truth[:, None], score[:, None], precision=0.9, confidence=CONFIDENCE)
-            chosen = controller.best_predict_param
-            found["mapie"].append(np.inf if chosen is None else chosen)
             found["limen"].append(made.values[0])
         said = []
         for key, cuts in found.items():

@@ -8,8 +8,10 @@ from math import comb
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 import limen
+from limen.data import as_data
 from limen.errors import InputError, LimenWarning, UnsupportedError
 from limen.guarantees import needed
 from limen.guarantees.binomial import starts, tails
@@ -317,3 +319,17 @@ def test_inputs_are_unchanged() -> None:
     limen.guarantee(truth, score, precision=0.7, per="all")
     assert np.array_equal(truth, before[0])
     assert np.array_equal(score, before[1])
+
+
+def test_sparse_half_precision_and_data_give_the_same_promise() -> None:
+    truth, score = owls()
+    score = (score - score.min() + 1).astype(np.float16)
+    dense = limen.guarantee(truth, score, precision=0.8)
+    assert dense.values.dtype == np.float16
+    kept = np.where(score >= np.quantile(score, 0.5, axis=0), score, 0)
+    sparse = limen.guarantee(
+        csr_array(truth), csr_array(kept.astype(np.float32)), precision=0.8, placement="score"
+    )
+    exact = limen.guarantee(truth, score, precision=0.8, placement="score")
+    assert sparse.values.tolist() == exact.values.tolist()
+    assert limen.guarantee(as_data(truth, score), precision=0.8).values.tolist() == dense.values.tolist()
