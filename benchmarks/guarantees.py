@@ -159,7 +159,7 @@ SETTINGS = {
     "dip": Setting([Law(dipping)], 1, 600, {"precision": 0.8}),
     "one label": Setting(laws(SOME[2:3]), 1, 1500, PRECISION),
     "100 labels": Setting(laws(), 100, 3000, PRECISION),
-    "500 labels": Setting(laws(), 500, 1500, PRECISION),
+    "500 labels": Setting(laws(), 500, 1000, PRECISION),
     "groups": Setting([Law(alike, recordings)], 5, 6000, PRECISION),
     "weights": Setting([Law(by_stratum, strata)], 5, 2000, PRECISION),
     "recall": Setting(laws(), 5, 800, RECALL),

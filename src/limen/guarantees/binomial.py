@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.decisions import Counts
 
-FIRST, FALLING, FURTHER = 0.5, 0.7, 1.6
+FIRST, FALLING, FURTHER = 0.5, 0.75, 1.6
 """Of a label's error, this part begins to walk where it can first prove anything; the rest at ranks each so many
 times that of the one before, in parts that fall by this factor."""
 
@@ -58,7 +58,7 @@ def starts(share: float, level: float, n_items: int) -> tuple[NDArray[np.int64],
     --------
     >>> ranks, parts = starts(0.9, 0.05, 300)
     >>> ranks, parts.round(3)
-    (array([ 36,  72, 144, 288]), array([0.5  , 0.255, 0.153, 0.092]))
+    (array([ 36,  58,  93, 148, 236]), array([0.5  , 0.183, 0.137, 0.103, 0.077]))
     """
     first = math.ceil(math.log(level * FIRST) / math.log(share))
     more = max(0, math.floor(math.log(n_items / first) / math.log(FURTHER))) if n_items > first else 0

@@ -17,8 +17,8 @@ from limen.draws import as_seed
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
 from limen.guarantees import betting, binomial, pooled
 from limen.guarantees.advice import reasons
+from limen.guarantees.sharing import Kept, Shared, shared_by, walked_all
 from limen.metrics import Metric
-from limen.names import beyond
 from limen.promises import KINDS, PERS, Promise
 from limen.solvers.base import Problem
 from limen.solvers.exact import EXACT
@@ -29,35 +29,6 @@ from limen.tuning import make_thresholds
 Correction = Literal["holm", "bonferroni", "none"]
 SERVED = {"precision": "recall", "recall": "precision", "false_positive_rate": "recall"}
 """What is made large among the cuts that keep a promise, unless a metric is asked for."""
-
-
-@dataclass
-class Shared:
-    """How the error is shared: among labels, and evenly among what is promised of each.
-
-    Attributes
-    ----------
-    error : float
-        One minus the confidence.
-    weight : float64 (n_labels,)
-        Part of each label; 0 where no item says anything about it.
-    again : bool
-        Whether what labels do not need goes to the others (Holm), each by its weight.
-    alone : bool
-        Whether each label has the whole error.
-    """
-
-    error: float
-    weight: NDArray[np.float64]
-    again: bool
-    alone: bool = False
-
-    def levels(self, through: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return the error of each label (n_labels,), where some have passed through all their cuts."""
-        if self.alone:
-            return np.where(self.weight > 0, self.error, 0.0)
-        left = self.weight[~through].sum() if self.again else self.weight.sum()
-        return np.asarray(self.error * self.weight / max(left, 1e-300))
 
 
 @dataclass
@@ -186,7 +157,7 @@ def guarantee(
     objective.check_labels(len(data.labels))
     problem = Problem.of(objective, data, seed)
     known = problem.curves.n_known > 0
-    shared = _shared(correction, data.labels, known, confidence)
+    shared = shared_by(correction, data.labels, known, confidence)
     units = data.groups is not None or data.source.weighted
     if confidence is None and (units or "precision" in asked):
         raise UnsupportedError(
@@ -225,47 +196,13 @@ def _check(per: Any, confidence: Any, infeasible: Any, fit: Any, asked: dict[str
             raise InputError(f"{name}={share!r} is not usable. Give a number between 0 and 1.")
 
 
-def _shared(
-    correction: Any, labels: tuple[str, ...], known: NDArray[np.bool_], confidence: float | None
-) -> Shared:
-    weight = known.astype(np.float64)
-    if isinstance(correction, Mapping):
-        if unknown := beyond(correction, labels):
-            raise InputError(f"correction names {examples(unknown)}, which are no labels of these data.")
-        shares = np.array([float(correction.get(name, 1.0)) for name in labels])
-        if not (np.isfinite(shares).all() and (shares >= 0).all() and (shares * weight).sum() > 0):
-            raise InputError("correction has shares that are negative or all 0. Give numbers from 0.")
-        weight, correction = weight * shares, "holm"
-    if correction not in ("holm", "bonferroni", "none"):
-        raise InputError(
-            f"correction={correction!r} is unknown. Use 'holm', 'bonferroni', 'none', or a share for each label."
-        )
-    error = 0.0 if confidence is None else 1 - float(confidence)
-    return Shared(error, weight, correction == "holm", correction == "none")
-
-
-def _walk(shared: Shared, n_promises: int, test: Any) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return the cuts that keep everything, with the error of labels that pass through handed on.
-
-    ``test(levels)`` returns, for each promise, what is kept, and the labels that pass to the end.
-    """
-    through = np.zeros(len(shared.weight), bool)
-    while True:
-        levels = shared.levels(through) / n_promises
-        kept, ends = zip(*test(levels), strict=True)
-        done = through | np.logical_and.reduce(ends)
-        if not shared.again or (done == through).all():
-            return np.logical_and.reduce(kept), levels
-        through = done
-
-
 def _exact(problem: Problem, asked: dict[str, float], shared: Shared) -> Found:
     curves = problem.curves
     cuts = binomial.Cuts.of(curves) if "precision" in asked else None
     none_yet = np.zeros(curves.n_labels, bool)
     first = shared.levels(none_yet) / len(asked)
 
-    def test(levels: NDArray[np.float64]) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    def test(levels: NDArray[np.float64]) -> list[Kept]:
         found = []
         for kind, share in asked.items():
             if kind == "precision":
@@ -275,7 +212,7 @@ def _exact(problem: Problem, asked: dict[str, float], shared: Shared) -> Found:
                 found.append(binomial.proven_monotone(curves, kind, share, levels))
         return found
 
-    kept, levels = _walk(shared, len(asked), test)
+    kept, levels = walked_all(shared, len(asked), test)
     return Found(curves, kept, "midpoint", "binomial", levels)
 
 
@@ -294,7 +231,7 @@ def _bet(problem: Problem, data: Data, asked: dict[str, float], shared: Shared, 
     candidates = betting.candidates_of(data.labels, problem.dtype, tested)
     curves = Curves.from_source(data.source, candidates)
 
-    def test(levels: NDArray[np.float64]) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    def test(levels: NDArray[np.float64]) -> list[Kept]:
         found = []
         for kind, of_label in zip(asked, tested, strict=True):
             kept, ends = np.zeros(len(candidates.cuts), bool), np.zeros(len(of_label), bool)
@@ -307,7 +244,7 @@ def _bet(problem: Problem, data: Data, asked: dict[str, float], shared: Shared, 
             found.append((kept, ends))
         return found
 
-    kept, levels = _walk(shared, len(asked), test)
+    kept, levels = walked_all(shared, len(asked), test)
     largest = None
     return Found(curves, kept, "score", "betting", levels, parts[0].number, largest)
 
