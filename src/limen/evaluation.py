@@ -18,6 +18,7 @@ from limen.errors import InputError, count, examples, percent
 from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
 from limen.metrics import Metric
 from limen.objectives import Objective
+from limen.promises import Measured, held
 from limen.sources.blocks import Source
 from limen.sources.frames import is_frame
 from limen.states import BAR, STATES, label_states, warnings_of
@@ -57,6 +58,8 @@ class Evaluation(Displayed):
     constraints : tuple of dict
         For each constraint that the thresholds were tuned under: what it is, and whether it "holds" on these data.
         Numbers of tags are scaled to the number of items.
+    promised : list of Measured, or None
+        How each share that the thresholds promise came out on these data.
     """
 
     value: float | NDArray[np.float64]
@@ -73,6 +76,7 @@ class Evaluation(Displayed):
     interval: tuple[Any, Any] | None = None
     difference: Interval | None = None
     constraints: tuple[dict[str, Any], ...] = ()
+    promised: list[Measured] | None = None
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -99,9 +103,10 @@ class Evaluation(Displayed):
             between = self.metric.said_span(low, high, signed=True)
             against = f"; {self.metric.said(value, signed=True)} to the baseline ({between})"
         objective = objectives.objective(self.metric, self.average, self.zero_division)
-        return f"{objective.said(self.value)}{spread}, measured on {where}{against}"
+        kept = "" if self.promised is None else f"; {held(self.promised)}"
+        return f"{objective.said(self.value)}{spread}, measured on {where}{against}{kept}"
 
-    def promises(self) -> list[str]:
+    def said_constraints(self) -> list[str]:
         """Return one sentence for each constraint: whether it holds on these data."""
         return [said_outcome(entry) for entry in self.constraints]
 
@@ -204,6 +209,7 @@ def evaluate(
         constraints=() if tuned is None else tuned.outcomes(counts, source.n_items),
         interval=interval,
         difference=difference,
+        promised=None if tuned is None or tuned.promise is None else tuned.promise.measure(source.labels, counts),
     )
 
 

@@ -21,6 +21,7 @@ from limen.files.writing import write_atomically
 from limen.intervals import Interval
 from limen.names import unique
 from limen.objectives import Average, Objective
+from limen.promises import Promise
 from limen.scales import Kind
 from limen.solvers.solution import Status
 from limen.states import BAR, state_keys, warnings_of
@@ -106,6 +107,8 @@ class Thresholds(Displayed):
         interval of this paired difference; NaN for a label where it is not known. See `limen.states`.
     ranges : ndarray (2, n_labels) or None
         Where other data like these would put the threshold (95 %): how well it is known.
+    promise : Promise or None
+        What they promise on new data; see `limen.guarantee`.
     details : dict
         What the method chose, and why.
     constraints : tuple of dict
@@ -140,6 +143,7 @@ class Thresholds(Displayed):
     gains: NDArray[np.float64] | None = None
     value_measured_on: str = TUNING_DATA
     ranges: NDArray[Any] | None = None
+    promise: Promise | None = None
     details: dict[str, Any] = field(default_factory=dict)
     history: tuple[float, ...] = field(default=(), repr=False)
     constraints: tuple[dict[str, Any], ...] = ()
@@ -160,7 +164,7 @@ class Thresholds(Displayed):
             bind([constraint_of(entry) for entry in self.constraints], self.labels) if self.constraints else None
         )
 
-    def promises(self) -> list[str]:
+    def said_constraints(self) -> list[str]:
         """Return one sentence for each constraint: whether it holds on the tuning data, and what it costs."""
         return [f"{said_outcome(entry)} (on the items tuned on)" for entry in self.constraints]
 
@@ -282,6 +286,7 @@ class Thresholds(Displayed):
             "created": self.created,
             "versions": self.versions,
             "constraints": list(self.constraints),
+            "promise": None if self.promise is None else self.promise.to_dict(),
             "details": self.details,
             "labels": [
                 {
@@ -364,6 +369,7 @@ class Thresholds(Displayed):
             gains=gains_of(content["labels"]),
             constraints=constraints,
             ranges=ranges_of(content["labels"], dtype),
+            promise=None if content["promise"] is None else Promise.from_dict(content["promise"], labels),
             **{
                 key: content[key]
                 for key in (

@@ -51,6 +51,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "created": (str,),
     "versions": (dict,),
     "constraints": (list,),
+    "promise": (dict, type(None)),
     "details": (dict,),
     "labels": (list,),
 }
@@ -66,7 +67,7 @@ LABEL_FIELDS: dict[str, tuple[type, ...]] = {
 }
 LATER: dict[int, dict[str, Any]] = {
     2: {"reason": "", "expected_reason": "", "score_scale": None},
-    3: {"half": None, "expected_gain": None, "calibration": None, "constraints": []},
+    3: {"half": None, "expected_gain": None, "calibration": None, "constraints": [], "promise": None},
 }
 LABELS_LATER: dict[int, dict[str, Any]] = {3: {"gain": None}}
 """What files before a schema version lack, and what it is taken for; of the file, and of each label."""

@@ -244,7 +244,7 @@ class TestHierarchies:
         assert e.value == t.value
         assert e.on_tuning_data
         assert [entry["holds"] for entry in e.constraints] == [True, True]
-        assert e.promises()[1].startswith("precision at least 50.0 % for each label: kept")
+        assert e.said_constraints()[1].startswith("precision at least 50.0 % for each label: kept")
 
     @pytest.mark.parametrize("rule", ["closed:", "closed:0>0", "closed:1>0,0>1", "closed:7>0", "closed:a>b"])
     def test_a_rule_that_is_no_closure_is_refused(self, rule):

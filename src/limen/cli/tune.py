@@ -107,8 +107,8 @@ def tune(
     _print_tuned(thresholds)
     if verbose:
         _print_details(thresholds)
-    for promise in thresholds.promises():
-        say(promise)
+    for sentence in thresholds.said_constraints():
+        say(sentence)
     say(f"wrote {output} ({count(len(thresholds.labels), 'label')})")
     if report is not None:
         with progress("report") as tick:

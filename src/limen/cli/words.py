@@ -9,6 +9,11 @@ import textwrap
 from typing import TextIO
 
 OPTIONS = (
+    "confidence",
+    "correction",
+    "false_positive_rate",
+    "infeasible",
+    "per",
     "average",
     "beta",
     "cv",
