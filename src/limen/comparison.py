@@ -20,13 +20,15 @@ from limen.errors import InputError, UnsupportedError, count, examples
 from limen.folds import Split, splits
 from limen.holdout import hold_out, pooled_value
 from limen.intervals import FEWEST, SAMPLES, Bootstrap, Interval, Part, averaged, percentiles
-from limen.metrics import Metric
+from limen.metrics import FBeta, Metric
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
 from limen.sources.blocks import Source
 from limen.sums import Sums
 
 METHODS: tuple[str, ...] = ("fixed:0.5", "shared", "sgl", "exact", "auto")
+METHODS_OF_ITEMS: tuple[str, ...] = ("fixed:0.5", "shared", "auto")
+"""For whatever needs the items; for averages over items with "ascent" and, of F-beta, "expected-f"."""
 WORTH_THREADS = 1 << 16
 """Pairs of item and label from which a tuning is long enough for threads to pay."""
 MOST_AT_ONCE = 1 << 28
@@ -142,7 +144,7 @@ def compare(
     y_true: Any,
     y_score: Any = None,
     *,
-    methods: Iterable[str | Solver] | Mapping[str, str | Solver] = METHODS,
+    methods: Iterable[str | Solver] | Mapping[str, str | Solver] | None = None,
     metric: str | dict[str, Any] | Metric = "f1",
     average: str = "micro",
     cv: int | float | Iterable[tuple[Any, Any]] = 5,
@@ -163,7 +165,8 @@ def compare(
     ----------
     y_true, y_score, metric, average, labels, sample_weight, mask, zero_division
         As in `limen.tune`.
-    methods : iterable of methods, or a mapping from a name to a method
+    methods : iterable of methods, or a mapping from a name to a method, optional
+        `METHODS` if left out; for averages over items `METHODS_OF_ITEMS`, "ascent" and, of F-beta, "expected-f".
         As `limen.tune` takes them. What a method chooses by itself it chooses on the tuning part.
     cv : int, float, or iterable of (tune, measure) pairs of row numbers
         A number of folds, each measured once, by thresholds tuned on the others; or the share of items to
@@ -186,6 +189,8 @@ def compare(
         If the data do not fit, or ``cv`` is no way to split them.
     """
     objective = objectives.objective(metric, average, zero_division)
+    if methods is None:
+        methods = _methods_for(objective)
     named = dict(methods) if isinstance(methods, Mapping) else _named(methods)
     if not named:
         raise InputError("methods is empty. Name at least one.")
@@ -322,6 +327,14 @@ def _duration(seconds: float) -> str:
     if seconds >= 1:
         return f"{seconds:.1f} s"
     return f"{1000 * seconds:.0f} ms" if seconds >= 0.01 else f"{1000 * seconds:.2g} ms"
+
+
+def _methods_for(objective: Objective) -> tuple[str, ...]:
+    """Return the methods to compare where none are named."""
+    if not objective.needs_items:
+        return METHODS
+    by_item = ("expected-f",) if isinstance(objective.metric, FBeta) else ()
+    return METHODS_OF_ITEMS + (("ascent", *by_item) if objective.average == "samples" else ())
 
 
 def _named(methods: Iterable[str | Solver]) -> dict[str, str | Solver]:

@@ -196,8 +196,8 @@ def decide_entries(entries: Entries, values: NDArray[Any], rule: str = THRESHOLD
         return at_or_above(entries.scores, values[entries.label])
     if rule == "mcut" or isinstance(rule, ExpectedF) or rule.startswith(CLOSED):
         raise InputError(
-            f"the rule {str(rule).partition(':')[0]!r} looks at all scores of an item; sparse scores leave some out. "
-            "Give dense scores."
+            f"the rule {str(rule).partition(':')[0]!r} looks at all scores of an item; sparse scores leave some "
+            "out. Give dense scores."
         )
     order = np.lexsort((entries.label, -entries.scores, entries.row))
     row = entries.row[order]

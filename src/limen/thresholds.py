@@ -408,6 +408,10 @@ class Thresholds(Displayed):
             "local": "not proven optimal",
             "infeasible": "nothing meets what was asked",
         }[self.status]
+        if self.status == "optimal" and (self.constraints or self.promise is not None):
+            proof = (
+                "the best that keeps the promise" if self.promise is not None else f"{proof} under its constraints"
+            )
         weighed = ", reweighted to the target shares" if self.value_measured_on == REWEIGHTED else ""
         return (
             f"{self.objective.said(self.value)} on the {count(self.n_items, 'item')} tuned on{weighed} ({proof}; "

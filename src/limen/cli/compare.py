@@ -17,7 +17,8 @@ from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_option
 @click.argument("scores")
 @click.argument("labels")
 @click.option(
-    "--methods", default="fixed:0.5, shared, sgl, exact, auto", show_default=True, help="Separated by commas."
+    "--methods",
+    help="By commas; default: fixed:0.5, shared, sgl, exact and auto, or those for averages over items.",
 )
 @objective_options
 @click.option("--cv", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
@@ -34,7 +35,7 @@ from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_option
 def compare(
     scores: str,
     labels: str,
-    methods: str,
+    methods: str | None,
     objective: dict[str, Any],
     cv: int,
     repeats: int,
@@ -59,7 +60,7 @@ def compare(
     with progress("comparing") as tick:
         result = limen.compare(
             data,
-            methods=[name.strip() for name in methods.split(",") if name.strip()],
+            methods=None if methods is None else [name.strip() for name in methods.split(",") if name.strip()],
             **objective,
             cv=cv,
             repeats=repeats,

@@ -155,6 +155,11 @@ def guarantee(
     over = average if average is not None else "micro" if per == "all" else "macro"
     objective = objectives.objective(served, over, zero_division)
     objective.check_labels(len(data.labels))
+    if objective.needs_items:
+        raise UnsupportedError(
+            f"a promise is made of the counts of labels, and {objective.noun} is no function of them. Use the "
+            'average "micro", "macro" or "weighted".'
+        )
     problem = Problem.of(objective, data, seed)
     known = problem.curves.n_known > 0
     shared = shared_by(correction, data.labels, known, confidence)

@@ -89,6 +89,11 @@ class Problem:
 
     def constrained(self, bound: Bound) -> Problem:
         """Return the problem under constraints; under a closed hierarchy scores of parents are raised."""
+        if self.objective.needs_items:
+            raise UnsupportedError(
+                f"constraints limit the counts of labels, and {self.objective.noun} is no function of them. Use "
+                'the average "micro", "macro" or "weighted", or leave the constraints out.'
+            )
         if not bound.closed:
             return replace(self, bound=bound)
         if not self.sources:
