@@ -62,4 +62,4 @@ def _reason(curves: Curves, k: int, kind: str, share: float, level: float) -> st
     if not more:
         return "too few of the strictest cuts' items are right to begin with"
     have = f"{count(round(positive), 'positive')} among {count(round(known), 'item')}"
-    return f"{have}; about {more} more checked items would do"
+    return f"{have}; about {count(more, 'more checked item')} would do"
