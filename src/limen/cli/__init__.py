@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import io
 import os
@@ -122,6 +123,8 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def _stop(number: int, _frame: object) -> NoReturn:
     signal.signal(number, signal.SIG_IGN)
+    # Where C called Python, its end is swallowed with a traceback: it ends a moment later, without one.
+    sys.unraisablehook = lambda _: _thread.interrupt_main()
     _fail(f"stopped by {signal.Signals(number).name}; {WHOLE}", 128 + number)
 
 
