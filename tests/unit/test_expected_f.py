@@ -100,7 +100,7 @@ class TestRule:
         from scipy.sparse import csr_array
 
         t = limen.tune(*calibrated(0)[:2], average="samples", method="expected-f")
-        with pytest.raises(InputError, match=escape("the rule 'expected-f:1' looks at all scores of an item")):
+        with pytest.raises(InputError, match=escape("the rule 'expected-f' looks at all scores of an item")):
             t.decide(csr_array(np.array([[0.5, 0, 0, 0, 0]])))
 
 
