@@ -173,7 +173,7 @@ def test_counts_alone_are_enough_for_those_that_need_no_scores(method):
         np.testing.assert_array_equal(tuned(alone, method="auto").values, tuned(problem, method="exact").values)
     elif needs == "curves":
         here, there = (tuned(data, method=how).to_dict()["labels"] for data in (alone, problem))
-        assert all(label.pop("gain") is None for label in here)  # Counts at the positives do not tell those at 0.5.
+        assert all(label.pop("gain") is None for label in here)  # They do not tell those at 0.5.
         assert here == [{key: value for key, value in label.items() if key != "gain"} for label in there]
     else:
         with pytest.raises(UnsupportedError, match="needs the scores; these curves hold only counts"):

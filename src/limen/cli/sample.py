@@ -65,7 +65,7 @@ def sample(
 
 
 @click.command(
-    name="precision-at", cls=Command, epilog=FILES, short_help="Show the score at which a detection is right."
+    name="precision-at", cls=Command, epilog=FILES, short_help="Show from where detections are right."
 )
 @click.argument("scores")
 @click.argument("labels")
