@@ -64,9 +64,7 @@ def sample(
     say(f"wrote {output} ({count(len(plan.row), 'check')}): write 1 or 0 into its column value")
 
 
-@click.command(
-    name="precision-at", cls=Command, epilog=FILES, short_help="Show from where detections are right."
-)
+@click.command(name="precision-at", cls=Command, epilog=FILES, short_help="Show from where detections are right.")
 @click.argument("scores")
 @click.argument("labels")
 @click.option("--at", default="0.9,0.95,0.99", show_default=True, help="Probabilities, with commas.")
