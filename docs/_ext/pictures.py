@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 import limen
+from limen.constraints import MaxPredictions
 from limen.datasets import spoken_tags
 
 Y, S, LABELS = spoken_tags()
@@ -88,6 +89,17 @@ def methods(ax: Axes) -> None:
         ax.plot(row.held_out, place, "o", color="C0")
     ax.set(yticks=range(len(rows)), yticklabels=[row.method for row in rows], xlabel="micro-F1, held out")
     ax.margins(y=0.15)
+
+
+def budgets(ax: Axes) -> None:
+    """Draw the largest micro-F1 for every number of tags."""
+    curves = limen.Curves.from_arrays(Y[TUNING], S[TUNING])
+    most = np.linspace(200, 9000, 24)
+    limits = [MaxPredictions(m, per="all") for m in most]
+    values = [limen.tune(curves, method="exact", constraints=[limit]).value for limit in limits]
+    ax.plot(most, values)
+    ax.axvline(2000, **HALF)
+    ax.set(xlabel="at most so many tags", ylabel="micro-F1", ylim=(0, 1))
 
 
 def nearest_and_surest(ax: Axes) -> None:
@@ -207,6 +219,7 @@ PICTURES = {
         counts_of_machines, "True tags against the cut, as counted by two machines, and their sum."
     ),
     "which-method": Picture(methods, "Micro-F1 on items not tuned on of five methods, with 95 % intervals."),
+    "budget": Picture(budgets, "Micro-F1 against the number of tags: it rises, and then no more tags are given."),
     "review": Picture(
         nearest_and_surest,
         "Scores of a label's items: those nearest to the cut, and the surest mistakes, stand out.",

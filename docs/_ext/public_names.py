@@ -14,6 +14,7 @@ MODULES = (
     "limen.metrics",
     "limen.solvers",
     "limen.errors",
+    "limen.guarantees",
     "limen.shift",
     "limen.learning_curve",
     "limen.sklearn",

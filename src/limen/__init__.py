@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from limen.curves import Curves
     from limen.errors import InputError, LimenError, LimenWarning
     from limen.evaluation import Evaluation, evaluate
+    from limen.guarantees import guarantee
     from limen.reporting import report
     from limen.thresholds import Thresholds
     from limen.tuning import Frontier, frontier, tune
@@ -34,6 +35,7 @@ _HOME = {
     "compare": "comparison",
     "evaluate": "evaluation",
     "frontier": "tuning",
+    "guarantee": "guarantees",
     "report": "reporting",
     "tune": "tuning",
 }
@@ -51,6 +53,7 @@ __all__ = [
     "compare",
     "evaluate",
     "frontier",
+    "guarantee",
     "report",
     "tune",
 ]

@@ -5,27 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen import objectives, solvers
+from limen.constraints import Bound, bind
 from limen.data import as_data
-from limen.decisions import Counts
 from limen.display import Displayed, Shown
 from limen.draws import as_seed
-from limen.errors import InputError, count
+from limen.errors import InputError, UnsupportedError, count, examples
 from limen.folds import Split, splits
 from limen.holdout import hold_out, pooled_value
-from limen.intervals import Bootstrap, Interval, Part, averaged, percentiles
-from limen.metrics import Metric
+from limen.intervals import FEWEST, SAMPLES, Bootstrap, Interval, Part, averaged, percentiles
+from limen.metrics import FBeta, Metric
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
 from limen.sources.blocks import Source
+from limen.sums import Sums
 
 METHODS: tuple[str, ...] = ("fixed:0.5", "shared", "sgl", "exact", "auto")
+METHODS_OF_ITEMS: tuple[str, ...] = ("fixed:0.5", "shared", "auto")
+"""For whatever needs the items; for averages over items with "ascent" and, of F-beta, "expected-f"."""
 WORTH_THREADS = 1 << 16
 """Pairs of item and label from which a tuning is long enough for threads to pay."""
 MOST_AT_ONCE = 1 << 28
@@ -42,7 +45,7 @@ class Compared:
     ----------
     method : str
     held_out : float
-        The objective of the counts summed over folds, each item decided by thresholds tuned without it;
+        The objective of all folds together, each item decided by thresholds tuned without it;
         the mean over repeats.
     low, high : float
         95 % interval of ``held_out``, by the bootstrap over items or groups.
@@ -58,6 +61,9 @@ class Compared:
         Mean time of one tuning.
     status : str
         What every tuning proved, or "mixed".
+    kept : float or None
+        How often the constraints held on the items measured: the share of all limits, over folds, and over
+        labels where a limit is for each; labels that are never given keep a precision. None without limits.
     """
 
     method: str
@@ -70,6 +76,7 @@ class Compared:
     fitted: float
     seconds: float
     status: str
+    kept: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,12 +110,14 @@ class Comparison(Displayed):
             "95 %": [_ends(metric.said_span(row.low, row.high)) for row in rows],
             "over 0.5": ["" if row.gain is None or row.method == BESIDE else ends(row.gain) for row in rows],
             "to the best": ["" if k == 0 else ends(row.difference) for k, row in enumerate(rows)],
+            "kept": ["" if row.kept is None else f"{100 * row.kept:.0f} %" for row in rows],
             "rank": [f"{row.rank:.1f}" for row in rows],
             "fitted": [metric.said(row.fitted) for row in rows],
             "time": [_duration(row.seconds) for row in rows],
         }
-        if not any(columns["over 0.5"]):
-            del columns["over 0.5"]
+        for heading in ("over 0.5", "kept"):
+            if not any(columns[heading]):
+                del columns[heading]
         return columns
 
     def __repr__(self) -> str:
@@ -135,7 +144,7 @@ def compare(
     y_true: Any,
     y_score: Any = None,
     *,
-    methods: Iterable[str | Solver] | Mapping[str, str | Solver] = METHODS,
+    methods: Iterable[str | Solver] | Mapping[str, str | Solver] | None = None,
     metric: str | dict[str, Any] | Metric = "f1",
     average: str = "micro",
     cv: int | float | Iterable[tuple[Any, Any]] = 5,
@@ -144,6 +153,7 @@ def compare(
     labels: Sequence[str] | None = None,
     sample_weight: Any = None,
     mask: Any = None,
+    constraints: Sequence[Any] = (),
     zero_division: float = 0.0,
     random_state: Any = 0,
     n_jobs: int | None = None,
@@ -155,13 +165,17 @@ def compare(
     ----------
     y_true, y_score, metric, average, labels, sample_weight, mask, zero_division
         As in `limen.tune`.
-    methods : iterable of methods, or a mapping from a name to a method
+    methods : iterable of methods, or a mapping from a name to a method, optional
+        `METHODS` if left out; for averages over items `METHODS_OF_ITEMS`, "ascent" and, of F-beta, "expected-f".
         As `limen.tune` takes them. What a method chooses by itself it chooses on the tuning part.
     cv : int, float, or iterable of (tune, measure) pairs of row numbers
         A number of folds, each measured once, by thresholds tuned on the others; or the share of items to
         measure, once. Both are drawn so that every label is shared out evenly.
     repeats : int
         How often the folds are drawn anew.
+    constraints : sequence of constraints
+        As in `limen.tune`; the methods that take them (exact, auto, smoothed) are tuned under them, in each part
+        with ``infeasible="never"``, and the others are not bound by them. See ``kept`` of the rows.
     groups : array-like (n_items,), optional
         Group of each item, such as its recording: neither folds nor resamples divide groups.
     n_jobs : int, optional
@@ -175,21 +189,34 @@ def compare(
         If the data do not fit, or ``cv`` is no way to split them.
     """
     objective = objectives.objective(metric, average, zero_division)
+    if methods is None:
+        methods = _methods_for(objective)
     named = dict(methods) if isinstance(methods, Mapping) else _named(methods)
     if not named:
         raise InputError("methods is empty. Name at least one.")
     chosen = {name: solvers.choose(objective.metric, average, method) for name, method in named.items()}
+    taking = (
+        {name for name, solver in chosen.items() if solvers.takes_constraints(solver)} if constraints else set()
+    )
+    if constraints and not taking:
+        raise UnsupportedError(
+            f"none of the methods {examples(chosen)} takes constraints. Add 'exact', 'auto' or 'smoothed'."
+        )
     data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
     source, member, seed = data.source, data.groups, as_seed(random_state)
     objective.check_labels(len(source.labels))
+    bound = bind(constraints, source.labels, "never") if constraints else None
     rounds = _rounds(cv, repeats, source, member, seed)
     _ = Problem(objective, (source.take(np.arange(min(2, source.n_items))),)).curves
     tasks = [(r, pair, name) for r, pairs in enumerate(rounds) for pair in pairs for name in chosen]
 
     def run(task: tuple[int, Split, str]) -> _Run:
         _, pair, name = task
-        held_out = hold_out(objective, data, pair, chosen[name], seed)
-        return _Run(held_out.part, held_out.counts, held_out.fitted, held_out.seconds, held_out.status)
+        if name in taking:
+            held_out = hold_out(objective, data, pair, solvers.constrained(chosen[name]), seed, bound)
+        else:
+            held_out = hold_out(objective, data, pair, chosen[name], seed)
+        return _Run(held_out.part, held_out.sums, held_out.fitted, held_out.seconds, held_out.status)
 
     results: dict[str, list[list[_Run]]] = {name: [[] for _ in rounds] for name in chosen}
     if n_jobs is None:
@@ -201,15 +228,18 @@ def compare(
             results[task[2]][task[0]].append(result)
             if progress is not None:
                 progress(step + 1, len(tasks), task[2])
-    bootstrap = Bootstrap.over(source.n_items, member, seed, paired=True)
+    samples = SAMPLES if objective.additive else FEWEST
+    bootstrap = Bootstrap.over(source.n_items, member, seed, samples, paired=True)
     rows = _summarise(results, objective, bootstrap)
+    if bound is not None:
+        rows = [replace(row, kept=_kept(results[row.method], bound, data.n_items)) for row in rows]
     return Comparison(tuple(rows), objective, _design(cv, repeats, rounds[0], source.n_items))
 
 
 @dataclass(frozen=True)
 class _Run:
     part: Part
-    counts: Counts
+    sums: Sums
     fitted: float
     seconds: float
     status: str
@@ -219,11 +249,11 @@ def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, boots
     """Return one row a method, by falling held-out value."""
     held_out, resampled, by_fold = {}, {}, {}
     for name, rounds in results.items():
-        held_out[name] = float(np.mean([pooled_value([run.counts for run in runs], objective) for runs in rounds]))
+        held_out[name] = float(np.mean([pooled_value([run.sums for run in runs], objective) for runs in rounds]))
         resampled[name] = np.mean(
             [bootstrap.values([run.part for run in runs], objective) for runs in rounds], axis=0
         )
-        by_fold[name] = [objective(*run.counts) for runs in rounds for run in runs]
+        by_fold[name] = [objective(*run.sums) for runs in rounds for run in runs]
     values = np.array(list(by_fold.values()))
     above = (values[:, np.newaxis] < values).sum(axis=1)
     ties = (values[:, np.newaxis] == values).sum(axis=1)
@@ -258,6 +288,16 @@ def _summarise(results: dict[str, list[list[_Run]]], objective: Objective, boots
     return rows
 
 
+def _kept(rounds: list[list[_Run]], bound: Bound, n_items: int) -> float | None:
+    """Return how often the limits on counts held on the items measured."""
+    held: list[Any] = []
+    for run in (run for runs in rounds for run in runs):
+        here = bound.moved(0.0, len(run.part.rows) / n_items)
+        held += [row.slack(*run.sums)[row.applies] >= 0 for row in here.rows]
+        held += [row.slack(*(part.sum() for part in run.sums)) >= 0 for row in here.pooled]
+    return float(np.concatenate(held).mean()) if held else None
+
+
 def _rounds(
     cv: Any, repeats: int, source: Source, groups: NDArray[np.int64] | None, random_state: int
 ) -> list[list[Split]]:
@@ -287,6 +327,14 @@ def _duration(seconds: float) -> str:
     if seconds >= 1:
         return f"{seconds:.1f} s"
     return f"{1000 * seconds:.0f} ms" if seconds >= 0.01 else f"{1000 * seconds:.2g} ms"
+
+
+def _methods_for(objective: Objective) -> tuple[str, ...]:
+    """Return the methods to compare where none are named."""
+    if not objective.needs_items:
+        return METHODS
+    by_item = ("expected-f",) if isinstance(objective.metric, FBeta) else ()
+    return METHODS_OF_ITEMS + (("ascent", *by_item) if objective.average == "samples" else ())
 
 
 def _named(methods: Iterable[str | Solver]) -> dict[str, str | Solver]:

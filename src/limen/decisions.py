@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from limen.curves import at_or_above
 from limen.errors import InputError, count, examples
+from limen.expected_f import ExpectedF
 from limen.sources.arrays import CSR, UNKNOWN, as_scores, check_finite, check_finite_entries
 from limen.sources.blocks import Entries, Rows, Source
 from limen.sources.frames import frame_to_array, is_frame
+from limen.sources.raised import children_first, raised
 
 THRESHOLD_RULE = ">="
+CLOSED = "closed"
 HALF = 0.5
 """The threshold that others are set beside."""
 
@@ -34,11 +37,17 @@ def alike(here: NDArray[Any], there: NDArray[Any]) -> bool:
 
 
 def check_rule(rule: str, n_labels: int) -> None:
-    """Raise `InputError` unless ``rule`` is ``">="``, ``"top-k:K"`` with K from 1 to n_labels, or ``"mcut"``.
+    """Raise `InputError` unless ``rule`` is ``">="``, ``"top-k:K"``, ``"mcut"`` or ``"closed:CHILD>PARENT,..."``.
 
-    ``"mcut"`` needs two labels.
+    K and the numbers of labels must be possible, and ``"mcut"`` needs two labels. Or it is "expected-f", with a
+    calibration of as many labels.
     """
+    if isinstance(rule, ExpectedF) and rule.calibration.numbers.shape == (4, n_labels):
+        return
     name, _, k = rule.partition(":")
+    if name == CLOSED:
+        closed_edges(rule, n_labels)
+        return
     if rule == THRESHOLD_RULE or (rule == "mcut" and n_labels > 1):
         return
     if name == "top-k" and k.isascii() and k.isdigit() and 1 <= int(k[:9]) <= n_labels:
@@ -46,6 +55,28 @@ def check_rule(rule: str, n_labels: int) -> None:
     raise InputError(
         f"rule {rule!r} is unknown. It must be '>=', 'mcut', or 'top-k:K' with K from 1 to {n_labels}."
     )
+
+
+def closed_edges(rule: str, n_labels: int) -> tuple[tuple[int, int], ...]:
+    """Return the (parent, child) numbers of a rule ``"closed:CHILD>PARENT,..."``.
+
+    Raises
+    ------
+    InputError
+        If they are not numbers of labels, or run in a circle.
+    """
+    try:
+        pairs = [tuple(map(int, pair.split(">"))) for pair in rule.partition(":")[2].split(",")]
+        edges = tuple((parent, child) for child, parent in pairs)
+        children_first(edges)
+        if not all(0 <= k < n_labels for edge in edges for k in edge):
+            raise ValueError("there is no such label")
+    except ValueError as error:
+        raise InputError(
+            f"the rule {rule[:60]!r} is no closure: {error}. It must be 'closed:CHILD>PARENT,...' with numbers of "
+            f"labels from 0 to {n_labels - 1}."
+        ) from error
+    return edges
 
 
 def values_by_label(given: Any, labels: Sequence[str], dtype: Any) -> NDArray[Any]:
@@ -136,10 +167,15 @@ def decide_rows(scores: NDArray[Any], values: NDArray[Any], rule: str = THRESHOL
     """Return decisions (n_items, n_labels) for dense scores.
 
     ``"top-k:K"`` gives each item its K labels with the highest scores (the first of equals);
-    ``"mcut"`` those above the largest gap of the item's sorted scores (Largeron 2012).
+    ``"mcut"`` those above the largest gap of the item's sorted scores (Largeron 2012); `ExpectedF` the set with
+    the largest expected F-beta.
     """
+    if isinstance(rule, ExpectedF):
+        return rule.decide(scores)
     if rule == THRESHOLD_RULE:
         return at_or_above(scores, values)
+    if rule.startswith(CLOSED):
+        return at_or_above(raised(scores, closed_edges(rule, len(values))), values)
     if rule == "mcut":
         rising = np.sort(scores.astype(np.float64), axis=1)
         with np.errstate(over="ignore"):  # only the largest gap can pass the largest number
@@ -158,9 +194,10 @@ def decide_entries(entries: Entries, values: NDArray[Any], rule: str = THRESHOLD
     """Return decisions for stored scores; one that is not stored is never a tag."""
     if rule == THRESHOLD_RULE:
         return at_or_above(entries.scores, values[entries.label])
-    if rule == "mcut":
+    if rule == "mcut" or isinstance(rule, ExpectedF) or rule.startswith(CLOSED):
         raise InputError(
-            "the rule 'mcut' looks at all scores of an item; sparse scores leave some out. Give dense scores."
+            f"the rule {str(rule).partition(':')[0]!r} looks at all scores of an item; sparse scores leave some "
+            "out. Give dense scores."
         )
     order = np.lexsort((entries.label, -entries.scores, entries.row))
     row = entries.row[order]

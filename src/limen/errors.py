@@ -19,6 +19,10 @@ class InputError(LimenError, ValueError):
     """The data or the arguments break a rule; the message says which and what to do."""
 
 
+class InfeasibleError(InputError):
+    """No thresholds keep the constraints; the message names them, the labels, and what can be reached."""
+
+
 class FileError(LimenError):
     """A file could not be read or written; what stood there before is untouched."""
 

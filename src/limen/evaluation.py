@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics, objectives
+from limen.constraints import said_outcome
 from limen.data import Data, as_data
 from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions, values_by_label
 from limen.display import Displayed, Shown
@@ -16,9 +17,12 @@ from limen.draws import as_seed
 from limen.errors import InputError, count, examples, percent
 from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
 from limen.metrics import Metric
+from limen.objectives import Objective
+from limen.promises import Measured, held
 from limen.sources.blocks import Source
 from limen.sources.frames import is_frame
 from limen.states import BAR, STATES, label_states, warnings_of
+from limen.sums import sums_of
 from limen.thresholds import Thresholds
 
 OPTIONAL = (("tp", "fp", "fn"), ("precision", "recall"), "support")
@@ -33,7 +37,7 @@ class Evaluation(Displayed):
     ----------
     value : float, or float64 (n_labels,) if ``average`` is "none"
     metric : Metric
-    average : {"micro", "macro", "weighted", "none"}
+    average : {"micro", "macro", "weighted", "samples", "none"}
     labels : tuple of n_labels str
     values : ndarray (n_labels,)
         The thresholds.
@@ -51,6 +55,11 @@ class Evaluation(Displayed):
         The state of each label on these data, a key of `limen.states.STATES`.
     gains : float64 (3, n_labels)
         The metric of each label minus that at 0.5, and the ends of the 95 % interval of this paired difference.
+    constraints : tuple of dict
+        For each constraint that the thresholds were tuned under: what it is, and whether it "holds" on these data.
+        Numbers of tags are scaled to the number of items.
+    promised : list of Measured, or None
+        How each share that the thresholds promise came out on these data.
     """
 
     value: float | NDArray[np.float64]
@@ -66,6 +75,8 @@ class Evaluation(Displayed):
     gains: NDArray[np.float64]
     interval: tuple[Any, Any] | None = None
     difference: Interval | None = None
+    constraints: tuple[dict[str, Any], ...] = ()
+    promised: list[Measured] | None = None
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -92,7 +103,12 @@ class Evaluation(Displayed):
             between = self.metric.said_span(low, high, signed=True)
             against = f"; {self.metric.said(value, signed=True)} to the baseline ({between})"
         objective = objectives.objective(self.metric, self.average, self.zero_division)
-        return f"{objective.said(self.value)}{spread}, measured on {where}{against}"
+        kept = "" if self.promised is None else f"; {held(self.promised)}"
+        return f"{objective.said(self.value)}{spread}, measured on {where}{against}{kept}"
+
+    def said_constraints(self) -> list[str]:
+        """Return one sentence for each constraint: whether it holds on these data."""
+        return [said_outcome(entry) for entry in self.constraints]
 
     def __repr__(self) -> str:
         return f"Evaluation({count(len(self.labels), 'label')}; {self.summary()})"
@@ -161,7 +177,7 @@ def evaluate(
     objective.check_labels(len(source.labels))
     part = _part(source, thresholds)
     counts = count_decisions((source,), part.values, part.rule)
-    value = objective.of_labels(*counts) if by_label else objective(*counts)
+    value = objective.of_labels(*counts) if by_label else _value(objective, part, counts)
     interval = difference = None
     if source.n_items > 1:
         paired = baseline is not None
@@ -172,9 +188,7 @@ def evaluate(
         interval = percentiles(resampled, value, centre)
         if baseline is not None and not by_label:
             other = _part(source, baseline)
-            gap = objective(*counts) - objective(
-                *count_decisions((source,), other.values, other.rule, check=False)
-            )
+            gap = _value(objective, part, counts) - _value(objective, other)
             gaps = resampled - values([other], objective)
             difference = Interval(gap, *map(float, percentiles(gaps, gap, centre)))
     states = label_states(
@@ -192,9 +206,18 @@ def evaluate(
         on_tuning_data=tuned is not None and all(map(alike, counts, tuned.counts)),
         states=states.keys,
         gains=states.gains,
+        constraints=() if tuned is None else tuned.outcomes(counts, source.n_items),
         interval=interval,
         difference=difference,
+        promised=None if tuned is None or tuned.promise is None else tuned.promise.measure(source.labels, counts),
     )
+
+
+def _value(objective: Objective, part: Part, counts: Counts | None = None) -> float:
+    """Return the objective of a part's decisions, whose counts by label may be known."""
+    if counts is not None and not objective.needs_items:
+        return objective(*counts)
+    return objective(*sums_of(objective, (part.source,), part.values, part.rule, check=False))
 
 
 def measured_by(

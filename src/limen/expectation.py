@@ -25,6 +25,7 @@ from limen.intervals import (
 )
 from limen.metrics import ratio
 from limen.objectives import Objective
+from limen.sums import joined, sums_of
 
 FEW = 3
 """With fewer positives, what a label will give is a guess."""
@@ -79,6 +80,8 @@ def expect(
     if not counts.p.any():
         return Expectation(reason="no label has positives")
     bootstrap = bootstrap_for(parts, objective, n_items, groups, random_state, paired=True)
+    if objective.needs_items:
+        return _expect_items(parts, objective, bootstrap, counts)
     seen, n_labels = bootstrap.seen(parts, objective.pooled), len(counts.p)
     size = typical_size(seen[3]) / (n_labels if objective.pooled else 1)  # of a unit, in items or weight
     positives = counts.p / np.where(size > 0, size, 1)
@@ -89,13 +92,44 @@ def expect(
     value, resampled = _resampled(
         objective, bootstrap.with_unseen(seen, parts), counts, positives, size, random_state
     )
-    at_half = [part._replace(values=np.full_like(part.values, HALF), rule=THRESHOLD_RULE) for part in parts]
+    at_half = _at_half(parts)
     seen = bootstrap.seen(at_half, objective.pooled)
     half, resampled_half = _resampled(
         objective, bootstrap.with_unseen(seen, at_half), _counted(at_half), positives, size, random_state
     )
     times = 1 if objective.average == "micro" else 2
     luck = times * float(_weights(objective, counts.p) @ (1 / (1 + positives)))
+    return _with_luck(objective, counts, (value, resampled), (half, resampled_half), luck)
+
+
+def _expect_items(
+    parts: Sequence[Part], objective: Objective, bootstrap: Bootstrap, counts: Counts
+) -> Expectation:
+    """Return what `expect` does for an average over items: luck is that of a micro average."""
+    found = []
+    for some in (parts, _at_half(parts)):
+        sums = [sums_of(objective, (part.source,), part.values, part.rule, check=False) for part in some]
+        found.append((objective(*joined(objective, sums)), bootstrap.values(some, objective)))
+    # In items or groups of mean weight, as if none of these held more than one positive.
+    positives = counts.p * (bootstrap.n_units / max(float(counts.n.max()), 1e-300))
+    luck = float(ratio(counts.p, counts.p.sum(), 0.0) @ (1 / (1 + positives)))
+    return _with_luck(objective, counts, found[0], found[1], luck)
+
+
+def _at_half(parts: Sequence[Part]) -> list[Part]:
+    """Return the parts, decided at 0.5."""
+    return [part._replace(values=np.full_like(part.values, HALF), rule=THRESHOLD_RULE) for part in parts]
+
+
+def _with_luck(
+    objective: Objective,
+    counts: Counts,
+    found: tuple[float, NDArray[np.float64]],
+    at_half: tuple[float, NDArray[np.float64]],
+    luck: float,
+) -> Expectation:
+    """Return the interval of a value with its resamples, and of what it is above that at 0.5."""
+    (value, resampled), (half, resampled_half) = found, at_half
     ends = np.array(percentiles(resampled, value))
     wider = Interval(value, *map(float, value + math.sqrt(1 + luck) * (ends - value)))
     gain = value - half
@@ -136,10 +170,21 @@ def _resampled(
 
 def within_range(objective: Objective, counts: Counts, interval: Interval) -> Interval:
     """Return the interval, cut to what wrong decisions alone, and right ones alone, would give."""
-    _, _, p, n = counts
-    worst, best = objective(np.zeros_like(p), n - p, p, n), objective(p, p, p, n)
+    worst, best = _ends(objective, counts)
     value, low, high = interval
     return Interval(value, min(value, max(low, worst)), max(value, min(high, best)))
+
+
+def _ends(objective: Objective, counts: Counts) -> tuple[float, float]:
+    """Return what wrong decisions alone, and right ones alone, would give."""
+    _, _, p, n = counts
+    if not objective.needs_items:
+        return objective(np.zeros_like(p), n - p, p, n), objective(p, p, p, n)
+    if not objective.additive:
+        return -math.inf, 1.0
+    # An item with one positive and one negative label, decided wrongly, and rightly.
+    worst, best = (float(objective.metric(tp, 1, 1, 2)) for tp in (0, 1))
+    return worst if worst == 0 else -math.inf, best
 
 
 def on_new_items(objective: Objective, counts: Counts, expected: Interval, share: float) -> Interval:
@@ -149,7 +194,7 @@ def on_new_items(objective: Objective, counts: Counts, expected: Interval, share
     over labels the value falls as it does where Poisson numbers of items are drawn from the counts.
     """
     wider, (value, low, high) = math.sqrt(1 + 1 / share), expected
-    if objective.average != "micro" and len(counts.p) > 1:
+    if objective.average not in ("micro", "samples") and len(counts.p) > 1:
         tp, pp, p, n = (np.asarray(count, np.float64) for count in counts)
         draw = np.random.default_rng([0, 5])
         cells = (np.maximum(cell, 0) * share for cell in (tp, pp - tp, p - tp, n - pp - p + tp))

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import solvers
+from limen.constraints import Bound
 from limen.data import Data
-from limen.decisions import Counts, count_decisions
 from limen.folds import Split
 from limen.intervals import Part
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
 from limen.solvers.solution import Solution
+from limen.sums import Sums, joined, sums_of
 from limen.tuning import thresholds_of
 
 
@@ -43,18 +44,25 @@ class HeldOut:
     seconds: float
 
     @property
-    def counts(self) -> Counts:
-        """Counts of the decisions on the items."""
-        return count_decisions((self.part.source,), self.part.values, self.part.rule)
+    def sums(self) -> Sums:
+        """What the objective is a function of, of the decisions on the items."""
+        return sums_of(self.tuned_on.objective, (self.part.source,), self.part.values, self.part.rule)
 
     @property
     def fitted(self) -> float:
         """The objective on the items tuned on."""
-        counts = count_decisions(self.tuned_on.sources, self.part.values, self.part.rule, check=False)
-        return self.tuned_on.objective(*counts)
+        objective, (_, _, values, rule) = self.tuned_on.objective, self.part
+        return objective(*sums_of(objective, self.tuned_on.given, values, rule, check=False))
 
 
-def hold_out(objective: Objective, data: Data, split: Split, solver: Solver, random_state: int = 0) -> HeldOut:
+def hold_out(
+    objective: Objective,
+    data: Data,
+    split: Split,
+    solver: Solver,
+    random_state: int = 0,
+    bound: Bound | None = None,
+) -> HeldOut:
     """Return a part of the data, decided by thresholds tuned on another part.
 
     Parameters
@@ -65,10 +73,14 @@ def hold_out(objective: Objective, data: Data, split: Split, solver: Solver, ran
         Row numbers of the items to tune on, and of those to decide.
     solver : Solver
     random_state : int
+    bound : Bound, optional
+        Constraints, for all of the data; the solver takes them.
     """
     others, rows = split
     part = data.take(others)
     tuned_on = Problem.of(objective, replace(part, groups=_several(part.groups)), random_state)
+    if bound is not None:
+        tuned_on = tuned_on.constrained(bound.moved(0.0, len(others) / data.n_items))
     start = time.perf_counter()
     values, solution = solved(tuned_on, solver)
     seconds = time.perf_counter() - start
@@ -85,12 +97,10 @@ def solved(problem: Problem, solver: Solver) -> tuple[NDArray[Any], Solution]:
     return thresholds_of(problem, solution, "midpoint"), solution
 
 
-def pooled_value(counts: Iterable[Counts | None], objective: Objective) -> float:
-    """Return the objective of counts summed over parts, leaving out those of None; NaN if there are no others."""
-    some = [part for part in counts if part is not None]
-    if not some:
-        return float("nan")
-    return objective(*(np.add.reduce(column) for column in zip(*some, strict=True)))
+def pooled_value(sums: Iterable[Sums | None], objective: Objective) -> float:
+    """Return the objective of parts together, leaving out those of None; NaN if there are no others."""
+    some = [part for part in sums if part is not None]
+    return objective(*joined(objective, some)) if some else float("nan")
 
 
 def _several(groups: NDArray[np.int64] | None) -> NDArray[np.int64] | None:

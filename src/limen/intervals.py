@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.decisions import count_decisions, decide_rows
+from limen.decisions import decide_rows
 from limen.folds import unit_count
 from limen.metrics import ratio
 from limen.objectives import Objective
 from limen.sources.blocks import Rows, Source
+from limen.sums import joined, sums_of
 
 SAMPLES = 1000
 FEWEST = 250
@@ -115,6 +116,10 @@ class Bootstrap:
 
     def values(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
         """Return the objective of each resample, (samples,): counts of all parts are summed first."""
+        if not objective.additive:
+            return self._of_decisions(parts, objective)
+        if objective.needs_items:
+            return self._of_items(parts, objective)
         return values_of(objective, self.with_unseen(self.seen(parts, objective.pooled), parts))
 
     def values_by_label(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
@@ -142,24 +147,75 @@ class Bootstrap:
         The weights of m units that count alike sum to Poisson(m): where there are few kinds of units, that is
         drawn for each kind; not where differences are paired, for other decisions make other kinds.
         """
-        of_unit = np.zeros((self.n_units, 4))
-        for part, rows, block in blocks_of(parts):
-            counts = [flag.sum(axis=1) * block.weight for flag in flags_of(block, part)]
-            if self.unit is None:
-                of_unit[rows] = np.stack(counts, axis=1)
-            else:
-                of_unit += np.stack([np.bincount(self.unit[rows], c, self.n_units) for c in counts], axis=1)
+        of_unit = self._by_unit(
+            (rows, [flag.sum(axis=1) * block.weight for flag in flags_of(block, part)])
+            for part, rows, block in blocks_of(parts)
+        )
         alike = _kinds(of_unit)
         if alike is not None and not self.paired and 20 * len(alike[1]) < self.n_units:
             kinds, times = alike
             drawn = np.random.default_rng([self.random_state, 2]).poisson(times, (self.samples, len(times)))
             return np.asarray((drawn @ kinds).T[:, :, np.newaxis])
         # Sums of whole numbers that are not large are exact in the dtype of the weights, which is quick.
-        whole, total = alike is not None, np.zeros((4, self.samples))
+        return self._weighed(of_unit, np.float64 if alike is None else np.float32)[:, :, np.newaxis]
+
+    def _by_unit(self, blocks: Iterable[tuple[NDArray[np.int64], Sequence[NDArray[Any]]]]) -> NDArray[np.float64]:
+        """Return four sums of each unit (n_units, 4), from the numbers of rows and what each of these adds."""
+        of_unit = np.zeros((self.n_units, 4))
+        for rows, added in blocks:
+            if self.unit is None:
+                of_unit[rows] = np.stack(added, axis=1)
+            else:
+                of_unit += np.stack([np.bincount(self.unit[rows], c, self.n_units) for c in added], axis=1)
+        return of_unit
+
+    def _weighed(self, of_unit: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
+        """Return the sums over units in each resample, (4, samples)."""
+        total = np.zeros((4, self.samples))
         for start in range(0, self.n_units, UNITS):
-            units: NDArray[Any] = of_unit[start : start + UNITS].astype(np.float32 if whole else np.float64)
+            units: NDArray[Any] = of_unit[start : start + UNITS].astype(dtype)
             total += units.T @ self.weights(np.arange(start, start + len(units)))
-        return total[:, :, np.newaxis]
+        return total
+
+    def _of_items(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
+        """Return an average over items in each resample.
+
+        One unit more that is right, and one that is wrong, are added as `with_unseen` does: each an exponential
+        number of times a typical unit, with the most that its labels can give, or as many wrong tags as it has
+        labels.
+        """
+
+        def added(block: Rows, part: Part) -> list[NDArray[np.float64]]:
+            tp, pp, p, n = (np.count_nonzero(flag, axis=1) for flag in flags_of(block, part))
+            above, below = objective.of_items(tp, pp, p, n)
+            right, wrong = objective.of_items(p, p, p, n)[0], objective.of_items(0 * p, p, p, n)[0]
+            return [one * block.weight for one in (above, below, right, wrong)]
+
+        of_unit = self._by_unit((rows, added(block, part)) for part, rows, block in blocks_of(parts))
+        above, below, right, wrong = self._weighed(of_unit, np.float64)
+        draw = self._for_unseen(parts)
+        size = typical_size(below)
+        more = size * draw.standard_exponential((2, self.samples))
+        at_right, at_wrong = (ratio(part.mean(), below.mean(), 0.0) for part in (right, wrong))
+        value = ratio(above + more[0] * at_right + more[1] * at_wrong, below + more.sum(axis=0), np.nan)
+        return np.where(np.isnan(value), objective.zero_division, np.minimum(value, 1.0))
+
+    def _of_decisions(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
+        """Return a function of decisions in each resample, in which an item stands as often as it weighs."""
+        sums = joined(objective, [sums_of(objective, (part.source,), part.values, part.rule) for part in parts])
+        rows = np.concatenate([part.rows for part in parts])
+        unit = rows if self.unit is None else self.unit[rows]
+        found = np.full(self.samples, objective(*sums))
+        weights = self.weights(unit).astype(np.int64)
+        for sample, times in enumerate(weights.T):
+            if times.any():
+                found[sample] = objective(*(np.repeat(part, times, axis=0) for part in sums))
+        return found
+
+    def _for_unseen(self, parts: Sequence[Part]) -> np.random.Generator:
+        """Return what draws the unseen: other numbers for other thresholds."""
+        cuts = b"".join(sorted({part.values.tobytes() + part.rule.encode() for part in parts}))
+        return np.random.default_rng([self.random_state, 3, zlib.crc32(cuts)])
 
     def with_unseen(
         self, counts: NDArray[np.float64], parts: Sequence[Part], *, alone: bool = False
@@ -171,8 +227,7 @@ class Bootstrap:
         known to be 0 or 1: after n units without an error up to 3.7 of n + 1 may have one (the rule of three, for
         97.5 %). Other thresholds may decide otherwise what was not seen: they draw other numbers.
         """
-        cuts = b"".join(sorted({part.values.tobytes() + part.rule.encode() for part in parts}))
-        draw = np.random.default_rng([self.random_state, 3, zlib.crc32(cuts)])
+        draw = self._for_unseen(parts)
         _, samples, columns = counts.shape
         at: Any = slice(None) if alone else (np.arange(samples), draw.integers(columns, size=samples))
         tp, pp, p, n = counts
@@ -249,8 +304,8 @@ def measure(
     """Return the objective of the decisions of all parts, with its interval; None for a single unit."""
     if unit_count(n_items, groups) < 2:
         return None
-    total = [count_decisions((part.source,), part.values, part.rule, check=False) for part in parts]
-    value = objective(*(np.add.reduce(counts) for counts in zip(*total, strict=True)))
+    total = [sums_of(objective, (part.source,), part.values, part.rule, check=False) for part in parts]
+    value = objective(*joined(objective, total))
     resampled = bootstrap_for(parts, objective, n_items, groups, random_state).values(parts, objective)
     return Interval(value, *map(float, percentiles(resampled, value, averaged(objective, parts))))
 
@@ -264,15 +319,19 @@ def bootstrap_for(
     *,
     paired: bool = False,
 ) -> Bootstrap:
-    """Return the bootstrap, with fewer resamples where counts by label of many items take most of the time."""
+    """Return the bootstrap, with fewer resamples where counts by label of many items take most of the time.
+
+    And for a function of decisions, which is called for each.
+    """
     n_labels = len(parts[0].source.labels)
-    large = not objective.pooled and max(n_items, SAMPLES // 2) * n_labels > LARGE
+    by_label = not objective.pooled and not objective.needs_items
+    large = not objective.additive or (by_label and max(n_items, SAMPLES // 2) * n_labels > LARGE)
     return Bootstrap.over(n_items, groups, random_state, FEWEST if large else SAMPLES, paired=paired)
 
 
 def averaged(objective: Objective, parts: Sequence[Part]) -> bool:
     """Return whether metrics of several labels are averaged: the resamples are then moved (see `percentiles`)."""
-    return not objective.pooled and len(parts[0].source.labels) > 1
+    return not objective.pooled and not objective.needs_items and len(parts[0].source.labels) > 1
 
 
 def percentiles(resampled: NDArray[np.float64], value: Any, centre: bool = False) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""What is optimised: a metric, how it is averaged over labels, and what 0/0 counts as."""
+"""What is optimised: a metric, how it is averaged over labels or items, and what 0/0 counts as."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from limen import metrics
 from limen.errors import InputError, UnsupportedError
 from limen.metrics.declarations import check
 
-Average = Literal["micro", "macro", "weighted"]
-Structure = Literal["separable", "linear-ratio", "quasi-convex", "counts"]
-AVERAGES: tuple[Average, ...] = ("micro", "macro", "weighted")
+Average = Literal["micro", "macro", "weighted", "samples"]
+Structure = Literal["separable", "linear-ratio", "quasi-convex", "counts", "items"]
+AVERAGES: tuple[Average, ...] = ("micro", "macro", "weighted", "samples")
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A metric of counts, averaged over labels.
+    """A metric of counts, averaged over labels or over items.
+
+    It is a function of sums, which parts of data add up to: for the averages over labels tp, pp, p and n of each
+    label; for "samples" what stands above and below the line (`limen.metrics.Metric.of_items`); for a function of
+    decisions the labels and the decisions themselves. `limen.sums` makes them.
 
     Attributes
     ----------
     metric : Metric
-    average : {"micro", "macro", "weighted"}
-        The metric of the summed counts, the mean over labels, or the mean weighted by positives.
+    average : {"micro", "macro", "weighted", "samples"}
+        The metric of the summed counts, the mean over labels, the mean weighted by positives, or the mean over
+        items. Metrics of whole items have "samples", whatever is asked.
     zero_division : float in [0, 1]
         Value of a ratio that is 0/0.
     """
@@ -39,16 +44,41 @@ class Objective:
         if self.average not in AVERAGES:
             hint = " Each label by itself is what 'macro' tunes." if self.average in (None, "none") else ""
             raise InputError(
-                f"average={self.average!r} cannot be optimised. Use {', '.join(map(repr, AVERAGES))}.{hint}"
+                f"average={self.average!r} cannot be optimised. Use 'micro', 'macro', 'weighted', 'samples'.{hint}"
             )
         if not (math.isfinite(self.zero_division) and 0 <= self.zero_division <= 1):
             raise InputError(f"zero_division={self.zero_division} is not usable. It must be a number from 0 to 1.")
         check(self.metric)
+        if self.metric.of_whole_items:
+            if self.average in ("macro", "weighted"):
+                raise InputError(
+                    f"{self.metric} is of whole items, and has no value by label to average. Use "
+                    "average='samples'."
+                )
+            object.__setattr__(self, "average", "samples")
+        elif self.average == "samples" and (
+            not isinstance(self.metric, metrics.LinearRatio) or self.metric.by_label
+        ):
+            raise UnsupportedError(
+                f"a samples average of {self.metric} is not known: it needs a ratio of sums, such as F-beta, "
+                "Jaccard, "
+                "precision or recall, without parameters by label. Use another metric, or another average."
+            )
         if self.average == "micro" and self.metric.by_label and not isinstance(self.metric, metrics.Cost):
             raise UnsupportedError(
                 f"a micro average of {self.metric} is not known: it has parameters by label, and then only costs "
                 "add up. Use average='macro' or 'weighted'."
             )
+
+    @property
+    def needs_items(self) -> bool:
+        """Whether the decisions on each item are needed, and counts by label do not do."""
+        return self.average == "samples"
+
+    @property
+    def additive(self) -> bool:
+        """Whether the value is that of sums over items; a function of decisions is not."""
+        return not isinstance(self.metric, metrics.OfDecisions)
 
     @property
     def pooled(self) -> bool:
@@ -58,6 +88,8 @@ class Objective:
     @property
     def structure(self) -> Structure:
         """What a solver can rely on."""
+        if self.needs_items:
+            return "items"
         if self.average != "micro":
             return "separable"
         kinds: dict[str, Structure] = {"linear": "linear-ratio", "quasiconvex": "quasi-convex"}
@@ -66,21 +98,33 @@ class Objective:
     def of_labels(
         self, tp: Any, pp: Any, p: Any, n: Any, label_of: NDArray[np.int64] | None = None
     ) -> NDArray[np.float64]:
-        """Return the metric of each label alone; ``label_of`` says the label of each element, if not its place."""
-        metric = self.metric
+        """Return the metric of each label alone; ``label_of`` says the label of each element, if not its place.
+
+        F1 for a metric of whole items, which no label has.
+        """
+        metric = metrics.FBeta() if self.metric.of_whole_items else self.metric
         if label_of is not None:
             p, n = p[label_of], n[label_of]
             metric = metric.with_labels(lambda parameter: parameter[label_of])
         return np.asarray(metric(tp, pp, p, n, self.zero_division))
 
-    def __call__(self, tp: Any, pp: Any, p: Any, n: Any) -> float:
-        """Return the averaged metric of counts by label (n_labels,)."""
+    def __call__(self, *sums: Any) -> float:
+        """Return the value of sums: of counts tp, pp, p, n by label (n_labels,), or of what items need."""
+        if isinstance(self.metric, metrics.OfDecisions):
+            return self.metric.of(*sums)
+        if self.needs_items:
+            return min(float(metrics.ratio(sums[0], sums[1], self.zero_division)), 1.0)
+        tp, pp, p, n = sums
         if self.average == "micro":
             return self.metric.pooled(tp, pp, p, n, self.zero_division)
         weight = self.label_weights(p)
         if not weight.any():
             return float(self.zero_division)
         return min(float(self.of_labels(tp, pp, p, n) @ weight), 1.0)
+
+    def of_items(self, tp: Any, pp: Any, p: Any, n: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what each item adds above and below the line, from its counts over its labels (n_items,)."""
+        return self.metric.of_items(tp, pp, p, n, self.zero_division)
 
     def with_one_changed(self, tp: Any, pp: Any, p: Any, n: Any, new_tp: Any, new_pp: Any) -> NDArray[np.float64]:
         """Return, for each label, the objective if that label alone had the new counts, (n_labels,)."""
@@ -125,11 +169,11 @@ class Objective:
 
     @property
     def noun(self) -> str:
-        """What is measured, as people call it: "micro F1"; costs, which are made small, are not called negated."""
-        return f"{self.average} {'cost' if isinstance(self.metric, metrics.Cost) else self.metric}"
+        """What is measured, as people call it: "micro F1"; what is made small, as costs, is not called negated."""
+        return str(self).replace("negated ", "")
 
     def __str__(self) -> str:
-        return f"{self.average} {self.metric}"
+        return str(self.metric) if self.metric.of_whole_items else f"{self.average} {self.metric}"
 
 
 def objective(

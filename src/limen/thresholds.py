@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics, objectives
+from limen.constraints import Bound, bind, outcomes, said_outcome
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide
 from limen.display import Displayed, Shown
 from limen.errors import InputError, UnreadableError, count
@@ -20,6 +21,7 @@ from limen.files.writing import write_atomically
 from limen.intervals import Interval
 from limen.names import unique
 from limen.objectives import Average, Objective
+from limen.promises import Promise
 from limen.scales import Kind
 from limen.solvers.solution import Status
 from limen.states import BAR, state_keys, warnings_of
@@ -29,16 +31,20 @@ from limen.thresholds_file import (
     SCHEMA,
     SCHEMA_VERSION,
     WANTED,
+    calibration_to_save,
     check_choice,
     check_fields,
     check_values,
     completed,
+    constraint_of,
     counts_of,
     gains_of,
     interval_of,
+    kept_constraints,
     once,
     ranges_of,
     refuse_constant,
+    rule_of,
     said_of,
     said_of_other,
     threshold_of,
@@ -59,7 +65,8 @@ class Thresholds(Displayed):
         In the dtype of the scores; +inf means that the label is never given.
     rule : str
         ``">="``: a label is given when its score is at or above its threshold. ``"top-k:K"`` and
-        ``"mcut"`` decide by item instead, and leave ``values`` at the lowest finite number.
+        ``"mcut"`` decide by item instead, and leave ``values`` at the lowest finite number; so does
+        ``"expected-f:BETA"``, a `limen.expected_f.ExpectedF` that holds the calibration it needs.
     metric, average, zero_division
         The objective tuned for; see `limen.tune`.
     method : str
@@ -100,8 +107,14 @@ class Thresholds(Displayed):
         interval of this paired difference; NaN for a label where it is not known. See `limen.states`.
     ranges : ndarray (2, n_labels) or None
         Where other data like these would put the threshold (95 %): how well it is known.
+    promise : Promise or None
+        What they promise on new data; see `limen.guarantee`.
     details : dict
         What the method chose, and why.
+    constraints : tuple of dict
+        For each constraint what it is ("constraint" in words, "spec"), whether it "holds" on the tuning data and
+        what was "measured" there; with the exact method whether it "binds" and its "price", the gain of the
+        objective if it were loosened by "step"; with "auto" how it fared "out_of_sample".
     history : tuple of float
         The objective at each iterate of an iterative method, as it saw it; not saved.
     """
@@ -130,8 +143,10 @@ class Thresholds(Displayed):
     gains: NDArray[np.float64] | None = None
     value_measured_on: str = TUNING_DATA
     ranges: NDArray[Any] | None = None
+    promise: Promise | None = None
     details: dict[str, Any] = field(default_factory=dict)
     history: tuple[float, ...] = field(default=(), repr=False)
+    constraints: tuple[dict[str, Any], ...] = ()
 
     @property
     def objective(self) -> Objective:
@@ -142,6 +157,24 @@ class Thresholds(Displayed):
     def never(self) -> tuple[str, ...]:
         """Names of the labels that are never given."""
         return tuple(name for name, value in zip(self.labels, self.values, strict=True) if value == np.inf)
+
+    def bound(self) -> Bound | None:
+        """Return the constraints tuned under, put to the labels; None if there were none."""
+        return (
+            bind([constraint_of(entry) for entry in self.constraints], self.labels) if self.constraints else None
+        )
+
+    def said_constraints(self) -> list[str]:
+        """Return one sentence for each constraint: whether it holds on the tuning data, and what it costs."""
+        return [f"{said_outcome(entry)} (on the items tuned on)" for entry in self.constraints]
+
+    def outcomes(self, counts: Counts, n_items: int) -> tuple[dict[str, Any], ...]:
+        """Return, for each constraint tuned under, whether it holds for counts of other items."""
+        bound = self.bound()
+        if bound is None:
+            return ()
+        excused = self.details.get("never_by_constraint", [])
+        return tuple(outcomes(bound.moved(0.0, n_items / self.n_items), counts, self.values, excused))
 
     def states(self, bar: float = BAR) -> tuple[str, ...]:
         """Return the state of each label on the tuning data, a key of `limen.states.STATES`.
@@ -244,13 +277,16 @@ class Thresholds(Displayed):
             "expected_reason": self.expected_reason,
             "half": self.half,
             "upper_bound": self.upper_bound,
-            "rule": self.rule,
+            "rule": str(self.rule),
+            "calibration": calibration_to_save(self.rule),
             "score_dtype": str(self.values.dtype),
             "score_scale": self.scale,
             "n_items": self.n_items,
             "data_digest": self.digest,
             "created": self.created,
             "versions": self.versions,
+            "constraints": list(self.constraints),
+            "promise": None if self.promise is None else self.promise.to_dict(),
             "details": self.details,
             "labels": [
                 {
@@ -303,7 +339,8 @@ class Thresholds(Displayed):
                 raise InputError(f"label {number} is not an object.")
             check_fields(label, LABEL_FIELDS, f"label {number}")
         labels = unique((label["name"] for label in content["labels"]), "the file")
-        check_rule(content["rule"], len(labels))
+        rule = rule_of(content, len(labels))
+        check_rule(rule, len(labels))
         dtype = np.dtype(content["score_dtype"])
         wide = np.array([threshold_of(label["threshold"]) for label in content["labels"]], np.float64)
         values = wide.astype(dtype)
@@ -316,6 +353,7 @@ class Thresholds(Displayed):
         objective = objectives.objective(content["metric"], content["average"], content["zero_division"])
         objective.check_labels(len(labels))
         counts = counts_of(content["labels"], content["n_items"])
+        constraints = kept_constraints(content, labels, counts, values)
         expected, gain = interval_of(content, "expected"), interval_of(content, "expected_gain")
         check_values(content, objective, counts, expected, gain)
         return cls(
@@ -324,11 +362,14 @@ class Thresholds(Displayed):
             metric=objective.metric,
             counts=counts,
             digest=content["data_digest"],
+            rule=rule,
             scale=content["score_scale"],
             expected=expected,
             expected_gain=gain,
             gains=gains_of(content["labels"]),
+            constraints=constraints,
             ranges=ranges_of(content["labels"], dtype),
+            promise=None if content["promise"] is None else Promise.from_dict(content["promise"], labels),
             **{
                 key: content[key]
                 for key in (
@@ -344,7 +385,6 @@ class Thresholds(Displayed):
                     "n_items",
                     "created",
                     "versions",
-                    "rule",
                     "zero_division",
                     "details",
                 )
@@ -368,6 +408,10 @@ class Thresholds(Displayed):
             "local": "not proven optimal",
             "infeasible": "nothing meets what was asked",
         }[self.status]
+        if self.status == "optimal" and (self.constraints or self.promise is not None):
+            proof = (
+                "the best that keeps the promise" if self.promise is not None else f"{proof} under its constraints"
+            )
         weighed = ", reweighted to the target shares" if self.value_measured_on == REWEIGHTED else ""
         return (
             f"{self.objective.said(self.value)} on the {count(self.n_items, 'item')} tuned on{weighed} ({proof}; "

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.constraints import Constraint, bind, of_spec, outcomes
 from limen.decisions import Counts, in_dtype
 from limen.errors import InputError, count, examples
+from limen.expected_f import NAME, Calibration, ExpectedF
 from limen.intervals import Interval
 from limen.names import repeated
 from limen.objectives import Objective
+from limen.scales import Kind
 
 SCHEMA = "https://limen.dev/schema/thresholds"
 SCHEMA_VERSION = 3
@@ -22,6 +25,7 @@ SCHEMA_VERSION = 3
 WANTED = "Give the JSON file that limen tune wrote, or that a report saved."
 """What to do with a file that is something else."""
 _NUMBER = (int, float)
+_CALIBRATION = ("offset", "slope", "low", "high")
 FIELDS: dict[str, tuple[type, ...]] = {
     "schema": (str,),
     "schema_version": (int,),
@@ -39,12 +43,15 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "half": (int, float, type(None)),
     "upper_bound": (int, float, type(None)),
     "rule": (str,),
+    "calibration": (dict, type(None)),
     "score_dtype": (str,),
     "score_scale": (str, type(None)),
     "n_items": (int,),
     "data_digest": (str,),
     "created": (str,),
     "versions": (dict,),
+    "constraints": (list,),
+    "promise": (dict, type(None)),
     "details": (dict,),
     "labels": (list,),
 }
@@ -60,7 +67,7 @@ LABEL_FIELDS: dict[str, tuple[type, ...]] = {
 }
 LATER: dict[int, dict[str, Any]] = {
     2: {"reason": "", "expected_reason": "", "score_scale": None},
-    3: {"half": None, "expected_gain": None},
+    3: {"half": None, "expected_gain": None, "calibration": None, "constraints": [], "promise": None},
 }
 LABELS_LATER: dict[int, dict[str, Any]] = {3: {"gain": None}}
 """What files before a schema version lack, and what it is taken for; of the file, and of each label."""
@@ -147,7 +154,9 @@ def check_values(
     gain: Interval | None,
 ) -> None:
     """Raise `InputError` if the values cannot be those of the objective and the counts."""
-    value, bound, given = content["value"], content["upper_bound"], objective(*counts)
+    value, bound = content["value"], content["upper_bound"]
+    # Of an average over items the counts by label say nothing, but that it is no more than 1.
+    given = min(value, 1.0) if objective.needs_items else objective(*counts)
     slack = 1e-6 * max(1.0, abs(given))
     if abs(value - given) > slack:
         raise InputError(
@@ -172,12 +181,75 @@ def check_values(
         )
 
 
+def constraint_of(entry: Any) -> Constraint:
+    """Return the constraint of an entry of 'constraints'."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("holds"), bool) or "constraint" not in entry:
+        raise InputError(
+            f"'constraints' has {str(entry)[:60]!r}. Each must be an object with 'constraint', 'spec' and 'holds'."
+        )
+    return of_spec(entry.get("spec"))
+
+
+def kept_constraints(
+    content: dict[str, Any], labels: Sequence[str], counts: Counts, values: NDArray[Any]
+) -> tuple[dict[str, Any], ...]:
+    """Return the entries of 'constraints'; whether each holds is told by the counts and thresholds of the file.
+
+    Of thresholds that were edited by hand nothing is told of what the solver knew.
+    """
+    entries = content["constraints"]
+    if not entries:
+        return ()
+    details = content["details"]
+    excused = details.get("never_by_constraint", [])
+    if not isinstance(excused, list):
+        raise InputError(f"'never_by_constraint' is {str(excused)[:40]!r}. It must be a list of labels.")
+    fresh = outcomes(bind([constraint_of(entry) for entry in entries], labels), counts, values, excused)
+    return tuple(new if "edited" in details else old | new for old, new in zip(entries, fresh, strict=True))
+
+
 def interval_of(content: dict[str, Any], key: str) -> Interval | None:
     """Return the interval that a field holds."""
     if content[key] is None:
         return None
     check_fields(content[key], dict.fromkeys(Interval._fields, _NUMBER), repr(key))
     return Interval(**content[key])
+
+
+def calibration_to_save(rule: str) -> dict[str, Any] | None:
+    """Return the calibration that a rule needs, as plain numbers; None if it needs none."""
+    if not isinstance(rule, ExpectedF):
+        return None
+    kind, numbers = rule.calibration
+    return {"scale": kind, **dict(zip(_CALIBRATION, numbers.tolist(), strict=True))}
+
+
+def rule_of(content: dict[str, Any], n_labels: int) -> str:
+    """Return the rule of a file, with the calibration that it needs."""
+    rule, calibration = str(content["rule"]), content["calibration"]
+    name, _, beta = rule.partition(":")
+    if (name == NAME) != (calibration is not None):
+        raise InputError(f"'calibration' goes with the rule 'expected-f' alone; the rule is {rule!r}.")
+    if calibration is None:
+        return rule
+    check_fields(calibration, {"scale": (str,), **dict.fromkeys(_CALIBRATION, (list,))}, "'calibration'")
+    check_choice(calibration, "scale", get_args(Kind))
+    numbers = []
+    for key in _CALIBRATION:
+        found = [one for one in calibration[key] if isinstance(one, int | float) and not isinstance(one, bool)]
+        if len(found) != n_labels or len(calibration[key]) != n_labels or not all(map(_is_finite, found)):
+            raise InputError(
+                f"{key!r} of 'calibration' must be a finite number for each of {count(n_labels, 'label')}."
+            )
+        numbers.append(found)
+    try:
+        number = float(beta)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise InputError(f"the rule is {rule!r}. It must be 'expected-f:BETA', with a beta above 0.")
+    fitted = Calibration(calibration["scale"], np.array(numbers, np.float64))
+    return ExpectedF(number, float(content["zero_division"]), fitted)
 
 
 def gains_of(labels: list[dict[str, Any]]) -> NDArray[np.float64] | None:

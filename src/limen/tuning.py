@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import objectives, solvers
+from limen.constraints import Infeasible, bind, outcomes
 from limen.curves import Curves, Placement, prevalence_factors
 from limen.data import as_data
-from limen.decisions import HALF, THRESHOLD_RULE, Counts, count_decisions, in_dtype
+from limen.decisions import HALF, Counts, count_decisions, in_dtype
 from limen.display import Displayed, Shown, svg_curve
 from limen.draws import as_seed
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples, percent
@@ -24,9 +25,11 @@ from limen.intervals import Part
 from limen.metrics import Metric
 from limen.names import beyond
 from limen.solvers.base import Problem, Progress, Solver
+from limen.solvers.constrained import extended, in_range, kept_or_never, placed
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
 from limen.states import label_states
+from limen.sums import sums_of
 from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds, now
 
 
@@ -41,6 +44,7 @@ def tune(
     sample_weight: Any = None,
     mask: Any = None,
     constraints: Sequence[Any] = (),
+    infeasible: Infeasible = "error",
     zero_division: float = 0.0,
     placement: Placement = "midpoint",
     min_positive: float = 0.0,
@@ -62,10 +66,12 @@ def tune(
         label matters to the exact methods. Two frames are joined: columns by label name, rows by id
         where both have an id column or pandas indexes of the same items; each may be wide or long
         (id, label, score).
-    metric : str, dict or Metric
+    metric : str, dict, Metric, or callable ``(y_true, y_pred)``
         A name of `limen.metrics.METRICS` ("f1", "mcc", ...), a dict such as
-        ``{"name": "fbeta", "beta": 2}``, or a metric object.
-    average : {"micro", "macro", "weighted"}
+        ``{"name": "fbeta", "beta": 2}``, a metric object, or a function of decisions; see
+        `limen.metrics.OfDecisions`.
+    average : {"micro", "macro", "weighted", "samples"}
+        "samples" is the mean over items, which metrics of whole items ("subset_accuracy", ...) always have.
     method : str or Solver
         A name of `limen.solvers.METHODS`, or a solver with its options, for example
         ``limen.solvers.SurrogateGradient(space="logit", start="shared")``.
@@ -74,8 +80,12 @@ def tune(
         In the order of the items of ``y_score``; so are ``mask`` and ``groups``.
     mask : bool array-like (n_items, n_labels), optional
         True where the label of an item is known. A frame is joined as ``y_true`` is.
-    constraints : sequence
-        Must be empty: this version has no constraints.
+    constraints : sequence of constraints
+        What the decisions must keep: objects of `limen.constraints`, such as ``[MinPrecision(0.9)]``. The exact
+        method keeps them on the tuning data; "auto" and "smoothed" with a reserve found by cross-fitting.
+    infeasible : {"error", "never", "status"}
+        Where a label cannot keep its constraints: raise `InfeasibleError`; never give such labels (constraints
+        over all labels still raise); or return what is nearest, with the status "infeasible" and the reason.
     zero_division : float in [0, 1]
         Value of a ratio that is 0/0, for example the F1 of a label with no positives that is never given.
     placement : {"midpoint", "score"}
@@ -115,8 +125,6 @@ def tune(
     >>> t.values, t.status, round(t.value, 4)
     (array([0.5, 0.5]), 'optimal', 0.8889)
     """
-    if len(constraints):
-        raise UnsupportedError("constraints are not part of this version. Leave constraints empty.")
     objective = objectives.objective(metric, average, zero_division)
     solver = solvers.choose(objective.metric, average, method)
     seed = as_seed(random_state)
@@ -129,13 +137,16 @@ def tune(
         problem = Problem.of(objective, data, seed, progress)
     problem = replace(problem, target_prevalence=_prevalence(target_prevalence, problem))
     objective.check_labels(len(problem.labels))
-    if method == "auto" and not problem.sources:
+    if method == "auto" and not problem.sources and not objective.needs_items:
         solver = solvers.choose(objective.metric, average, "exact")
     if isinstance(solver, solvers.Auto) and min_positive:
         solver = replace(solver, min_positive=min_positive)
     elif min_positive:
         found = "the scores are not at hand" if method == "auto" else f"not with {method!r}"
         raise InputError(f"min_positive goes with method='auto', {found}. Leave it out.")
+    if constraints:
+        problem = problem.constrained(bind(constraints, problem.labels, infeasible))
+        solver = solvers.constrained(solver)
     solvers.check_fit(solver, problem)
     solution = solver.solve(problem)
     name = method if isinstance(method, str) else str(method)
@@ -150,9 +161,14 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         at = solution.index
         counts = Counts(curves.tp[at], curves.pp[at], curves.n_positive, curves.n_known)
     else:
-        counts = count_decisions(problem.sources, values, solution.rule, check=False)
+        counts = count_decisions(problem.given, values, solution.rule, check=False)
         if problem.target_prevalence is not None:
             counts = _reweighted(counts, problem.target_prevalence)
+    value = (
+        problem.objective(*sums_of(problem.objective, problem.sources, values, solution.rule, check=False))
+        if problem.objective.needs_items
+        else problem.objective(*counts)
+    )
     expected, expected_gain, why_not = _expected(problem, solution)
     half, gains = _over_half(problem, values, solution.rule, counts)
     thresholds = Thresholds(
@@ -163,7 +179,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         zero_division=problem.objective.zero_division,
         method=method,
         status=solution.status,
-        value=problem.objective(*counts),
+        value=value,
         upper_bound=solution.upper_bound,
         counts=counts,
         n_items=problem.n_items,
@@ -182,6 +198,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         ranges=None if solution.ranges is None else in_dtype(solution.ranges, problem.dtype),
         details=solution.details,
         history=solution.history,
+        constraints=_constraints(problem, solution, counts, values),
     )
     without = curves.without_positives
     unlearned = set(without)
@@ -208,9 +225,24 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
 def thresholds_of(problem: Problem, solution: Solution, placement: Placement) -> NDArray[Any]:
     """Return the thresholds of a solution, in the dtype of the scores."""
     if solution.index is not None:
-        return problem.curves.thresholds(solution.index, placement)
+        values = problem.curves.thresholds(solution.index, placement)
+        if problem.bound is None:
+            return values
+        return placed(values, problem.curves.thresholds(solution.index, "score"), problem.bound)
     assert solution.values is not None
-    return in_dtype(solution.values, problem.dtype)
+    values = in_dtype(solution.values, problem.dtype)
+    return values if problem.bound is None else in_range(values, problem.bound)
+
+
+def _constraints(
+    problem: Problem, solution: Solution, counts: Counts, values: NDArray[Any]
+) -> tuple[dict[str, Any], ...]:
+    """Return how each constraint fared on the tuning data, and what the solver knows of it besides."""
+    if problem.bound is None:
+        return ()
+    excused = solution.details.get("never_by_constraint", [])
+    known = solution.constraints or ({},) * len(problem.bound.constraints)
+    return tuple(a | b for a, b in zip(outcomes(problem.bound, counts, values, excused), known, strict=True))
 
 
 def _expected(problem: Problem, solution: Solution) -> Expectation:
@@ -220,8 +252,7 @@ def _expected(problem: Problem, solution: Solution) -> Expectation:
     if problem.target_prevalence is not None:
         return Expectation(reason="the items tuned on have other label frequencies than the target")
     parts = [
-        Part(fit.source, fit.rows, in_dtype(fit.values, problem.dtype), THRESHOLD_RULE)
-        for fit in solution.cross_fit
+        Part(fit.source, fit.rows, in_dtype(fit.values, problem.dtype), fit.rule) for fit in solution.cross_fit
     ]
     return expect(parts, problem.objective, problem.n_items, problem.groups, problem.random_state)
 
@@ -233,15 +264,18 @@ def _over_half(
 
     None where the scores are not at hand, and no gains for shares of positives that the items do not have.
     """
-    if not problem.sources:
+    if not problem.given:
         return None, None
     objective = problem.objective
     if problem.target_prevalence is not None:
         half = np.full(len(problem.labels), HALF, problem.dtype)
-        at_half = count_decisions(problem.sources, half, check=False)
+        at_half = count_decisions(problem.given, half, check=False)
         return objective(*_reweighted(at_half, problem.target_prevalence)), None
-    found = label_states(problem.sources, values, objective, rule=rule, groups=problem.groups, counts=counts)
+    found = label_states(problem.given, values, objective, rule=rule, groups=problem.groups, counts=counts)
     gains = np.where(np.isfinite(found.gains).all(axis=0), found.gains, np.nan)
+    if objective.needs_items:
+        half = np.full(len(problem.labels), HALF, problem.dtype)
+        return objective(*sums_of(objective, problem.sources, half, check=False)), gains
     return objective(*found.at_half), gains
 
 
@@ -299,7 +333,13 @@ class Frontier(Displayed):
         if not -len(self) <= point < len(self):
             raise InputError(f"point {point} is not on the frontier, which has {len(self)} points.")
         point = range(len(self))[point]
-        problem = Problem(objectives.objective(metric, "micro"), (), self.curves)
+        objective = objectives.objective(metric, "micro")
+        if objective.needs_items:
+            raise UnsupportedError(
+                f"the frontier holds counts by label; {objective.noun} needs whole items. Use a metric of counts, "
+                "and measure this one with limen.evaluate."
+            )
+        problem = Problem(objective, (), self.curves)
         solution = Solution(index=self.walk.index(self.curves, point))
         return make_thresholds(problem, solution, f"frontier point {point}", placement)
 
@@ -342,11 +382,18 @@ def frontier(
     labels: Sequence[str] | None = None,
     sample_weight: Any = None,
     mask: Any = None,
+    constraints: Sequence[Any] = (),
 ) -> Frontier:
     """Return the micro precision-recall frontier over all vectors of per-label thresholds.
 
     It lies on or above the precision-recall curve of any one shared threshold. Parameters are
-    those of `tune`.
+    those of `tune`; of ``constraints`` limits on the counts of each label are taken, and labels that cannot keep
+    theirs are never given.
+
+    Raises
+    ------
+    UnsupportedError
+        If a constraint is not for each label by itself: over all labels, the frontier shows what each costs.
 
     Examples
     --------
@@ -359,6 +406,15 @@ def frontier(
     else:
         data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
         curves = Curves.from_source(data.source)
+    if constraints:
+        limits = bind(constraints, curves.labels, "never")
+        if limits.pooled or limits.linked or limits.ranged:
+            raise UnsupportedError(
+                "the frontier takes limits on the counts of each label; use tune for ranges, shared thresholds, "
+                "hierarchies and limits over all labels."
+            )
+        curves = extended(curves, curves.sources, limits)
+        curves = curves.at(kept_or_never(curves, limits))
     return Frontier(curves, Walk.of(curves))
 
 

@@ -525,3 +525,24 @@ def test_python_m_limen(folder):
         [sys.executable, "-m", "limen", "methods"], cwd=folder, capture_output=True, text=True, check=True
     )
     assert "auto" in done.stdout
+
+
+def test_averages_over_items(folder, data):
+    """Tuned, saved with its calibration, applied to raw scores, and measured by the average tuned for."""
+    _, y_score, _ = data
+    options = ("--average", "samples", "--method", "expected-f")
+    run("tune", "scores.csv", "tags.tsv", *options, cwd=folder, check=0)
+    t = limen.Thresholds.load(folder / "thresholds.json")
+    assert (t.rule, t.average) == ("expected-f:1", "samples")
+    done = run("apply", "data.npz", "thresholds.json", "-o", "out.csv", cwd=folder, check=0)
+    assert f"{count(int(t.decide(y_score).sum()), 'tag')} for 600 items" in done.stdout
+    done = run("evaluate", "scores.csv", "tags.tsv", "thresholds.json", cwd=folder, check=0)
+    assert t.objective.said(t.value) in done.stdout
+    done = run(
+        "tune", "data.npz", "data.npz", "--metric", "subset_accuracy", "--method", "ascent", cwd=folder, check=0
+    )
+    assert "subset accuracy" in done.stdout
+    done = run("report", "data.npz", "data.npz", "--average", "samples", cwd=folder, check=2)
+    assert "the report is drawn from counts by label; samples F1 needs whole items" in " ".join(
+        done.stderr.split()
+    )

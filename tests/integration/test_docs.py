@@ -28,7 +28,7 @@ Y, S = np.array([[0], [1]]), np.array([[0.2], [0.8]])
 ERRORS: dict[str, Callable[[], object]] = {
     "one f-string": lambda: get({"name": "fbeta", "beta": -1}),
     "implicit concatenation": lambda: limen.tune(Y, [[np.nan], [0.8]]),
-    "a choice within": lambda: limen.tune(Y, S, average="samples"),
+    "a choice within": lambda: limen.tune(Y, S, average="binary"),
     "a local name": lambda: SurrogateGradient(epochs=0),
     "of a subclass": lambda: read_table("none.csv", kind="scores"),
     "a function that returns text": lambda: read_table("header.csv", kind="scores"),

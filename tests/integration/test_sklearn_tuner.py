@@ -413,7 +413,7 @@ def test_errors_come_before_anything_is_fitted():
 
     for options in (
         {"metric": "f7"},
-        {"average": "samples"},
+        {"average": "binary"},
         {"method": "best"},
         {"zero_division": 2},
         {"cv": "k"},
@@ -428,3 +428,12 @@ def test_errors_come_before_anything_is_fitted():
         tuner.score(X, Y)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         tuner.fit(X, Y[:-1])
+
+
+@pytest.mark.parametrize("method", ["ascent", "expected-f"])
+def test_averages_over_items(method):
+    tuner = ThresholdTuner(OneVsRestClassifier(GaussianNB()), average="samples", method=method).fit(X, Y)
+    decided = np.asarray(tuner.predict(X))
+    known = f1_score(Y, decided, average="samples", zero_division=0)
+    assert tuner.score(X, Y) == pytest.approx(known)
+    assert len(tuner.cv_results_["default_score"]) == 5

@@ -8,7 +8,7 @@ import pytest
 
 from limen import metrics
 from limen.decisions import count_decisions
-from limen.errors import InputError
+from limen.errors import InputError, UnsupportedError
 from limen.objectives import objective
 from limen.sources.door import as_source
 from strategies import random_data
@@ -19,7 +19,8 @@ from limen.torch import MetricLoss, ThresholdLayer  # noqa: E402
 
 compiles = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, while it compiles
 BY_LABEL = {"name": "cost", "fp": [1.0, 2.0, 0.0], "fn": [3.0, 0.5, 1.0]}
-EVERY = [*metrics.METRICS, {"name": "fbeta", "beta": 0.3}, {"name": "cost", "fp": 2.0, "fn": 0.5}, BY_LABEL]
+OF_COUNTS = [name for name in metrics.METRICS if not metrics.get(name).of_whole_items]
+EVERY = [*OF_COUNTS, {"name": "fbeta", "beta": 0.3}, {"name": "cost", "fp": 2.0, "fn": 0.5}, BY_LABEL]
 every_metric = pytest.mark.parametrize("metric", EVERY, ids=str)
 every_average = pytest.mark.parametrize("average", ["micro", "macro", "weighted"])
 
@@ -281,7 +282,6 @@ def test_what_is_shown():
     ("arguments", "options", "words"),
     [
         (("f3",), {}, "metric='f3' is unknown"),
-        (("f1", "samples"), {}, "average='samples' cannot be optimised"),
         ((), {"zero_division": 2}, "zero_division=2 is not usable"),
         ((), {"memory": 1.5}, "memory=1.5 is not usable. It must be a share from 0 to 1."),
         ((), {"memory": float("nan")}, "memory=nan is not usable"),
@@ -290,6 +290,11 @@ def test_what_is_shown():
 def test_refused_arguments(arguments, options, words):
     with pytest.raises(InputError, match=escape(words)):
         MetricLoss(*arguments, **options)
+
+
+def test_whole_items_are_not_counted():
+    with pytest.raises(UnsupportedError, match="This loss is of counts by label; samples F1 needs whole items"):
+        MetricLoss("f1", "samples")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 import limen
 from limen.datasets import spoken_tags
-from limen.errors import InputError
+from limen.errors import InputError, UnsupportedError
 from limen.solvers import SurrogateGradient
 from strategies import data, random_data, smooth_data, tuned
 
@@ -182,7 +182,6 @@ class TestFit:
             ({"slope": 0.0}, "slope=0.0 is not usable"),
             ({"epochs": 0}, "epochs=0 is not usable"),
             ({"keep": "first"}, "keep='first' is unknown"),
-            ({"average": "samples"}, "average='samples' cannot be optimised"),
             ({"metric": {"name": "cost", "fp": [1, 2, 3]}}, "the cost fp has 3 values for 2 labels"),
         ],
     )
@@ -191,6 +190,12 @@ class TestFit:
         with pytest.raises(InputError) as caught:
             fit_thresholds(arguments.pop("y_true"), arguments.pop("y_score"), **arguments)
         assert words in str(caught.value)
+
+    def test_whole_items_are_not_counted(self):
+        with pytest.raises(
+            UnsupportedError, match="This fit is of counts by label; subset accuracy needs whole items"
+        ):
+            fit_thresholds(torch.ones(4, 2), torch.rand(4, 2), metric="subset_accuracy")
 
 
 class TestLayerAndLoss:

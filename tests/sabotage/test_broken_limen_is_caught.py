@@ -13,8 +13,9 @@ import limen
 from limen import _kernels, curves, decisions, metrics
 from limen.curves import Curves
 from limen.solvers import SurrogateGradient, exact
+from limen.solvers.item_table import ItemTable
 from limen.sources.blocks import Tallies
-from oracle import naive
+from oracle import items, naive
 from strategies import data, exactly, random_data, recounted, smooth_data, tuned
 
 SEEDS = range(40)
@@ -294,3 +295,56 @@ def test_the_value_of_the_iterate_before(monkeypatch):
     monkeypatch.setattr(SurrogateGradient, "solve", late)
     with pytest.raises(AssertionError):
         check_kept_iterate()
+
+
+def check_items():
+    """Values of averages over items, and that no vector of thresholds is better."""
+    for metric in ("f1", "subset_accuracy", "segment_error_rate"):
+        for seed in range(25):
+            problem = random_data(seed, dtype="f8")
+            t = tuned(problem, metric=metric, average="samples", method="ascent")
+            known = items.value(metric, problem.y_true, t.decide(problem.y_score), problem.sample_weight)
+            assert t.value == pytest.approx(float(known), abs=1e-12)
+            assert t.value == pytest.approx(float(items.best(metric, *problem)), abs=1e-12)
+
+
+def test_items_of_the_wrong_candidate(monkeypatch):
+    """Each label gives one candidate's items too many, or counts all of them as wrong."""
+    check_items()
+    whole = ItemTable.of.__func__
+
+    def shifted(cls, *arguments):
+        table = whole(cls, *arguments)
+        starts = table.flips.starts.copy()
+        starts[1:-1] = starts[2:]
+        return replace(table, flips=table.flips._replace(starts=starts))
+
+    def all_wrong(cls, *arguments):
+        table = whole(cls, *arguments)
+        starts = table.flips.starts.copy()
+        starts[1::2] = starts[:-1:2]
+        return replace(table, flips=table.flips._replace(starts=starts))
+
+    for fault in (shifted, all_wrong):
+        with monkeypatch.context() as patched:
+            patched.setattr(ItemTable, "of", classmethod(fault))
+            with pytest.raises(AssertionError):
+                check_items()
+
+
+def test_an_ascent_that_stays_where_it_starts(monkeypatch):
+    monkeypatch.setattr(ItemTable, "ascend", lambda self, starts, order: [start.copy() for start in starts])
+    with pytest.raises(AssertionError):
+        check_items()
+
+
+def test_a_wrong_average_over_items(monkeypatch):
+    """Counts summed over items before the metric: the micro average."""
+    of_items = metrics.FBeta.of_items
+    monkeypatch.setattr(
+        metrics.FBeta, "of_items", lambda self, tp, pp, p, n, zero_division=0.0: (2.0 * tp, 1.0 * (pp + p))
+    )
+    with pytest.raises(AssertionError):
+        check_items()
+    monkeypatch.setattr(metrics.FBeta, "of_items", of_items)
+    check_items()

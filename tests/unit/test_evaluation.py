@@ -129,7 +129,7 @@ def test_lists_of_label_names():
     [
         ([0.5], {}, "thresholds have shape (1,) for 2 labels"),
         (np.nan, {}, "thresholds have shape () for 2 labels"),
-        (0.5, {"average": "samples"}, "average='samples' cannot be optimised"),
+        (0.5, {"average": "binary"}, "average='binary' cannot be optimised"),
         (0.5, {"metric": "auc"}, "metric='auc' is unknown"),
         (0.5, {"metric": {"name": "cost", "fp": [1, 2, 3]}}, "the cost fp has 3 values for 2 labels"),
         (0.5, {"zero_division": -1}, "zero_division=-1 is not usable"),

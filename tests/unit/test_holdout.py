@@ -31,7 +31,7 @@ def test_it_is_tune_and_evaluate(method, average):
     np.testing.assert_array_equal(held_out.part.values, t.values)
     assert held_out.fitted == t.value
     assert held_out.status == t.status
-    assert objective("f1", average)(*held_out.counts) == limen.evaluate(*measured[:2], t).value
+    assert objective("f1", average)(*held_out.sums) == limen.evaluate(*measured[:2], t).value
 
 
 def test_what_the_scores_are_is_decided_by_all_of_them():

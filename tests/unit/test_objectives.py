@@ -96,7 +96,10 @@ def test_names_for_people():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"average": "samples"}, "average='samples' cannot be optimised. Use 'micro', 'macro', 'weighted'."),
+        (
+            {"average": "binary"},
+            "average='binary' cannot be optimised. Use 'micro', 'macro', 'weighted', 'samples'.",
+        ),
         ({"average": None}, "average=None cannot be optimised"),
         ({"average": "none"}, "Each label by itself is what 'macro' tunes."),
         ({"zero_division": 2}, "zero_division=2 is not usable. It must be a number from 0 to 1."),

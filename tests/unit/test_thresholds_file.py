@@ -9,7 +9,7 @@ import pytest
 
 import limen
 from limen.errors import FileError, InputError, LimenError
-from limen.metrics import METRICS
+from limen.metrics import METRICS, get
 from strategies import AVERAGES, SCORE_DTYPES, data, random_data, tuned
 
 NAMES = ["Speech", "<b>Hängebrücke ☃", 'quote " and \\ and \n line']
@@ -37,6 +37,9 @@ def loaded(tmp_path, t):
     return limen.Thresholds.load(tmp_path / "t.json")
 
 
+OF_COUNTS = [name for name in METRICS if not get(name).of_whole_items]
+
+
 class TestRoundTrip:
     @pytest.mark.parametrize("dtype", SCORE_DTYPES)
     @pytest.mark.parametrize("placement", ["midpoint", "score"])
@@ -59,9 +62,16 @@ class TestRoundTrip:
         t = tuned(data(np.ones((1, 5)), ends), placement="score")
         assert loaded(tmp_path, t).values.tobytes() == (ends[0] + 0).tobytes()
 
+    @pytest.mark.parametrize("metric", ["f1", "subset_accuracy", "segment_error_rate"])
+    def test_averages_over_items(self, tmp_path, metric):
+        t = tuned(random_data(3, n_labels=2), metric=metric, average="samples", zero_division=0.5, method="ascent")
+        again = loaded(tmp_path, t)
+        assert again == t
+        assert (again.average, again.metric, again.value) == ("samples", t.metric, t.value)
+
     @pytest.mark.parametrize("average", AVERAGES)
     @pytest.mark.parametrize(
-        "metric", [*METRICS, {"name": "fbeta", "beta": 1.5}, {"name": "cost", "fp": [1, 2], "fn": 3}]
+        "metric", [*OF_COUNTS, {"name": "fbeta", "beta": 1.5}, {"name": "cost", "fp": [1, 2], "fn": 3}]
     )
     def test_every_objective(self, tmp_path, metric, average):
         t = tuned(random_data(3, n_labels=2), metric=metric, average=average, zero_division=0.5)
@@ -70,7 +80,9 @@ class TestRoundTrip:
         assert again.metric.spec == t.metric.spec
         assert again.objective(*again.counts) == t.value
 
-    @pytest.mark.parametrize("method", ["exact", "fixed:0.25", "shared", "top-k:2", "mcut", "pcut", "sgl"])
+    @pytest.mark.parametrize(
+        "method", ["exact", "fixed:0.25", "shared", "top-k:2", "mcut", "pcut", "sgl", "expected-f"]
+    )
     def test_every_rule(self, tmp_path, method):
         problem = random_data(1, n_items=7, n_labels=3)
         t = tuned(problem, method=method)
@@ -193,7 +205,7 @@ class TestStrict:
         ("changes", "words"),
         [
             ({"status": "proven"}, "'status' is 'proven'. It must be one of optimal, bounded, local"),
-            ({"average": "samples"}, "'average' is 'samples'. It must be one of micro, macro, weighted"),
+            ({"average": "binary"}, "'average' is 'binary'. It must be one of micro, macro, weighted, samples"),
             ({"score_dtype": "int8"}, "'score_dtype' is 'int8'. It must be one of float16, float32, float64"),
             ({"rule": ">"}, "rule '>' is unknown"),
             (

@@ -9,7 +9,7 @@ import pytest
 import limen
 from limen.curves import Curves
 from limen.decisions import values_by_label
-from limen.errors import InputError, LimenError, UnsupportedError
+from limen.errors import InputError, LimenError
 from limen.solvers import Fixed, RandomSearch, SurrogateGradient
 from strategies import AVERAGES, METRICS, SCORE_DTYPES, random_data, smooth_data, tuned
 
@@ -118,7 +118,7 @@ class TestRefused:
         ("options", "words"),
         [
             ({"metric": "auc"}, "metric='auc' is unknown"),
-            ({"average": "samples"}, "average='samples' cannot be optimised"),
+            ({"average": "binary"}, "average='binary' cannot be optimised"),
             ({"method": "magic"}, "method='magic' is unknown"),
             ({"zero_division": 3}, "zero_division=3 is not usable"),
             ({"placement": "low", "method": "exact"}, "placement='low' is unknown"),
@@ -132,8 +132,8 @@ class TestRefused:
         assert words in refused(Y_TRUE, Y_SCORE, **options)
 
     def test_constraints(self):
-        message = refused(Y_TRUE, Y_SCORE, constraints=["precision >= 0.9"], error=UnsupportedError)
-        assert "constraints are not part of this version" in message
+        message = refused(Y_TRUE, Y_SCORE, constraints=["precision >= 0.9"])
+        assert "constraints has a str ('precision >= 0.9'). Use the classes of limen.constraints" in message
 
     def test_scores_are_missing(self):
         assert "y_score is missing. Give labels and scores." in refused(Y_TRUE)

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from limen._kernels.binning import bin_block
 from limen._kernels.counting import Grid, count_block, count_known
-from limen._kernels.points import Points, best_points, complete, counts_at, cumulate, highest_below, upper_hull
+from limen._kernels.points import (
+    Points,
+    best_of,
+    best_points,
+    complete,
+    counts_at,
+    cumulate,
+    highest_below,
+    upper_hull,
+)
 from limen._kernels.positives import Positive, distinct_falling, known_and_positive, positive_scores
 
 __all__ = [
     "Grid",
     "Points",
     "Positive",
+    "best_of",
     "best_points",
     "bin_block",
     "complete",

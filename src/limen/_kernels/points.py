@@ -51,6 +51,17 @@ def best_points(points, reward, price, out):
 
 
 @njit(cache=True, nogil=True)
+def best_of(offsets, values, out):
+    """Write to ``out`` the first largest value's place of each label."""
+    for k in range(offsets.shape[0] - 1):
+        best = offsets[k]
+        for j in range(offsets[k] + 1, offsets[k + 1]):
+            if values[j] > values[best]:
+                best = j
+        out[k] = best
+
+
+@njit(cache=True, nogil=True)
 def upper_hull(points, stack, keep):
     """Mark in ``keep`` the vertices of each label's upper concave hull of tp over pp.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import io
 import os
@@ -19,8 +20,10 @@ from limen.cli.compare import compare, learning_curve_
 from limen.cli.console import show_warning
 from limen.cli.evaluate import evaluate
 from limen.cli.export import birdnet_filter, export
+from limen.cli.guarantee import guarantee
 from limen.cli.help import Group
 from limen.cli.report import report_
+from limen.cli.sample import precision_at, sample
 from limen.cli.show import curve, show
 from limen.cli.tune import tune
 from limen.cli.words import forget, in_words, wrapped
@@ -40,6 +43,7 @@ def cli(debug: bool) -> None:
     limen demo                           see it work
     limen tune scores.csv labels.csv     find thresholds
     limen compare scores.csv labels.csv  methods on new data
+    limen guarantee scores.csv labels.csv --precision 0.9
     limen report scores.csv labels.csv   look, change, save
     limen apply new.csv thresholds.json -o tags.csv
     """
@@ -51,6 +55,9 @@ COMMANDS = (
     evaluate,
     compare,
     learning_curve_,
+    guarantee,
+    sample,
+    precision_at,
     show,
     curve,
     report_,
@@ -116,6 +123,8 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def _stop(number: int, _frame: object) -> NoReturn:
     signal.signal(number, signal.SIG_IGN)
+    # Where C called Python, its end is swallowed with a traceback: it ends a moment later, without one.
+    sys.unraisablehook = lambda _: _thread.interrupt_main()
     _fail(f"stopped by {signal.Signals(number).name}; {WHOLE}", 128 + number)
 
 

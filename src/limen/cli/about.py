@@ -19,7 +19,7 @@ def methods() -> None:
     rows = [(name, what) for name, (_, what) in METHODS.items()]
     say(TextTable("", ("method", "what it does"), rows, text=("method", "what it does")))
     say(f"metrics: {', '.join(METRICS)}")
-    say("averages: micro, macro, weighted")
+    say("averages: micro, macro, weighted, samples")
 
 
 @click.command(cls=Command, short_help="See it work on real audio tags.")

@@ -9,6 +9,7 @@ import click
 from limen.cli.console import busy, progress, say
 from limen.cli.help import Command
 from limen.cli.inputs import read_data
+from limen.cli.limits import constraint_options
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_options
 
 
@@ -16,7 +17,8 @@ from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_option
 @click.argument("scores")
 @click.argument("labels")
 @click.option(
-    "--methods", default="fixed:0.5, shared, sgl, exact, auto", show_default=True, help="Separated by commas."
+    "--methods",
+    help="By commas; default: fixed:0.5, shared, sgl, exact and auto, or those for averages over items.",
 )
 @objective_options
 @click.option("--cv", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
@@ -24,6 +26,7 @@ from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_option
     "--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="How often folds are drawn."
 )
 @CORRECTIONS
+@constraint_options
 @GROUPS
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Tunings at a time; all cores where that pays, if left out."
@@ -32,11 +35,12 @@ from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_option
 def compare(
     scores: str,
     labels: str,
-    methods: str,
+    methods: str | None,
     objective: dict[str, Any],
     cv: int,
     repeats: int,
     corrections: str | None,
+    constraints: list[Any],
     groups: str | None,
     jobs: int | None,
     seed: int,
@@ -56,10 +60,11 @@ def compare(
     with progress("comparing") as tick:
         result = limen.compare(
             data,
-            methods=[name.strip() for name in methods.split(",") if name.strip()],
+            methods=None if methods is None else [name.strip() for name in methods.split(",") if name.strip()],
             **objective,
             cv=cv,
             repeats=repeats,
+            constraints=constraints,
             n_jobs=jobs,
             random_state=seed,
             progress=tick,

@@ -94,6 +94,8 @@ def evaluate(
         say(line)
     if isinstance(chosen, Thresholds) and (edited := edits(chosen)):
         say(f"{thresholds} was {edited}")
+    for sentence in result.said_constraints():
+        say(sentence)
     if curve:
         _print_learning_curve(data, chosen, result)
     if output is not None:

@@ -39,12 +39,17 @@ def read_data(
     """Return a file of scores and a file of labels, joined by name and id, corrected and checked once.
 
     With thresholds, the columns are in their order, others left aside on request; files without names have theirs.
+    A file of `limen sample`, with its answers, holds its scores itself.
     """
     from limen.data import as_data
+    from limen.files.checked import is_checked
     from limen.files.reading import join, read_table
     from limen.thresholds import Thresholds
 
     words.call(y_score=scores, y_true=labels)
+    if is_checked(labels):
+        data = checked_data(labels)
+        return data.in_order(thresholds.labels, extra=extra) if isinstance(thresholds, Thresholds) else data
     joined = join(read_table(scores, kind="scores"), read_table(labels, kind="labels"))
     tuned = thresholds if isinstance(thresholds, Thresholds) else None
     data = as_data(
@@ -57,6 +62,16 @@ def read_data(
         first_row=1,
     )
     return data if tuned is None else data.in_order(tuned.labels, extra=extra)
+
+
+def checked_data(path: str, only: str | None = None) -> Data:
+    """Return the answers in a file of `limen sample`, one item each; `limen.guarantees.answers` explains."""
+    from limen.files.checked import read_checked
+    from limen.guarantees import answers
+
+    columns = read_checked(path)
+    given = {name: columns[name] for name in ("drawn", "weight")}
+    return answers(columns["label"], columns["score"], columns["value"], only=only, **given)
 
 
 def in_order(table: Table, labels: tuple[str, ...], extra: Literal["refuse", "ignore"] = "refuse") -> Any:

@@ -10,7 +10,7 @@ import click
 
 from limen.cli.inputs import metric_of
 
-AVERAGES = click.Choice(["micro", "macro", "weighted"])
+AVERAGES = click.Choice(["micro", "macro", "weighted", "samples"])
 BETA = click.option("--beta", type=click.FloatRange(1e-3, 1e3), help="For fbeta: above 1 favours recall.")
 COSTS = click.option(
     "--costs", metavar="FP,FN", help="For cost: of a false positive and of a false negative, like 1,5."

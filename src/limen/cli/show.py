@@ -68,6 +68,11 @@ def show(thresholds: str, sort: str | None, most: int | None, new_items: int | N
         say(f"and {count(len(order) - most, 'more label')}")
     weighed = ", reweighted to the target shares" if chosen.value_measured_on == REWEIGHTED else ""
     say(f"precision, recall and f1 are those of the {count(chosen.n_items, 'item')} tuned on{weighed}")
+    for sentence in chosen.said_constraints():
+        say(sentence)
+    if chosen.promise is not None:
+        say(f"promised: {chosen.promise.said()}")
+        say(f"by {chosen.promise.basis()}")
     if new_items is not None:
         _print_expected(chosen, new_items)
     for line in legend(keys_of_states, chosen.metric, bar):

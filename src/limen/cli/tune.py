@@ -9,6 +9,7 @@ import click
 from limen.cli.console import busy, progress, say, say_next
 from limen.cli.help import Command
 from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace
+from limen.cli.limits import INFEASIBLE, constraint_options
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, MEDIA, SEED, objective_options
 from limen.cli.states import MOST, attention
 from limen.errors import InputError, count, examples, percent
@@ -36,6 +37,8 @@ KINDS = {"probability": "probabilities", "logit": "logits", "real": "real number
     "--min-positive", type=click.FloatRange(min=0), default=0.0, help="auto: labels with fewer lean on all labels."
 )
 @CORRECTIONS
+@constraint_options
+@INFEASIBLE
 @GROUPS
 @click.option("--target-prevalence", metavar="FILE", help="A file of label, share of positives where it is used.")
 @click.option("--report", metavar="FILE", help="Also write a report to look at, an .html file.")
@@ -52,6 +55,8 @@ def tune(
     placement: Any,
     min_positive: float,
     corrections: str | None,
+    constraints: list[Any],
+    infeasible: Any,
     groups: str | None,
     target_prevalence: str | None,
     report: str | None,
@@ -67,6 +72,7 @@ def tune(
     limen tune scores.parquet tags.tsv --metric fbeta --beta 0.5 --average macro
     limen tune data.npz data.npz --method sgl -o sgl.json
     limen tune scores.csv labels.csv --report report.html
+    limen tune scores.csv labels.csv --min-precision 0.9 --same "Cat,Dog"
     """
     import limen
 
@@ -91,6 +97,8 @@ def tune(
             method=method,
             placement=placement,
             min_positive=min_positive,
+            constraints=constraints,
+            infeasible=infeasible,
             target_prevalence=prevalence,
             random_state=seed,
             progress=lambda step, steps, value: tick(step, steps, f"{value:.4f}"),
@@ -99,6 +107,8 @@ def tune(
     _print_tuned(thresholds)
     if verbose:
         _print_details(thresholds)
+    for sentence in thresholds.said_constraints():
+        say(sentence)
     say(f"wrote {output} ({count(len(thresholds.labels), 'label')})")
     if report is not None:
         with progress("report") as tick:

@@ -9,10 +9,16 @@ import textwrap
 from typing import TextIO
 
 OPTIONS = (
+    "confidence",
+    "correction",
+    "false_positive_rate",
+    "infeasible",
+    "per",
     "average",
     "beta",
     "cv",
     "groups",
+    "infeasible",
     "layout",
     "media",
     "method",

@@ -1,8 +1,8 @@
-"""Metrics of per-label counts, and the structure that decides how each can be optimised.
+"""Metrics of counts, and the structure that decides how each can be optimised.
 
-Every metric is a function of ``tp`` (true positives), ``pp`` (predicted positives), ``p``
-(positives) and ``n`` (items with a known label); none falls when a false positive is dropped, and
-none is above 1. Each ratio that is 0/0 takes the value ``zero_division``, never an epsilon.
+Every metric but the function of decisions is a function of ``tp`` (true positives), ``pp`` (predicted positives),
+``p`` (positives) and ``n`` (items with a known label); none falls when a false positive is dropped, and none is
+above 1. Each ratio that is 0/0 takes the value ``zero_division``, never an epsilon.
 
 The formulas here are the only ones: they take numbers, numpy arrays and torch tensors alike, and
 the report's page gets the terms of the linear ratios.
@@ -11,6 +11,7 @@ the report's page gets the terms of the linear ratios.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,7 @@ from limen.metrics.formulas import (
     Recall,
     YoudenJ,
 )
+from limen.metrics.items import OfDecisions, SegmentErrorRate, SubsetAccuracy
 
 __all__ = [
     "MCC",
@@ -45,8 +47,11 @@ __all__ = [
     "Linear",
     "LinearRatio",
     "Metric",
+    "OfDecisions",
     "Precision",
     "Recall",
+    "SegmentErrorRate",
+    "SubsetAccuracy",
     "YoudenJ",
     "get",
     "ratio",
@@ -73,6 +78,8 @@ METRICS: dict[str, Any] = {
             MCC,
             FowlkesMallows,
             GMean,
+            SubsetAccuracy,
+            SegmentErrorRate,
         )
     },
 }
@@ -81,8 +88,10 @@ METRICS: dict[str, Any] = {
 _LIMENS = dict(METRICS)
 
 
-def get(metric: str | dict[str, Any] | Metric) -> Metric:
+def get(metric: str | dict[str, Any] | Metric | Callable[..., float]) -> Metric:
     """Return the metric of a name, of a dict with ``name`` and parameters, or the metric itself.
+
+    A function ``(y_true, y_pred)`` of decisions becomes `OfDecisions`.
 
     Raises
     ------
@@ -97,6 +106,8 @@ def get(metric: str | dict[str, Any] | Metric) -> Metric:
     if isinstance(metric, Metric):
         check_name(type(metric))
         return metric
+    if callable(metric) and not isinstance(metric, type):
+        return OfDecisions(metric)
     name, parameters = metric, {}
     if isinstance(metric, dict):
         parameters = dict(metric)
@@ -161,6 +172,11 @@ def spec_to_save(metric: Metric) -> str | dict[str, Any]:
     UnsupportedError
         If the metric is the user's own and not registered, or its parameters are not plain.
     """
+    if isinstance(metric, OfDecisions):
+        raise UnsupportedError(
+            f"{metric} is a function of decisions, which a file cannot hold. Keep the thresholds' values, or tune "
+            "for a metric that has a name."
+        )
     if METRICS.get(metric.name) is not type(metric):
         raise UnsupportedError(
             f"the metric {metric} is not registered, so a file that names it could not be read back. Call "

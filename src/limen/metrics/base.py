@@ -47,10 +47,22 @@ class Metric(ABC):
     name: ClassVar[str]
     title: ClassVar[str] = ""
     structure: ClassVar[str] = "other"
+    of_whole_items: ClassVar[bool] = False
+    """Whether it is of each item's counts, or decisions, and of no label's."""
 
     @abstractmethod
     def __call__(self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0) -> Any:
         """Return the metric, elementwise, as float64."""
+
+    def of_items(
+        self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what each item adds above and below the line of its average over items, (n_items,) each.
+
+        The counts are those of an item over its known labels. A mean over items: its metric, and 1.
+        """
+        value = np.asarray(self(tp, pp, p, n, zero_division), np.float64)
+        return value, np.ones_like(value)
 
     def gradient(
         self, tp: Counts, pp: Counts, p: Counts, n: Counts, zero_division: float = 0.0

@@ -11,6 +11,7 @@ from onnx import helper
 
 from limen.decisions import THRESHOLD_RULE, Counts
 from limen.errors import InputError, UnsupportedError, count
+from limen.expected_f import ExpectedF
 from limen.names import match, unique
 from limen.onnx import models
 from limen.onnx.lowest_given import Gives
@@ -120,6 +121,11 @@ def prepare_opset(model: Model, rule: str) -> int:
     InputError
         If it is too old for the rule.
     """
+    if isinstance(rule, ExpectedF):
+        raise UnsupportedError(
+            f"the rule {str(rule)!r} weighs all sets of an item's labels, which no node of ONNX does. Put "
+            "thresholds into the model (method='auto'), and decide by this rule with Thresholds.decide."
+        )
     version = models.opset(model.proto)
     if version is None:
         model.proto.opset_import.append(helper.make_opsetid("", GREATER_OR_EQUAL))

@@ -119,6 +119,11 @@ def report(
     labels = labels_of(thresholds, y_true, y_score, labels)
     given = thresholds if isinstance(thresholds, Thresholds) else None
     objective = objectives.objective(*measured_by(given, metric, average, zero_division))
+    if objective.needs_items:
+        raise UnsupportedError(
+            f"the report is drawn from counts by label; {objective} needs whole items. Show a metric of counts "
+            "(metric='f1', average='micro'), and measure this one with limen.evaluate or limen.compare."
+        )
     spec_to_save(objective.metric)  # The page saves thresholds files.
     data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups, ids=ids)
     beside = None if media is None else Media.of(media, data.ids)

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from limen import metrics
 from limen.comparison import Comparison
+from limen.constraints import said_outcome
 from limen.curves import Curves
 from limen.decisions import THRESHOLD_RULE, Counts, count_decisions
 from limen.folds import unit_count
 from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
+from limen.promises import held
 from limen.reporting.commands import commands
 from limen.reporting.encoding import packed
 from limen.reporting.formulas import shown
@@ -33,6 +35,8 @@ from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds
 from limen.tuning import thresholds_of
 
 SHARED_CUTS = 64
+KNOWN_AS_TUNED = ("binds", "binds_for", "price", "step", "out_of_sample", "reserve")
+"""What is known of constraints only for the thresholds as tuned."""
 Note = Callable[[str, float], None]
 
 
@@ -116,6 +120,7 @@ class Summary:
             "created": given.created,
             "draft": self._draft(),
             "states": self._states(),
+            "promises": self._promises(counts["given"]),
             "verdict": {
                 "origin": judged.origin,
                 "expected": _interval(judged.expected),
@@ -274,6 +279,11 @@ class Summary:
             "zero_division": objective.zero_division,
             "status": "local",
             "expected": None,
+            "promise": None,  # It was made of the thresholds as given.
+            "constraints": [
+                {key: part for key, part in entry.items() if key not in KNOWN_AS_TUNED}
+                for entry in original["constraints"]
+            ],
             "score_dtype": str(dtype),
             "n_items": self.problem.n_items,
             "data_digest": self.problem.curves.digest(),
@@ -284,6 +294,14 @@ class Summary:
             "upper_bound": original["upper_bound"] if proven else None,
         }
         return {"original": original, "edited": edited}
+
+    def _promises(self, counts: Counts) -> list[str]:
+        """Return what the thresholds as given must keep and what they promise, in sentences, on these data."""
+        given = self.thresholds
+        lines = [said_outcome(entry) for entry in given.outcomes(counts, self.problem.n_items)]
+        if given.promise is not None:
+            lines += [f"promised: {given.promise.said()}", held(given.promise.measure(given.labels, counts))]
+        return lines
 
     def _compared(self) -> dict[str, Any]:
         if self.comparison is None:

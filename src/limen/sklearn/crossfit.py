@@ -81,19 +81,19 @@ class CrossFitted(NamedTuple):
     def results(self, tuning: Tuning, *, held_out: bool, n_jobs: int | None) -> dict[str, Any]:
         """Return a tuner's ``cv_results_``; the held-out metric only if asked for."""
         scored, parts, objective = self.scored, self.parts, tuning.objective
-        default = [scored.take(part).count_at(DEFAULT_CUT[self.method]) for part in parts]
+        default = [scored.take(part).value_at(DEFAULT_CUT[self.method], objective) for part in parts]
         results = {
             "fit_time": np.array(self.fit_s),
             "score_time": np.array(self.score_s),
             "n_items": np.array([len(part) for part in parts]),
-            "default_score": np.array([objective(*counts) for counts in default]),
+            "default_score": np.array(default),
         }
         if held_out and len(parts) > 1:
-            counts = scored.held_out(parts, tuning, n_jobs)
-            results["test_score"] = np.array([pooled_value([one], objective) for one in counts])
+            sums = scored.held_out(parts, tuning, n_jobs)
+            results["test_score"] = np.array([pooled_value([one], objective) for one in sums])
         elif held_out:
-            counts = scored.held_out(scored.parts(tuning.random_state), tuning, n_jobs)
-            results["test_score"] = np.array([pooled_value(counts, objective)])
+            sums = scored.held_out(scored.parts(tuning.random_state), tuning, n_jobs)
+            results["test_score"] = np.array([pooled_value(sums, objective)])
         return results
 
 

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 
-from limen.decisions import count_decisions, decide_rows
+from limen.decisions import decide_rows
 from limen.errors import InputError
 from limen.objectives import Objective
 from limen.sklearn.held_out import Scored
@@ -21,6 +21,7 @@ from limen.sklearn.responses import positive_scores
 from limen.sklearn.targets import Target, takes_columns
 from limen.sources.arrays import as_scores, check_finite
 from limen.sources.frames import is_frame
+from limen.sums import sums_of
 
 CONTAINERS = ("default", "pandas", "polars")
 
@@ -101,7 +102,7 @@ class Decider(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: igno
         values, rule, objective = self._cuts(target, scores.dtype)
         weight = None if sample_weight is None else np.asarray(sample_weight)
         source = Scored(target.names, target.encode(y), scores, weight).source
-        return objective(*count_decisions((source,), values, rule))
+        return objective(*sums_of(objective, (source,), values, rule))
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Return the classifier, with the container of its outputs set; steps of its estimator keep theirs.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from limen import objectives, solvers
+from limen.constraints import Infeasible, bind
 from limen.data import Data
-from limen.decisions import Counts, count_decisions, values_by_label
+from limen.decisions import values_by_label
 from limen.folds import dealt_folds, outside, unit_count
 from limen.holdout import hold_out
 from limen.objectives import Objective
@@ -20,6 +21,7 @@ from limen.sklearn.responses import check_response_method
 from limen.solvers import Solver
 from limen.sources.blocks import Source
 from limen.sources.door import as_source
+from limen.sums import Sums, sums_of
 from limen.thresholds import Thresholds
 from limen.tuning import tune
 
@@ -33,6 +35,8 @@ class Tuning:
     objective: Objective
     method: str | Solver
     random_state: int
+    constraints: Sequence[Any] = ()
+    infeasible: Infeasible = "error"
 
     @classmethod
     def of(cls, asked: Any, random_state: int = 0) -> Tuning:
@@ -44,9 +48,12 @@ class Tuning:
             If the metric, the average, the method or the response method is unknown.
         """
         objective = objectives.objective(asked.metric, asked.average, asked.zero_division)
-        solvers.choose(objective.metric, objective.average, asked.method)
+        solver = solvers.choose(objective.metric, objective.average, asked.method)
         check_response_method(asked.response_method)
-        return cls(objective, asked.method, random_state)
+        constraints = tuple(getattr(asked, "constraints", ()) or ())
+        if constraints:
+            solvers.constrained(solver)
+        return cls(objective, asked.method, random_state, constraints, getattr(asked, "infeasible", "error"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,22 +109,24 @@ class Scored:
             labels=items.names,
             sample_weight=items.weight,
             groups=None if items.groups is None or len(np.unique(items.groups)) < 2 else items.groups,
+            constraints=tuning.constraints,
+            infeasible=tuning.infeasible,
         )
 
-    def count_at(self, cut: float) -> Counts:
-        """Return the counts of decisions by one number for all labels."""
+    def value_at(self, cut: float, objective: Objective) -> float:
+        """Return the objective of decisions by one number for all labels."""
         source = self.source
-        return count_decisions((source,), values_by_label(cut, self.names, source.dtype))
+        return objective(*sums_of(objective, (source,), values_by_label(cut, self.names, source.dtype)))
 
     def held_out(
         self, parts: Iterable[NDArray[np.int64]], tuning: Tuning, n_jobs: int | None = None
-    ) -> list[Counts | None]:
-        """Return the counts on each part by thresholds tuned on the items of no group in it.
+    ) -> list[Sums | None]:
+        """Return the sums of each part's decisions, by thresholds tuned on the items of no group in it.
 
         None where nothing is left to tune on.
         """
         data = Data(self.source, groups=self._member)
-        return list(Parallel(n_jobs=n_jobs)(delayed(self._count)(data, part, tuning) for part in parts))
+        return list(Parallel(n_jobs=n_jobs)(delayed(self._sums)(data, part, tuning) for part in parts))
 
     def parts(self, random_state: int) -> list[NDArray[np.int64]]:
         """Return at most `PARTS` parts that share out each label's rarer value and divide no group."""
@@ -126,12 +135,15 @@ class Scored:
             return [np.arange(self.truth.shape[0])]
         return dealt_folds(number, self.source, self._member, random_state)
 
-    def _count(self, data: Data, part: NDArray[np.int64], tuning: Tuning) -> Counts | None:
+    def _sums(self, data: Data, part: NDArray[np.int64], tuning: Tuning) -> Sums | None:
         others = self._weighty(outside(part, data.n_items, data.groups))
         if not len(others) or (self.weight is not None and not self.weight[others].any()):
             return None
         solver = solvers.choose(tuning.objective.metric, tuning.objective.average, tuning.method)
-        return hold_out(tuning.objective, data, (others, part), solver, tuning.random_state).counts
+        bound = None
+        if tuning.constraints:
+            bound, solver = bind(tuning.constraints, self.names, "never"), solvers.constrained(solver)
+        return hold_out(tuning.objective, data, (others, part), solver, tuning.random_state, bound).sums
 
     @property
     def _member(self) -> NDArray[np.int64] | None:

@@ -15,6 +15,7 @@ from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
+from limen.constraints import Infeasible
 from limen.draws import as_seed
 from limen.errors import InputError, LimenWarning, count, examples
 from limen.folds import as_groups
@@ -46,6 +47,9 @@ class ThresholdTuner(Decider):
     metric, average, method, zero_division
         What to tune for, and how, as in `limen.tune`. For a binary target all averages are the metric of
         the positive class.
+    constraints, infeasible
+        What the decisions must keep, and what happens where a label cannot, as in `limen.tune`. Folds that are
+        measured take ``infeasible="never"``.
     cv : int, float, splitter, iterable, "prefit" or None
         How to split for cross-fitting. A number of folds (None: 5): stratified as scikit-learn does for a
         binary target; otherwise items are dealt so that each label's rarer value is shared out over
@@ -124,6 +128,8 @@ class ThresholdTuner(Decider):
         metric: str | dict[str, Any] | Metric = "f1",
         average: str = "micro",
         method: str | Solver = "auto",
+        constraints: Sequence[Any] = (),
+        infeasible: Infeasible = "error",
         cv: Any = 5,
         refit: bool = True,
         response_method: str = "auto",
@@ -138,6 +144,8 @@ class ThresholdTuner(Decider):
         self.metric = metric
         self.average = average
         self.method = method
+        self.constraints = constraints
+        self.infeasible = infeasible
         self.cv = cv
         self.refit = refit
         self.response_method = response_method

@@ -7,6 +7,7 @@ separable           macro or weighted averages of any metric                 `En
 linear-ratio        micro F-beta, Jaccard, kappa, accuracy, costs, ...       `Dinkelbach`
 quasi-convex        micro MCC, Fowlkes-Mallows                               `FrontierWalk`
 counts              micro G-mean (bounded, not always proven best)           `FrontierWalk`
+items               averages over items, subset accuracy, error rates        none; see `Ascent`
 ==================  =======================================================  ===================
 """
 
@@ -16,13 +17,17 @@ from collections.abc import Callable
 from typing import Any
 
 from limen import objectives
-from limen.errors import InputError
+from limen.errors import InputError, UnsupportedError
 from limen.metrics import Metric
 from limen.solvers.auto import Auto
-from limen.solvers.base import Problem, Solver, check_fit
+from limen.solvers.base import Problem, Solver, check_fit, refuse_items
 from limen.solvers.calibrated import Calibrated
+from limen.solvers.constrained.reserved import Reserved
+from limen.solvers.constrained.solver import Constrained
 from limen.solvers.exact import EXACT, Dinkelbach, Enumeration
+from limen.solvers.expected import ExpectedFSets
 from limen.solvers.frontier import FrontierWalk
+from limen.solvers.item_ascent import Ascent
 from limen.solvers.numerical import Numerical
 from limen.solvers.random_search import RandomSearch
 from limen.solvers.regularised import Bagged, Shrunk, Smoothed
@@ -33,11 +38,14 @@ from limen.solvers.surrogate import SurrogateGradient
 __all__ = [
     "EXACT",
     "METHODS",
+    "Ascent",
     "Auto",
     "Bagged",
     "Calibrated",
+    "Constrained",
     "Dinkelbach",
     "Enumeration",
+    "ExpectedFSets",
     "Fixed",
     "FrontierWalk",
     "MCut",
@@ -45,6 +53,7 @@ __all__ = [
     "PCut",
     "Problem",
     "RandomSearch",
+    "Reserved",
     "Shared",
     "Shrunk",
     "Smoothed",
@@ -54,6 +63,8 @@ __all__ = [
     "TopK",
     "check_fit",
     "choose",
+    "constrained",
+    "takes_constraints",
 ]
 
 METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
@@ -63,6 +74,7 @@ METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
     "shrunk": (Shrunk, "exact cuts drawn to the shared one, where positives are few"),
     "calibrated": (Calibrated, "one cut on scores calibrated across labels"),
     "exact": (None, "the exact joint optimum, by the solver that the objective allows"),
+    "ascent": (Ascent, "for averages over items: each label's exact best in turn, a local optimum"),
     "sgl": (SurrogateGradient, "SGL-Thresh: surrogate gradients, as published"),
     "numerical": (Numerical, "forward differences and Adam (Kong et al.)"),
     "random-search": (RandomSearch, "the paper's heuristic search"),
@@ -71,10 +83,38 @@ METHODS: dict[str, tuple[Callable[..., Solver] | None, str]] = {
     "top-k": (TopK, "the k best labels of each item: top-k:3, or top-k to choose k"),
     "pcut": (PCut, "as many items as the label has positives"),
     "mcut": (MCut, "labels above the largest gap of each item"),
+    "expected-f": (ExpectedFSets, "the set of labels with the largest expected F-beta of each item"),
 }
 """Each method's solver (None: chosen by the objective) and what it does."""
 
 _PARAMETER: dict[str, Callable[[str], Any]] = {"fixed": float, "top-k": int}
+
+
+def takes_constraints(solver: Solver) -> bool:
+    """Return whether `constrained` has a solver for this one."""
+    exact = isinstance(solver, Enumeration | Dinkelbach | FrontierWalk | Smoothed)
+    return exact or (isinstance(solver, Auto) and not solver.min_positive) or getattr(solver, "constrains", False)
+
+
+def constrained(solver: Solver) -> Solver:
+    """Return the solver that does under constraints what this one does without.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is none; the message names the methods that take constraints.
+    """
+    if not takes_constraints(solver):
+        raise UnsupportedError(
+            f"{solver.name} takes no constraints{' with min_positive' * isinstance(solver, Auto)}. Use "
+            "method='exact', which keeps them on the tuning data, or 'auto' or 'smoothed', which keep them with a "
+            "reserve for new data."
+        )
+    if isinstance(solver, Auto):
+        return Reserved(folds=solver.folds)
+    if isinstance(solver, Smoothed):
+        return Reserved(smoothed=solver)
+    return solver if getattr(solver, "constrains", False) else Constrained()
 
 
 def choose(
@@ -115,7 +155,10 @@ def choose(
         raise InputError(f"method={method!r} is unknown. The methods are: {', '.join(METHODS)}.")
     maker = METHODS[name][0]
     if maker is None:
-        return EXACT[objectives.objective(metric, average).structure]()
+        objective = objectives.objective(metric, average)
+        if objective.needs_items:
+            refuse_items(name, objective)
+        return EXACT[objective.structure]()
     if not colon:
         return maker()
     try:

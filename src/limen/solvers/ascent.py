@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.decisions import count_decisions, in_dtype
+from limen.decisions import in_dtype
 from limen.errors import InputError
 from limen.scales import Scale, logit
 from limen.solvers.base import Problem
 from limen.solvers.rules import Shared
+from limen.sums import sums_of
 
 Start = float | str | Sequence[float] | NDArray[Any]
 
@@ -68,7 +69,6 @@ def _of_paper(problem: Problem) -> NDArray[np.float64]:
     """Return the better of the paper's two starts, for each label (n_labels,), on the scale of the scores."""
     n_labels = len(problem.labels)
     starts = [np.full(n_labels, p if problem.kind == "probability" else logit(np.array(p))) for p in (0.3, 0.5)]
-    values = [
-        problem.objective(*count_decisions(problem.sources, in_dtype(start, problem.dtype))) for start in starts
-    ]
+    objective = problem.objective
+    values = [objective(*sums_of(objective, problem.sources, in_dtype(start, problem.dtype))) for start in starts]
     return starts[int(values[1] > values[0])]

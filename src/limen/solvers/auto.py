@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.objectives import Objective
-from limen.solvers.base import Problem
+from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.calibrated import Calibrated, Calibration
 from limen.solvers.fine import FineCurves
+from limen.solvers.item_ascent import Ascent
+from limen.solvers.item_auto import cross_fits, held_out, kinds_of, trained_on_others, weights_of
 from limen.solvers.one_cut import averaged, one_cut, resampled_cuts
 from limen.solvers.regularised import Bagged, LogOddsSolver
 from limen.solvers.solution import CrossFit, Solution
@@ -111,6 +113,10 @@ class Auto(LogOddsSolver):
     Where labels count alike, a label without tuning positives scores 0 whatever its cut, and so can't choose, but
     it counts on new data. There every kind is drawn to the shared cut, the more, the fewer positives.
 
+    For averages over items the bagged cuts are local optima (`Ascent`) of a third as many bootstrap samples of
+    items, the calibrated one is one cut for all labels, and folds are of whole items, which are resampled for the
+    weights. A function of decisions gets the local optimum alone.
+
     Folds of items are dealt for each label by itself, by rank among its scores: nothing depends on the order of
     items or labels, and noise in the scores moves little. With groups, weights, or curves added from parts, and
     for what to expect on new data, folds are of whole items, dealt by a hash of their content (or of groups, or
@@ -119,6 +125,7 @@ class Auto(LogOddsSolver):
     """
 
     name: ClassVar[str] = "auto"
+    serves: ClassVar[tuple[str, ...]] = EVERYTHING
     folds: int = 5
     samples: int = 30
     strength: float = 20.0
@@ -130,6 +137,8 @@ class Auto(LogOddsSolver):
     def solve(self, problem: Problem) -> Solution:
         """Return the averaged cuts, the weights in ``details``, and cross-fitted cuts of each fold."""
         objective, names = problem.objective, problem.keys
+        if objective.needs_items:
+            return self._solve_items(problem)
         folds = problem.split(self.folds)
         whole, parts = FineCurves.of_folds(problem.sources, [source for _, source in folds], problem.kind)
         plain = problem.groups is None and len(problem.sources) == 1 and _all_alike(whole)
@@ -163,6 +172,50 @@ class Auto(LogOddsSolver):
             leans=True,
             ranges=np.array([whole.back(end) for end in ends]),
             details=self._explain(weights, values, len(dealt), whole),
+        )
+
+    def _solve_items(self, problem: Problem) -> Solution:
+        """Return what `solve` does for an average over items, whose exact cuts are local optima."""
+        if not problem.objective.additive:
+            return Ascent().solve(problem)
+        folds = problem.split(self.folds)
+        whole, parts = FineCurves.of_folds(problem.sources, [source for _, source in folds], problem.kind)
+        samples, steps = max(1, self.samples // 3), len(folds) + 1
+
+        def step(number: int) -> None:
+            if problem.progress is not None:
+                problem.progress(number, steps, float("nan"))
+
+        first, calibration = kinds_of(problem, whole, SHARES, samples=samples, strength=self.strength)
+        step(1)
+        if len(folds) == 1:
+            return Solution(values=whole.back(first.cuts[0]), leans=True)
+        tuned, measured = [], []
+        for number, (training, part) in enumerate(zip(trained_on_others(problem, folds), parts, strict=True)):
+            kinds, _ = kinds_of(
+                training, whole.without(part), SHARES, samples=samples, strength=self.strength, start=calibration
+            )
+            tuned.append(kinds)
+            measured.append(held_out(problem, folds[number][1], whole.places.scale, kinds.cuts))
+            step(number + 2)
+        positives = float(whole.positives.sum())
+        resamples, temperature = self.resamples, self.temperature
+        weights, values = weights_of(problem, measured, positives, resamples, temperature)
+        own = [
+            weights_of(problem, measured[:k] + measured[k + 1 :], positives, resamples, temperature)[0]
+            for k in range(len(folds))
+        ]
+        final = weights @ (first.cuts / 2 + np.mean([kinds.cuts for kinds in tuned], axis=0) / 2)
+        of_folds = np.array([weights @ kinds.cuts for kinds in tuned])
+        shared = np.full((1, len(final)), first.shared)
+        common = float(np.std([kinds.shared for kinds in tuned]))
+        ends = spread(final, np.concatenate([first.own, shared]), of_folds, first.draws, whole.positives, common)
+        return Solution(
+            values=whole.back(final),
+            cross_fit=cross_fits(folds, tuned, own, whole.places.scale),
+            leans=True,
+            ranges=np.array([whole.back(end) for end in ends]),
+            details=self._explain(weights, values, len(folds), whole),
         )
 
     def _done(self, tasks: list[Callable[[], Kinds]], whole: FineCurves, problem: Problem) -> list[Kinds]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.constraints import Bound
 from limen.curves import Curves
 from limen.data import Data
 from limen.draws import name_keys
@@ -19,6 +20,7 @@ from limen.objectives import Objective
 from limen.scales import Kind, kind_in, kind_of
 from limen.solvers.solution import Solution
 from limen.sources.blocks import Entries, Rows, Source
+from limen.sources.raised import Raised
 
 Progress = Callable[[int, int, float], None]
 
@@ -44,6 +46,8 @@ class Problem:
         Called by iterative solvers after each step.
     known_kind : {"probability", "logit", "real"}, optional
         What the scores are, where these data are a part of others.
+    bound : Bound, optional
+        Constraints, put to these labels; see `constrained`.
     """
 
     objective: Objective
@@ -54,6 +58,7 @@ class Problem:
     target_prevalence: NDArray[np.float64] | None = None
     progress: Progress | None = field(default=None, repr=False)
     known_kind: Kind | None = None
+    bound: Bound | None = None
 
     @classmethod
     def of(
@@ -82,6 +87,28 @@ class Problem:
         sources = tuple(source for source in curves.sources if isinstance(source, Source))
         return cls(objective, sources, curves, random_state, groups, progress=progress)
 
+    def constrained(self, bound: Bound) -> Problem:
+        """Return the problem under constraints; under a closed hierarchy scores of parents are raised."""
+        if self.objective.needs_items:
+            raise UnsupportedError(
+                f"constraints limit the counts of labels, and {self.objective.noun} is no function of them. Use "
+                'the average "micro", "macro" or "weighted", or leave the constraints out.'
+            )
+        if not bound.closed:
+            return replace(self, bound=bound)
+        if not self.sources:
+            raise UnsupportedError(
+                "a closed hierarchy needs the scores; these curves hold only counts at the positive items. Give "
+                "the scores and labels."
+            )
+        sources = tuple(Raised(source, bound.closed) for source in self.sources)
+        return replace(self, bound=bound, sources=sources, counted=None)
+
+    @property
+    def given(self) -> tuple[Source, ...]:
+        """The sources with the scores as they were given; `sources` may have raised ones."""
+        return tuple(source.base if isinstance(source, Raised) else source for source in self.sources)
+
     @cached_property
     def kind(self) -> Kind:
         """What the scores are: that of the data set these data are a part of, or else by their own range."""
@@ -93,7 +120,13 @@ class Problem:
     @cached_property
     def curves(self) -> Curves:
         """The exact curves, counted on first use."""
-        curves = self.counted if self.counted is not None else Curves.from_source(self.sources[0])
+        curves = self.counted
+        if self.bound is not None:
+            from limen.solvers.constrained import extended
+
+            curves = extended(curves, self.sources, self.bound)
+        elif curves is None:
+            curves = Curves.from_source(self.sources[0])
         return curves if self.target_prevalence is None else curves.reweighted(self.target_prevalence)
 
     @property
@@ -178,19 +211,37 @@ class Solver(Protocol):
         ...
 
 
-EVERYTHING = ("separable", "linear-ratio", "quasi-convex", "counts")
+OF_COUNTS = ("separable", "linear-ratio", "quasi-convex", "counts")
+"""Structures of the objectives that counts by label decide."""
+EVERYTHING = (*OF_COUNTS, "items")
 
 
 def check_fit(solver: Solver, problem: Problem) -> None:
     """Raise `UnsupportedError` if the solver cannot work on the problem; the message names both sides."""
     structure = problem.objective.structure
+    if structure == "items" and structure not in solver.serves:
+        refuse_items(solver.name, problem.objective)
     if structure not in solver.serves:
         raise UnsupportedError(
             f"{solver.name} needs an objective that is {' or '.join(solver.serves)}; {problem.objective} is "
             f"{structure}. Use method='exact', which chooses the solver by the objective."
         )
-    if solver.needs == "scores" and not problem.sources:
+    if (solver.needs == "scores" or structure == "items") and not problem.sources:
         raise UnsupportedError(
-            f"{solver.name} needs the scores; these curves hold only counts at the positive items. Use "
-            "method='exact', or give the scores and labels."
+            f"{solver.name} needs the scores; these curves hold only counts at the positive items. "
+            + ("Give" if structure == "items" else "Use method='exact', or give")
+            + " the scores and labels."
         )
+    if structure == "items" and problem.target_prevalence is not None:
+        raise UnsupportedError(
+            f"{problem.objective} cannot be tuned for other shares of positives: those are of labels, and it "
+            "needs whole items. Leave target_prevalence out, or use an average over labels."
+        )
+
+
+def refuse_items(method: str, objective: Objective) -> NoReturn:
+    """Raise `UnsupportedError`: the method works on counts by label, and the objective needs items."""
+    raise UnsupportedError(
+        f"method={method!r} needs a metric of per-label counts; got {objective.noun}. Use method='auto', or "
+        "'ascent' (coordinate ascent, a local optimum)."
+    )

@@ -19,7 +19,8 @@ from limen.solvers.solution import Solution, proven
 class Walk:
     """The upper concave hull of the summed counts (pp, tp) over all threshold vectors.
 
-    Point 0 gives no label to any item; step ``i`` moves the cut of ``label[i]`` down to ``candidate[i]``.
+    Point 0 gives no label to any item, or as few as the candidates allow; step ``i`` moves the cut of
+    ``label[i]`` down to ``candidate[i]``.
 
     Attributes
     ----------
@@ -55,13 +56,16 @@ class Walk:
         gained, added = tp[edge] - tp[edge - 1], pp[edge] - pp[edge - 1]
         slope = gained / added
         order = np.argsort(-slope, kind="stable")
-        start = np.zeros(1, tp.dtype)
+        first = curves.offsets[:-1]
+        starts = [count[first].sum(keepdims=True) for count in (curves.tp, curves.pp)]
         return cls(
             slope[order],
             label[edge][order],
             vertex[edge][order],
-            np.concatenate([start, np.cumsum(gained[order])]),
-            np.concatenate([start, np.cumsum(added[order])]),
+            *(
+                np.concatenate([start, start + np.cumsum(change[order])])
+                for start, change in zip(starts, (gained, added), strict=True)
+            ),
         )
 
     def index(self, curves: Curves, point: int) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from limen.scales import scale_of
 from limen.solvers.ascent import Adam, Start, starting_point
-from limen.solvers.base import EVERYTHING, Problem
+from limen.solvers.base import OF_COUNTS, Problem
 from limen.solvers.bins import Bins
 from limen.solvers.solution import Solution
 
@@ -39,7 +39,7 @@ class Numerical:
 
     name: ClassVar[str] = "numerical"
     needs: ClassVar[Literal["curves", "scores"]] = "scores"
-    serves: ClassVar[tuple[str, ...]] = EVERYTHING
+    serves: ClassVar[tuple[str, ...]] = OF_COUNTS
     start: Start = 0.3
     step: float = 0.01
     max_search: int = 10

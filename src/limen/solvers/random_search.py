@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from limen.scales import scale_of
 from limen.solvers.ascent import Start, starting_point
-from limen.solvers.base import EVERYTHING, Problem
+from limen.solvers.base import OF_COUNTS, Problem
 from limen.solvers.bins import Bins
 from limen.solvers.solution import Solution
 
@@ -35,7 +35,7 @@ class RandomSearch:
 
     name: ClassVar[str] = "random-search"
     needs: ClassVar[Literal["curves", "scores"]] = "scores"
-    serves: ClassVar[tuple[str, ...]] = EVERYTHING
+    serves: ClassVar[tuple[str, ...]] = OF_COUNTS
     start: Start = 0.3
     rounds: int = 80
     proposals: int = 400

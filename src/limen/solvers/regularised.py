@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.draws import name_keys
 from limen.objectives import Objective
-from limen.solvers.base import EVERYTHING, Problem
+from limen.solvers.base import OF_COUNTS, Problem
 from limen.solvers.exact import exact_index
 from limen.solvers.fine import FineCurves
 from limen.solvers.one_cut import one_cut
@@ -27,7 +27,7 @@ class LogOddsSolver:
 
     name: ClassVar[str]
     needs: ClassVar[Literal["curves", "scores"]] = "scores"
-    serves: ClassVar[tuple[str, ...]] = EVERYTHING
+    serves: ClassVar[tuple[str, ...]] = OF_COUNTS
 
     def solve(self, problem: Problem) -> Solution:
         """Return the cuts, on the scale of the scores."""
@@ -98,18 +98,20 @@ class Smoothed(LogOddsSolver):
 
     def cuts(self, fine: FineCurves, objective: Objective, random_state: int) -> NDArray[np.float64]:
         """Return the cut of each label, in log odds (n_labels,)."""
-        points = fine.points
         low, high = fine.span
-        width = self._widths(fine)
-        at = high - (high - low) * np.linspace(0, 1, self.grid)[:, np.newaxis]
-        counts = np.empty((2, self.grid, fine.n_labels))
-        for g in range(self.grid):
+        smooth = self.curves(fine, high - (high - low) * np.linspace(0, 1, self.grid)[:, np.newaxis])
+        cuts = smooth.candidates.cuts[exact_index(smooth, objective)]
+        return np.where(np.isfinite(cuts), cuts, high + MARGIN)
+
+    def curves(self, fine: FineCurves, at: NDArray[np.float64]) -> Curves:
+        """Return the smoothed counts at cuts in log odds (n_cuts, n_labels), falling, and "never" before them."""
+        points, width = fine.points, self._widths(fine)
+        counts = np.empty((2, *at.shape))
+        for g in range(len(at)):
             kept = 0.5 * (1 + np.tanh((points.x - at[g, points.label]) / (2 * width[points.label])))
             counts[0, g] = fine.sums(kept * points.positive)
             counts[1, g] = fine.sums(kept * points.negative)
-        smooth = _on_grid(fine, at, counts)
-        cuts = smooth.candidates.cuts[exact_index(smooth, objective)]
-        return np.where(np.isfinite(cuts), cuts, high + MARGIN)
+        return _on_grid(fine, at, counts)
 
     def _widths(self, fine: FineCurves) -> NDArray[np.float64]:
         """Return the kernel's width for each label: its positives' spread, half drawn to the median label's."""

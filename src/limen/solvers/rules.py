@@ -9,16 +9,19 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from limen import metrics
 from limen.curves import Curves, halfway
 from limen.decisions import check_rule
 from limen.errors import InputError
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.exact import Enumeration, first_best
+from limen.solvers.item_table import along_path
 from limen.solvers.solution import Solution
 from limen.sources.blocks import Countable, Totals, flatten
 from limen.sources.candidates import Candidates
 from limen.sources.pooled import Pooled
+from limen.sums import sums_of
 
 _STRIDE = 256
 
@@ -47,6 +50,8 @@ class Shared:
 
     Notes
     -----
+    For averages over items ``few`` distinct positive scores are tried, evenly by rank.
+
     For micro averages all distinct positive scores are tried, by counting where a bound does not rule
     them out. For macro and weighted ones at most
     ``most`` of them, evenly by rank, since each needs the counts of every label.
@@ -56,10 +61,13 @@ class Shared:
     needs: ClassVar[Literal["curves", "scores"]] = "scores"
     serves: ClassVar[tuple[str, ...]] = EVERYTHING
     most: int = 1024
+    few: int = 256
 
     def solve(self, problem: Problem) -> Solution:
         """Return the threshold, once for each label."""
         objective, n_labels = problem.objective, len(problem.labels)
+        if objective.needs_items:
+            return Solution(values=np.full(n_labels, best_shared(problem, self.few)))
         if objective.pooled:
             pooled = _promising(Pooled(problem.sources), replace(objective, average="macro"))
             index = Enumeration().solve(Problem(replace(objective, average="macro"), (), pooled)).index
@@ -125,7 +133,9 @@ class TopK:
 
     def _best(self, problem: Problem) -> int:
         """Return the k with the largest objective: the ranks of all scores, counted once."""
-        n_labels = len(problem.labels)
+        objective, n_labels = problem.objective, len(problem.labels)
+        if objective.needs_items:
+            return self._best_of_items(problem)
         tp, pp = np.zeros((2, n_labels, n_labels))
         totals = [source.totals() for source in problem.sources]
         for block in problem.blocks():
@@ -142,7 +152,28 @@ class TopK:
             tp += np.bincount(cell, right, size).reshape(n_labels, n_labels)
         p, n = (np.add.reduce(part) for part in ([t.positive for t in totals], [t.known for t in totals]))
         tp, pp = tp.cumsum(axis=0), pp.cumsum(axis=0)
-        return 1 + int(np.argmax([problem.objective(tp[k], pp[k], p, n) for k in range(n_labels)]))
+        return 1 + int(np.argmax([objective(tp[k], pp[k], p, n) for k in range(n_labels)]))
+
+    def _best_of_items(self, problem: Problem) -> int:
+        """Return the k with the largest average over items: the ranks of all scores, counted once."""
+        objective, n_labels = problem.objective, len(problem.labels)
+        if not objective.additive:
+            values, numbers = _everything(problem), range(1, n_labels + 1)
+            found = [objective(*sums_of(objective, problem.sources, values, f"top-k:{k}")) for k in numbers]
+            return 1 + int(np.argmax(found))
+        above, below = np.zeros((2, n_labels))
+        for source in problem.sources:
+            for block in source.dense_blocks():
+                order = np.argsort(-block.scores, axis=1, kind="stable")
+                truth = np.take_along_axis(block.truth, order, axis=1)
+                stored = np.take_along_axis(block.scores, order, axis=1) > -np.inf
+                tp, pp = (np.cumsum(some & stored, axis=1) for some in (truth == 1, truth >= 0))
+                p, n = (np.count_nonzero(some, axis=1)[:, np.newaxis] for some in (truth == 1, truth >= 0))
+                parts = objective.of_items(tp, pp, p, n)
+                above, below = (
+                    sums + block.weight @ part for sums, part in zip((above, below), parts, strict=True)
+                )
+        return 1 + int(np.argmax(metrics.ratio(above, below, objective.zero_division)))
 
 
 @dataclass(frozen=True)
@@ -158,6 +189,19 @@ class MCut:
         if len(problem.labels) < 2:
             raise InputError("mcut looks for gaps between the labels of an item; there is one label.")
         return Solution(values=_everything(problem), rule="mcut")
+
+
+def best_shared(problem: Problem, most: int) -> float:
+    """Return the best cut that all labels share for an average over items, between two scores; +inf for none."""
+    objective, sources = problem.objective, problem.sources
+    scores = np.unique(np.concatenate([source.candidates().cuts for source in sources]))
+    scores = scores[np.isfinite(scores)]
+    some = scores[np.unique(np.linspace(0, len(scores) - 1, min(len(scores), most)).astype(np.int64))]
+    cuts = np.concatenate([[np.inf], some[::-1]]).astype(np.float64)
+    values = along_path(objective, sources, np.repeat(cuts[:, np.newaxis], len(problem.labels), axis=1))
+    best = cuts[int(np.argmax(values))]
+    below = [block.scores[block.scores < best].max(initial=-np.inf) for s in sources for block in s.dense_blocks()]
+    return float(halfway(best, max(below), problem.dtype))
 
 
 def _promising(source: Countable, objective: Objective) -> Curves:

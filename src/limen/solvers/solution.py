@@ -24,11 +24,14 @@ class CrossFit(NamedTuple):
     source : Source
         Their scores and labels.
     values : float64 (n_labels,)
+    rule : str
+        How they decide.
     """
 
     rows: NDArray[np.int64]
     source: Source
     values: NDArray[np.float64]
+    rule: str = ">="
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ class Solution:
     upper_bound : float, optional
         No thresholds reach more on the tuning data.
     rule : str
-        ``">="``, or a rule by item: ``"top-k:3"``, ``"mcut"``.
+        ``">="``, or a rule by item: ``"top-k:3"``, ``"mcut"``, ``"expected-f:1"``.
     history : tuple of float
         The objective after each step of an iterative solver, as the solver saw it.
     cross_fit : tuple of CrossFit
@@ -59,6 +62,8 @@ class Solution:
         Where the thresholds of other data of the same size lie, about.
     details : dict
         What was chosen, and why; plain numbers, text and lists.
+    constraints : tuple of dict
+        Of each constraint, what the solver knows of how it fared; plain numbers, text and lists.
     """
 
     index: NDArray[np.int64] | None = None
@@ -72,6 +77,7 @@ class Solution:
     leans: bool = False
     ranges: NDArray[np.float64] | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    constraints: tuple[dict[str, Any], ...] = ()
 
 
 def proven(curves: Curves, index: NDArray[np.int64], value: float, history: tuple[float, ...] = ()) -> Solution:

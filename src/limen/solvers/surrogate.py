@@ -14,6 +14,7 @@ from limen.scales import Scale, Space, scale_of
 from limen.solvers.ascent import Adam, Start, starting_point
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.bins import Bins
+from limen.solvers.item_surrogate import Items
 from limen.solvers.solution import Solution
 from limen.sources.dense import DenseSource
 from limen.sources.sparse import SparseSource
@@ -84,7 +85,8 @@ class SurrogateGradient:
     ``dM/dt_k = -sum_i h(s_ik - t_k) (dM/dtp_k y_ik + dM/dpp_k)`` with ``h(x) = b f(b x)``; for
     micro-F1 this is equation 3 of the paper, whose other defaults (slope 50, Adam 0.01, 100 full
     batches, last iterate) are the defaults here. A local method: Adam moves a threshold by at most
-    about ``learning_rate`` a step. A step costs O(labels * bins), not O(items).
+    about ``learning_rate`` a step. A step costs O(labels * bins), not O(items). Of averages over items the
+    derivatives are those of each item's counts, and a step costs O(labels * items).
     """
 
     name: ClassVar[str] = "sgl"
@@ -118,22 +120,23 @@ class SurrogateGradient:
         objective, n_labels = problem.objective, len(problem.labels)
         logits = self.space == "logit"
         scale = scale_of(self.space, problem.sources, problem.kind)
-        table = Bins.of(problem, scale, self.bins or problem.n_items)
+        items = Items.of(problem, scale) if objective.needs_items else None
+        table = Bins.of(problem, scale, self.bins or problem.n_items) if items is None else None
         t = starting_point(self.start, problem, scale).copy()
         slope = np.full(n_labels, self.slope or (2.0 if logits else 50.0))
         rate = self.learning_rate or (0.1 if logits else 0.01)
         adam, slope_adam = Adam(rate, n_labels), Adam(rate, n_labels)
-        p, n = table.totals
 
         def value_at(thresholds: NDArray[np.float64]) -> float:
-            tp, pp = table.counts(thresholds)
-            return objective(tp, pp, p, n)
+            if table is None:
+                assert items is not None
+                return items.value(thresholds)
+            return objective(*table.counts(thresholds), *table.totals)
 
         history = [value_at(t)]
         best = (history[0], t.copy())
         for epoch in range(self.epochs):
-            for batch in self._batches(problem, scale, table, epoch):
-                by_t, by_slope = self.gradient(batch, objective, t, slope)
+            for by_t, by_slope in self._gradients(problem, scale, table or items, t, slope, epoch):
                 t += adam.step(by_t)
                 if self.learn_slope:
                     slope += slope_adam.step(by_slope)
@@ -158,6 +161,33 @@ class SurrogateGradient:
         of_positive, of_all = table.sums(distance * weight)
         return by_t, by_tp * of_positive + by_pp * of_all
 
+    def _gradients(
+        self,
+        problem: Problem,
+        scale: Scale,
+        data: Bins | Items | None,
+        t: NDArray[np.float64],
+        slope: NDArray[np.float64],
+        epoch: int,
+    ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return the gradient of each batch, at the thresholds as they then are."""
+        if isinstance(data, Items):
+            for rows in self._rows(len(data.x), problem, epoch):
+                yield data.take(rows).gradient(t, slope, SURROGATES[self.surrogate])
+            return
+        assert data is not None
+        for batch in self._batches(problem, scale, data, epoch):
+            yield self.gradient(batch, problem.objective, t, slope)
+
+    def _rows(self, n_items: int, problem: Problem, epoch: int) -> Iterator[Any]:
+        """Return the rows of each batch; all of them are a slice."""
+        if self.batch_size is None or self.batch_size >= n_items:
+            yield slice(None)
+            return
+        order = np.random.default_rng([problem.random_state, epoch]).permutation(n_items)
+        for first in range(0, n_items, self.batch_size):
+            yield np.sort(order[first : first + self.batch_size])
+
     def _batches(self, problem: Problem, scale: Scale, table: Bins, epoch: int) -> Iterator[Bins]:
         if self.batch_size is None or self.batch_size >= problem.n_items:
             yield table
@@ -168,7 +198,6 @@ class SurrogateGradient:
                 "mini-batches need scores and labels in memory; these come in chunks. Leave batch_size out: the "
                 "binned full batch costs less."
             )
-        order = np.random.default_rng([problem.random_state, epoch]).permutation(source.n_items)
-        for first in range(0, len(order), self.batch_size):
-            part = source.take(np.sort(order[first : first + self.batch_size]))
+        for rows in self._rows(source.n_items, problem, epoch):
+            part = source.take(rows)
             yield Bins.of(replace(problem, sources=(part,), counted=None), scale, problem.n_items)

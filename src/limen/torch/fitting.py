@@ -17,7 +17,7 @@ from limen.objectives import Objective
 from limen.scales import kind_in
 from limen.solvers.surrogate import SurrogateGradient
 from limen.torch.exact import count_dtype
-from limen.torch.loss import LABELS, averaged, known_labels, refuse
+from limen.torch.loss import LABELS, averaged, known_labels, refuse, refuse_items
 from limen.torch.step import SHAPES
 
 BLOCK_ELEMENTS = {"cpu": 1 << 17}
@@ -93,6 +93,7 @@ def fit_thresholds(
     """
     SurrogateGradient(surrogate, slope, learning_rate=learning_rate, epochs=epochs, keep=keep)
     objective = objectives.objective(metric, average, zero_division)
+    refuse_items(objective, "This fit")
     # Plain tensors even within inference mode, whose own could not be differentiated by.
     with torch.inference_mode(False), torch.no_grad():
         data = _Data.of(y_true, y_score, sample_weight, mask)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from limen import metrics, objectives
-from limen.errors import InputError
+from limen.errors import InputError, UnsupportedError
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.torch.exact import ExactModule, count_dtype, on_processor
@@ -30,6 +30,15 @@ class _Known(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         by_tp, by_pp = ctx.saved_tensors
         return upstream[0] * by_tp, upstream[0] * by_pp, None, None, None
+
+
+def refuse_items(objective: Objective, what: str) -> None:
+    """Raise `UnsupportedError` if the objective needs whole items."""
+    if objective.needs_items:
+        raise UnsupportedError(
+            f"{what} is of counts by label; {objective} needs whole items. Train with an average over labels, and "
+            "tune the thresholds with limen.tune(..., average='samples')."
+        )
 
 
 def averaged(objective: Objective, tp: Tensor, pp: Tensor, p: Tensor, n: Tensor) -> Tensor:
@@ -151,6 +160,7 @@ class MetricLoss(ExactModule):
     ) -> None:
         super().__init__()
         self.objective = objectives.objective(metric, average, zero_division)
+        refuse_items(self.objective, "This loss")
         takes_tensors(self.objective.metric)  # Found out now, not while a graph is compiled.
         if not 0 <= memory <= 1:
             raise InputError(f"memory={memory} is not usable. It must be a share from 0 to 1.")

@@ -34,6 +34,7 @@
  *   other_frequencies: boolean, probabilities: boolean, unknown: boolean}} data
  * @property {{original: Record<string, any>, edited: Record<string, any>}} file
  * @property {FirstRow[]} first
+ * @property {string[]} promises
  * @property {string[]} labels
  * @property {Packed} positives
  * @property {Packed} known

@@ -1,0 +1,36 @@
+"""Constraints on thresholds: what decisions must keep, whatever the metric."""
+
+from __future__ import annotations
+
+from limen.constraints.bound import Bound, Constraint, Infeasible, bind, outcomes, said_outcome
+from limen.constraints.counts import (
+    CountConstraint,
+    MaxFalsePositiveRate,
+    MaxPredictions,
+    MinPrecision,
+    MinPredictions,
+    MinRecall,
+)
+from limen.constraints.shapes import AtMost, Hierarchy, SameThreshold, ThresholdRange
+from limen.constraints.spec import of_spec, read_constraints
+
+__all__ = [
+    "AtMost",
+    "Bound",
+    "Constraint",
+    "CountConstraint",
+    "Hierarchy",
+    "Infeasible",
+    "MaxFalsePositiveRate",
+    "MaxPredictions",
+    "MinPrecision",
+    "MinPredictions",
+    "MinRecall",
+    "SameThreshold",
+    "ThresholdRange",
+    "bind",
+    "of_spec",
+    "outcomes",
+    "read_constraints",
+    "said_outcome",
+]

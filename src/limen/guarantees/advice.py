@@ -1,0 +1,65 @@
+"""Why nothing can be promised of a label, and what would do."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.curves import Curves
+from limen.errors import count, percent
+from limen.guarantees.binomial import FIRST
+from limen.guarantees.planning import smallest
+from limen.promises import KINDS
+
+CAUTION, FEWEST, TRIED = 0.25, 5, 3
+"""What a cut reached is taken to be nearer by this part to what is promised, and to say nothing if it keeps fewer
+than so many; so many cuts are looked at closely."""
+
+
+def reasons(
+    curves: Curves, without: NDArray[np.bool_], asked: dict[str, float], level: NDArray[np.float64], bound: str
+) -> dict[str, str]:
+    """Return, for each label of ``without``, why nothing can be promised of it and what would do."""
+    found = {}
+    for k in np.flatnonzero(without).tolist():
+        error = float(level[k]) or 0.05
+        texts = [_reason(curves, k, kind, share, error) for kind, share in asked.items()]
+        said = "; ".join(text for text in texts if text) or "no cut keeps all that is promised at once"
+        about = " (reckoned without groups and weights)" if bound == "betting" and " more" in said else ""
+        found[curves.labels[k]] = said + about
+    return found
+
+
+def _reason(curves: Curves, k: int, kind: str, share: float, level: float) -> str:
+    positive, known = curves.n_positive[k], curves.n_known[k]
+    if not known:
+        return "no item says anything about it"
+    if kind == "recall":
+        more = math.ceil(math.log(level) / math.log(share) - 1e-9) - positive
+        return f"{count(round(positive), 'positive')}; {math.ceil(more)} more would do" if more > 0 else ""
+    if kind == "false_positive_rate":
+        negative = known - positive
+        more = math.ceil(math.log(level) / math.log1p(-share) - 1e-9) - negative
+        return f"{count(round(negative), 'negative')}; {math.ceil(more)} more would do" if more > 0 else ""
+    if not positive:
+        return "no positive among its items: it must be found first"
+    span = slice(int(curves.offsets[k]) + 1, int(curves.offsets[k + 1]))
+    tp, pp = curves.tp[span].astype(np.float64), curves.pp[span].astype(np.float64)
+    seen = share + (1 - CAUTION) * (tp / pp - share)
+    distance = np.where((seen > share) & (pp >= FEWEST), (seen - share) ** 2 * pp, 0.0)
+    if not distance.any():
+        best = int((tp / pp).argmax())
+        if tp[best] == pp[best]:
+            fewest = smallest(share, 1.0, level * FIRST)
+            return f"the best cut gives {pp[best]:g}, all of them right; {fewest} right ones would do"
+        reached = f"{percent(tp[best] / pp[best])} ({tp[best]:g} of {pp[best]:g})"
+        return f"the best cut reaches a {KINDS[kind]} of {reached}"
+    tried = np.argsort(-distance, kind="stable")[:TRIED]
+    times = [smallest(share, float(seen[j]), level * FIRST) / pp[j] for j in tried if distance[j] > 0]
+    more = math.ceil(max(min(times) - 1, 0) * known)
+    if not more:
+        return "too few of the strictest cuts' items are right to begin with"
+    have = f"{count(round(positive), 'positive')} among {count(round(known), 'item')}"
+    return f"{have}; about {count(more, 'more checked item')} would do"

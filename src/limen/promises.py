@@ -1,0 +1,204 @@
+"""What thresholds promise: the share, of what, with which confidence, and from which data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.decisions import Counts
+from limen.errors import InputError, count, examples, percent
+
+KINDS = {"precision": "precision", "recall": "recall", "false_positive_rate": "false-positive rate"}
+"""What can be promised, and what people read."""
+PERS = ("label", "all")
+BOUNDS = {
+    "binomial": "exact binomial bounds",
+    "betting": "betting bounds",
+    "expectation": "conformal risk control",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """A promise that thresholds keep on new data like those it was made from.
+
+    Attributes
+    ----------
+    asked : dict
+        ``precision`` and ``recall`` at least, ``false_positive_rate`` at most: each a share.
+    per : {"label", "all"}
+        For each label by itself, or for the tags of all labels together.
+    labels : tuple of str
+        The labels it is made for; the others are never given, and nothing is said of them. Empty if it cannot be
+        made.
+    confidence : float or None
+        Over many sets of calibration data, the promise of all labels at once holds in at least this share. None:
+        it holds in expectation over calibration data.
+    correction : str
+        How the error is shared among labels.
+    bound : {"binomial", "betting", "expectation"}
+    units : {"items", "groups"}
+        What is independent.
+    weighted : bool
+        Whether items counted by weights.
+    n_items, n_units : int
+        Data that it was made from.
+    n_fitted : int
+        Units among them that only chose which cuts to test.
+    largest : float or None
+        A unit that holds more than this counts as if it held so much (betting only).
+    """
+
+    asked: dict[str, float]
+    per: str
+    labels: tuple[str, ...]
+    confidence: float | None
+    correction: str
+    bound: str
+    units: str
+    weighted: bool
+    n_items: int
+    n_units: int
+    n_fitted: int = 0
+    largest: float | None = None
+
+    def said(self) -> str:
+        """Return what is promised, in words."""
+        parts = [
+            f"{KINDS[kind]} of at {'most' if kind == 'false_positive_rate' else 'least'} {percent(share)}"
+            for kind, share in self.asked.items()
+        ]
+        for_whom = (
+            "for all tags together" if self.per == "all" else f"for each of {count(len(self.labels), 'label')}"
+        )
+        if not self.labels:
+            return f"nothing: no thresholds keep a {' and a '.join(parts)} on these data"
+        if self.confidence is None:
+            sure = "in expectation"
+        else:
+            at_once = ", all at once," if self.per == "label" and len(self.labels) > 1 else ""
+            at_once = ", each by itself," if self.correction == "none" and at_once else at_once
+            sure = f"{at_once.lstrip(', ')} with confidence {percent(self.confidence)}".strip()
+        return f"{' and '.join(parts)} {for_whom}, {sure}"
+
+    def basis(self) -> str:
+        """Return what the promise rests on, in words."""
+        weighted = ", weighted" if self.weighted else ""
+        groups = f" in {count(self.n_units, 'group')}" if self.units == "groups" else ""
+        fitted = (
+            f"; {count(self.n_fitted, self.units[:-1])} of them only chose the cuts to test"
+            if self.n_fitted
+            else ""
+        )
+        cap = (
+            f"; {self.units[:-1]}s with more than {self.largest:g} tags count as {self.largest:g}"
+            if self.largest
+            else ""
+        )
+        spread = "" if self.confidence is None or self.per == "all" else f", correction {self.correction}"
+        return f"{BOUNDS[self.bound]}{spread}, from {count(self.n_items, 'item')}{groups}{weighted}{fitted}{cap}"
+
+    def measure(self, labels: Sequence[str], counts: Counts) -> list[Measured]:
+        """Return how each share that is promised came out on data with these counts by label."""
+        at = [labels.index(name) for name in self.labels]
+        chosen = Counts(*(np.asarray(column, np.float64)[at] for column in counts))
+        names: tuple[str, ...] = self.labels
+        if self.per == "all" and names:
+            chosen, names = Counts(*(column.sum(keepdims=True) for column in chosen)), ("all labels",)
+        found = []
+        for kind, share in self.asked.items():
+            right, of = numbers(kind, chosen)
+            for name, k, n in zip(names, right.tolist(), of.tolist(), strict=True):
+                found.append(Measured(name, kind, share, k, n))
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content for a JSON file."""
+        return {**asdict(self), "labels": list(self.labels)}
+
+    @classmethod
+    def from_dict(cls, content: Any, labels: Sequence[str]) -> Promise:
+        """Return the promise of `to_dict`'s content, for thresholds of these labels.
+
+        Raises
+        ------
+        InputError
+            If anything is missing, unknown or cannot be.
+        """
+        names = [field.name for field in fields(cls)]
+        if not isinstance(content, dict) or sorted(content) != sorted(names):
+            raise InputError(f"'promise' must be null or an object with exactly: {', '.join(names)}.")
+        asked, kept = content["asked"], content["labels"]
+        shares = (
+            isinstance(asked, dict)
+            and asked
+            and all(
+                kind in KINDS and isinstance(share, int | float) and 0 < share < 1 for kind, share in asked.items()
+            )
+        )
+        sure = content["confidence"]
+        whole = [content[key] for key in ("n_items", "n_units", "n_fitted")]
+        if not (
+            shares
+            and isinstance(kept, list)
+            and all(name in labels for name in kept)
+            and len(set(kept)) == len(kept)
+            and content["per"] in PERS
+            and content["bound"] in BOUNDS
+            and content["units"] in ("items", "groups")
+            and isinstance(content["weighted"], bool)
+            and isinstance(content["correction"], str)
+            and (sure is None or (isinstance(sure, float) and 0 < sure < 1))
+            and all(type(number) is int and number >= 0 for number in whole)
+            and (content["largest"] is None or isinstance(content["largest"], int | float))
+        ):
+            raise InputError(f"'promise' is {str(content)[:200]}, which no promise can be. The file was altered.")
+        return cls(**{**content, "labels": tuple(kept)})
+
+
+class Measured(NamedTuple):
+    """A share that was promised, as it came out: ``right`` of ``of``."""
+
+    label: str
+    kind: str
+    promised: float
+    right: float
+    of: float
+
+    @property
+    def value(self) -> float:
+        """The share; NaN of nothing."""
+        return self.right / self.of if self.of else float("nan")
+
+    @property
+    def below(self) -> bool:
+        """Whether it is on the wrong side of what was promised (nothing is on no side)."""
+        above = self.value > self.promised
+        return bool(self.of) and (above if self.kind == "false_positive_rate" else self.value < self.promised)
+
+
+def numbers(kind: str, counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the numbers whose ratio is the share: right ones and all given, found ones and all positives, ..."""
+    tp, pp, p, n = counts
+    if kind == "precision":
+        return tp, pp
+    return (tp, p) if kind == "recall" else (pp - tp, n - p)
+
+
+def held(measured: Sequence[Measured]) -> str:
+    """Return a sentence: whether a promise held, by the shares as they came out."""
+    some = [one for one in measured if one.of]
+    if not some:
+        return "the promise could not be checked: no item says anything about it"
+    worse = [one for one in some if one.below]
+    if not worse:
+        return f"the promise held on these items ({count(len(some), 'share')} of {len(measured)} could be checked)"
+    said = [f"{one.label}: {KINDS[one.kind]} {percent(one.value)} of {one.of:g}" for one in worse]
+    return (
+        f"the promise held in {len(some) - len(worse)} of {count(len(some), 'share')} on these items; beyond it: "
+        f"{examples(said)}. A few items more or less on either side are chance"
+    )

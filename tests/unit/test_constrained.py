@@ -1,0 +1,384 @@
+"""Constraints in `limen.tune`: what is proven, what is told, closure, new data, what is refused."""
+
+import math
+from re import escape
+
+import numpy as np
+import pytest
+
+import limen
+from limen import constraints as limits
+from limen.errors import InfeasibleError, InputError, UnsupportedError
+from oracle import constrained, naive
+from strategies import data, exactly, random_data, recounted, smooth_data, tuned
+
+OWL = data(
+    [[0, 1], [1, 0], [0, 1], [1, 1], [0, 0], [1, 1]],
+    [[0.9, 0.9], [0.8, 0.2], [0.7, 0.8], [0.6, 0.7], [0.5, 0.6], [0.4, 0.5]],
+)
+
+
+class TestInfeasible:
+    def test_the_message_names_what_can_be_reached(self):
+        words = (
+            "1 label cannot keep precision at least 90.0 % for each label: 'Owl' reaches precision 50.0 % at "
+            'most, with 2 tags. Loosen it, leave these labels out of it, or use infeasible="never", which gives '
+            "such labels no tags."
+        )
+        with pytest.raises(InfeasibleError, match=escape(words)):
+            tuned(OWL, labels=["Owl", "Dog"], constraints=[limits.MinPrecision(0.9)])
+
+    def test_never(self):
+        t = tuned(OWL, labels=["Owl", "Dog"], constraints=[limits.MinPrecision(0.9)], infeasible="never")
+        assert t.never == ("Owl",)
+        assert t.status == "optimal"
+        assert t.details["never_by_constraint"] == ["Owl"]
+        assert t.constraints[0]["holds"]
+
+    def test_status(self):
+        t = tuned(OWL, labels=["Owl", "Dog"], constraints=[limits.MinPrecision(0.9)], infeasible="status")
+        assert t.status == "infeasible"
+        assert t.reason.startswith("1 label cannot keep precision")
+        assert t.counts.tp[0] / t.counts.pp[0] == 0.5
+        assert t.constraints[0]["broken_by"] == ["Owl"]
+        assert "nothing meets what was asked" in t.summary()
+
+    @pytest.mark.parametrize(
+        ("constraints", "words"),
+        [
+            (
+                [limits.MinPrecision(1.0, per="all"), limits.MinRecall(1.0, per="all")],
+                "together, though each alone",
+            ),
+            ([limits.MaxPredictions(0, per="all"), limits.MinRecall(0.5)], "it reaches 6 at least. Loosen it."),
+            (
+                [limits.MinRecall(0.9), limits.MaxPredictions(2)],
+                "2 labels cannot keep tags given at most 2 for each label: 'a' reaches tags given 6 at least",
+            ),
+            ([limits.MinPredictions(7)], "'a' reaches tags given 6 at most"),
+            (
+                [
+                    limits.SameThreshold(["a", "b"]),
+                    limits.ThresholdRange(0.75, 0.85, ["a"]),
+                    limits.MinRecall(1.0),
+                ],
+                "cannot keep recall at least 100.0 % for each label: 'a' reaches recall 33.3 % at most",
+            ),
+            (
+                [
+                    limits.AtMost("b", "a"),
+                    limits.ThresholdRange(0.95, labels=["b"]),
+                    limits.ThresholdRange(0, 0.3),
+                ],
+                "the threshold ranges leave nothing",
+            ),
+            (
+                [
+                    limits.AtMost("b", "a"),
+                    limits.ThresholdRange(0.95, labels=["b"]),
+                    limits.ThresholdRange(0, 0.3, ["a"]),
+                ],
+                "the labels 'a', 'b' have no thresholds that keep their constraints together.",
+            ),
+        ],
+    )
+    def test_messages(self, constraints, words):
+        with pytest.raises(InputError, match=escape(words)):
+            tuned(OWL, labels=["a", "b"], constraints=constraints)
+
+    def test_of_all_labels(self):
+        poor = data([[0], [1], [0]], [[0.9], [0.5], [0.6]])
+        with pytest.raises(InfeasibleError, match=r"and give any tag: precision reaches 33\.3 % at most"):
+            tuned(poor, constraints=[limits.MinPrecision(0.5, per="all")])
+
+
+class TestProofs:
+    @pytest.mark.parametrize("average", ["micro", "macro", "weighted"])
+    def test_looser_is_never_less(self, average):
+        for seed in range(3):
+            problem = smooth_data(seed, n_items=40, n_labels=4)
+            for make, values in (
+                (lambda v: limits.MinPrecision(v), (0.9, 0.8, 0.6, 0.3, 0.0)),
+                (lambda v: limits.MinPrecision(v, per="all"), (0.95, 0.8, 0.6, 0.3)),
+                (lambda v: limits.MinRecall(v, per="all"), (0.9, 0.7, 0.5, 0.2)),
+                (lambda v: limits.MaxPredictions(v, per="all"), (5, 17, 40, 80, 160)),
+                (lambda v: limits.MaxFalsePositiveRate(v), (0.0, 0.05, 0.2, 1.0)),
+                (lambda v: limits.ThresholdRange(0.5 - v, 0.5 + v), (0.05, 0.1, 0.3, 0.5)),
+            ):
+                found = [
+                    tuned(problem, average=average, constraints=[make(v)], infeasible="never") for v in values
+                ]
+                free = tuned(problem, average=average).value
+                reached = [
+                    t.value for t in found if t.status == "optimal" and "never_by_constraint" not in t.details
+                ]
+                assert reached == sorted(reached)
+                assert all(value <= free + 1e-15 for value in reached)
+
+    @pytest.mark.parametrize("average", ["micro", "macro"])
+    @pytest.mark.parametrize("metric", ["f1", "mcc", "g_mean"])
+    def test_over_all_labels_against_every_sum(self, average, metric):
+        """Larger than brute force can try: a table of all sums of tp by sums of pp, or by value."""
+        for seed in range(4):
+            problem = smooth_data(seed, n_items=24, n_labels=5)
+            for limit in (limits.MinPrecision(0.85, per="all"), limits.MaxPredictions(23, per="all")):
+                t = tuned(problem, metric=metric, average=average, constraints=[limit])
+                assert t.constraints[0]["holds"]
+                top = best_of_sums(problem, metric, average, limit)
+                if t.status == "optimal":
+                    assert t.value == pytest.approx(top, abs=1e-12)
+                assert t.value <= top + 1e-12 <= t.upper_bound + 2e-12
+
+    def test_prices_are_what_loosening_gains(self):
+        problem = smooth_data(3, n_items=400, n_labels=6)
+        for make, value, step in ((limits.MinPrecision, 0.9, -0.01), (limits.MinRecall, 0.8, -0.01)):
+            for per in ("label", "all"):
+                t = tuned(problem, constraints=[make(value, per=per)])
+                looser = tuned(problem, constraints=[make(value + step, per=per)])
+                (entry,) = t.constraints
+                assert entry["price"] == pytest.approx(looser.value - t.value, abs=1e-12)
+                assert entry["binds"] == (looser.value > t.value)
+
+    def test_what_does_not_bind_changes_nothing(self):
+        for seed in range(20):
+            problem = smooth_data(seed)
+            free = tuned(problem)
+            t = tuned(problem, constraints=[limits.MaxPredictions(10**6), limits.MinPrecision(0.0, per="all")])
+            assert t.value == free.value
+            assert not any(entry["binds"] for entry in t.constraints)
+
+    def test_many_labels_end_within_the_budget(self):
+        rng = np.random.default_rng(0)
+        y_true = rng.random((200, 150)) < rng.uniform(0.01, 0.2, 150)
+        problem = data(y_true, rng.normal(y_true * 1.2))
+        for average in ("micro", "macro"):
+            t = tuned(problem, average=average, constraints=[limits.MaxPredictions(1000, per="all")])
+            assert t.counts.pp.sum() <= 1000
+            assert t.upper_bound - t.value < 1e-4
+
+    def test_unlinked_costs_by_label(self):
+        problem = smooth_data(1, n_labels=3)
+        metric = {"name": "cost", "fp": [1, 2, 3], "fn": [3, 2, 1]}
+        t = tuned(problem, metric=metric, constraints=[limits.MaxPredictions(20, per="all")])
+        assert t.status == "optimal"
+        assert t.counts.pp.sum() <= 20
+
+
+def best_of_sums(problem, metric, average, limit):
+    """The best value over all vectors, by a table of the sums that vectors of the labels so far reach."""
+    table = {(0, 0): 0.0}
+    for k in range(problem.y_true.shape[1]):
+        column = problem.y_true[:, [k]], problem.y_score[:, [k]]
+        choices = {}
+        for cut in naive.all_cuts(column[0][:, 0], column[1][:, 0]):
+            tp, pp, p, n = naive.counts(*column, [cut])[0]
+            of_label = naive.as_float(metric, naive.METRICS[metric](tp, pp, p, n)) / problem.y_true.shape[1]
+            choices[tp, pp] = max(choices.get((tp, pp), -math.inf), of_label)
+        new = {}
+        for (tp, pp), value in table.items():
+            for (more_tp, more_pp), of_label in choices.items():
+                key = tp + more_tp, pp + more_pp
+                new[key] = max(new.get(key, -math.inf), value + of_label)
+        table = new
+    p, n = int(problem.y_true.sum()), problem.y_true.size
+    kind = (
+        ("precision", constrained.decimal(limit.value))
+        if limit.name == "MinPrecision"
+        else ("at_most", limit.value)
+    )
+    kept = {key: value for key, value in table.items() if constrained.keeps(kind, *key, p, n)}
+    if average == "macro":
+        return max(kept.values())
+    return max(naive.as_float(metric, naive.METRICS[metric](tp, pp, p, n)) for tp, pp in kept)
+
+
+def tree_of(rng, n_labels):
+    """Pairs (parent, child) of a random tree or forest."""
+    return [(int(rng.integers(k)), k) for k in range(1, n_labels) if rng.random() < 0.8]
+
+
+class TestHierarchies:
+    @pytest.mark.parametrize("seed", range(8))
+    def test_decisions_of_random_trees_are_closed_on_any_data(self, seed):
+        rng = np.random.default_rng(seed)
+        n_labels = int(rng.integers(2, 9))
+        edges = tree_of(rng, n_labels)
+        if not edges:
+            return
+        names = [f"t{k}" for k in range(n_labels)]
+        y_true = rng.random((50, n_labels)) < 0.3
+        problem = data(y_true, rng.normal(y_true * 1.0).round(1))
+        tree = limits.Hierarchy([(names[a], names[b]) for a, b in edges], closed=True)
+        for method in ("exact", "auto"):
+            t = tuned(problem, labels=names, constraints=[tree], method=method)
+            for a, b in edges:
+                assert t.values[a] <= t.values[b]
+            decisions = t.decide(rng.normal(size=(500, n_labels)))
+            for a, b in edges:
+                assert (decisions[:, a] | ~decisions[:, b]).all()
+            raised = problem._replace(y_score=np.array(constrained.raised(problem.y_score, edges)))
+            assert exactly(t.counts) == recounted(raised, t.values)
+
+    @pytest.mark.parametrize("average", ["micro", "macro"])
+    def test_closed_is_the_best_of_all_closed_vectors(self, average):
+        for seed in range(10):
+            problem = random_data(seed + 70, n_labels=3, most_items=6)
+            edges = [(0, 1), (1, 2)] if seed % 2 else [(0, 1), (0, 2)]
+            raised = problem._replace(y_score=np.array(constrained.raised(problem.y_score, edges)))
+            oracle = [("above", a, b) for a, b in edges]
+            top, _, _ = constrained.best("f1", average, oracle, *raised)
+            tree = limits.Hierarchy([("abc"[a], "abc"[b]) for a, b in edges], closed=True)
+            t = tuned(problem, labels=list("abc"), average=average, constraints=[tree])
+            assert naive.value("f1", average, exactly(t.counts)) == top
+            assert t.status == "optimal"
+
+    def test_it_lasts_in_a_file_and_is_evaluated(self, tmp_path):
+        problem = smooth_data(0, n_labels=3)
+        tree = limits.Hierarchy([("a", "b"), ("a", "c")], closed=True)
+        t = tuned(problem, labels=list("abc"), constraints=[tree, limits.MinPrecision(0.5)])
+        t.save(tmp_path / "t.json")
+        again = limen.Thresholds.load(tmp_path / "t.json")
+        assert again == t
+        assert again.rule == "closed:1>0,2>0"
+        e = limen.evaluate(problem.y_true, problem.y_score, again)
+        assert e.value == t.value
+        assert e.on_tuning_data
+        assert [entry["holds"] for entry in e.constraints] == [True, True]
+        assert e.said_constraints()[1].startswith("precision at least 50.0 % for each label: kept")
+
+    @pytest.mark.parametrize("rule", ["closed:", "closed:0>0", "closed:1>0,0>1", "closed:7>0", "closed:a>b"])
+    def test_a_rule_that_is_no_closure_is_refused(self, rule):
+        with pytest.raises(InputError, match="is no closure"):
+            limen.decisions.check_rule(rule, 3)
+
+    def test_sparse_scores_are_refused(self):
+        sparse = pytest.importorskip("scipy.sparse")
+        with pytest.raises(UnsupportedError, match="sparse scores leave some out"):
+            limen.tune(
+                OWL.y_true,
+                sparse.csr_array(OWL.y_score),
+                labels=["a", "b"],
+                method="exact",
+                constraints=[limits.AtMost("a", "b", closed=True)],
+            )
+
+
+class TestOutOfSample:
+    def test_precision_holds_more_often_than_where_it_was_fitted(self):
+        held = {"exact": 0, "auto": 0}
+        for seed in range(8):
+            y_true, y_score, _ = smooth_data(seed, n_items=2200, n_labels=4)
+            for method in held:
+                t = limen.tune(
+                    y_true[:200],
+                    y_score[:200],
+                    method=method,
+                    constraints=[limits.MinPrecision(0.8, per="all")],
+                )
+                given = t.decide(y_score[200:])
+                held[method] += y_true[200:][given].mean() >= 0.8
+        assert held["auto"] > held["exact"]
+
+    def test_what_is_told(self):
+        problem = smooth_data(0, n_items=300, n_labels=4)
+        t = tuned(problem, method="auto", constraints=[limits.MinPrecision(0.7), limits.MinRecall(0.2, per="all")])
+        first, second = t.constraints
+        assert set(first["out_of_sample"]) == {"held_for_labels", "labels", "holds"}
+        assert 0 <= second["out_of_sample"]["held_in_folds"] <= 1
+        assert first["reserve"] == t.details["reserve"]
+        assert t.expected.low <= t.expected.value <= t.expected.high
+
+    @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+    def test_shapes_are_kept_exactly(self, dtype):
+        problem = smooth_data(5, n_items=80, n_labels=5, dtype=dtype)
+        t = tuned(
+            problem,
+            labels=list("abcde"),
+            method="auto",
+            constraints=[
+                limits.ThresholdRange(0.3, 0.6),
+                limits.SameThreshold(["a", "b"]),
+                limits.AtMost("c", "a"),
+                limits.AtMost("c", "d"),
+            ],
+        )
+        assert (t.values >= 0.3).all()
+        assert (t.values <= 0.6).all()
+        assert t.values[0] == t.values[1]
+        assert t.values[2] <= min(t.values[0], t.values[3])
+        assert all(entry["holds"] for entry in t.constraints)
+
+    def test_weights_masks_groups_and_targets(self):
+        y_true, y_score, _ = smooth_data(2, n_items=120, n_labels=3)
+        y_true = y_true.copy()
+        y_true[::7, 1] = np.nan
+        limit = [limits.MinPrecision(0.6, per="all")]
+        weight = np.random.default_rng(0).integers(1, 5, 120) / 2
+        for options in (
+            {"sample_weight": weight},
+            {"groups": np.arange(120) // 4},
+            {"target_prevalence": [0.2, 0.3, 0.4]},
+        ):
+            t = limen.tune(y_true, y_score, constraints=limit, **options)
+            assert t.constraints[0]["out_of_sample"]["holds"]
+
+
+class TestRefused:
+    @pytest.mark.parametrize("method", ["bagged", "sgl", "shared", "fixed:0.5", "top-k", "numerical"])
+    def test_methods_that_take_none(self, method):
+        with pytest.raises(UnsupportedError, match=r"takes no constraints\. Use method='exact'"):
+            tuned(OWL, method=method, constraints=[limits.MinPrecision(0.5)])
+
+    def test_min_positive(self):
+        with pytest.raises(UnsupportedError, match="takes no constraints with min_positive"):
+            tuned(OWL, method="auto", min_positive=3, constraints=[limits.MinPrecision(0.5)])
+
+    @pytest.mark.parametrize(
+        "constraint",
+        [limits.ThresholdRange(0, 0.5), limits.SameThreshold(["0", "1"]), limits.AtMost("0", "1", closed=True)],
+    )
+    def test_counts_alone(self, constraint):
+        curves = limen.Curves.from_arrays(*OWL[:2])
+        alone = curves.__class__(**{**curves.__dict__, "sources": ()})
+        with pytest.raises(UnsupportedError, match="Give the scores and labels"):
+            tuned(alone, constraints=[constraint])
+        assert tuned(alone, constraints=[limits.MinPrecision(0.5)]).status == "optimal"
+
+
+def test_in_compare():
+    problem = smooth_data(0, n_items=200, n_labels=3)
+    c = limen.compare(
+        *problem[:2], methods=["fixed:0.5", "exact"], cv=2, constraints=[limits.MinPrecision(0.9, per="all")]
+    )
+    assert c["exact"].kept is not None
+    assert "kept" in c.columns()
+    with pytest.raises(UnsupportedError, match="none of the methods 'shared' takes constraints"):
+        limen.compare(*problem[:2], methods=["shared"], constraints=[limits.MinPrecision(0.9)])
+
+
+def test_in_threshold_tuner():
+    datasets = pytest.importorskip("sklearn.datasets")
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    multiclass = pytest.importorskip("sklearn.multiclass")
+    from limen.sklearn import ThresholdTuner
+
+    x, y = datasets.make_multilabel_classification(random_state=0)
+    base = multiclass.OneVsRestClassifier(linear_model.LogisticRegression())
+    tuner = ThresholdTuner(base, method="exact", constraints=[limits.MinPrecision(0.9, per="all")], cv=3).fit(x, y)
+    assert tuner.thresholds_.constraints[0]["holds"]
+
+
+def test_the_frontier_of_what_labels_keep():
+    problem = smooth_data(0, n_items=60, n_labels=3)
+    limit = limits.MinPrecision(0.7)
+    f = limen.frontier(*problem[:2], constraints=[limit])
+    for point in range(len(f)):
+        tp, pp, _, _ = f.thresholds(point).counts
+        assert (tp >= 0.7 * pp - 1e-12).all()
+        assert (tp.sum(), pp.sum()) == (f.tp[point], f.pp[point])
+    best = tuned(problem, constraints=[limit], infeasible="never")
+    assert best.value == pytest.approx(max(2 * f.tp / (f.pp + problem.y_true.sum())))
+    least = limen.frontier(*problem[:2], constraints=[limits.MinRecall(0.5), limits.MinPredictions(40)])
+    assert (least.thresholds(0).counts.pp >= 40).all()
+    with pytest.raises(UnsupportedError, match="the frontier takes limits on the counts of each label"):
+        limen.frontier(*problem[:2], constraints=[limits.MinPrecision(0.7, per="all")])
