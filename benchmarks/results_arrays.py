@@ -25,6 +25,11 @@ SOME_METRICS = ("f1", "mcc", {"name": "fbeta", "beta": 2.5}, "kappa", {"name": "
 SLOW = "random-search"
 
 
+def counted() -> tuple[str, ...]:
+    """Return the names of the metrics of counts by label: those of whole items have no exact solver."""
+    return tuple(name for name in metrics.METRICS if not metrics.get(name).of_whole_items)
+
+
 @dataclass(frozen=True)
 class Data:
     """Labels, scores and label names of a problem."""
@@ -108,7 +113,7 @@ def formulas(results: Results) -> None:
     pp = tp + ((n - p) * rng.random(300)).astype(np.int64)
     edges = np.array([(0, 0, 0, 5), (0, 5, 0, 5), (0, 0, 5, 5), (5, 5, 5, 5), (2, 2, 5, 5), (0, 3, 2, 5)]).T
     counts = [np.concatenate(pair) for pair in zip((tp, pp, p, n), edges, strict=True)]
-    parameters = (*metrics.METRICS, {"name": "fbeta", "beta": 0.3}, {"name": "cost", "fp": 2.5, "fn": 0.5})
+    parameters = (*counted(), {"name": "fbeta", "beta": 0.3}, {"name": "cost", "fp": 2.5, "fn": 0.5})
     costs = rng.random((2, len(counts[0])))
     for name in (*parameters, {"name": "cost", "fp": costs[0].tolist(), "fn": costs[1].tolist()}):
         metric = metrics.get(name)
@@ -133,7 +138,7 @@ def formulas(results: Results) -> None:
 def methods(results: Results) -> None:
     """Every method with several metrics, and the exact one with all; what `choose` says."""
     for average in AVERAGES:
-        for metric in metrics.METRICS:
+        for metric in counted():
             results.keep(
                 f"choose/{metric}/{average}", lambda m=metric, a=average: str(solvers.choose(m, a, "exact"))
             )

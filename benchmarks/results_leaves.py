@@ -28,12 +28,11 @@ from sklearn.naive_bayes import GaussianNB
 
 import limen
 import limen.onnx
-from limen import metrics
 from limen.exports import birdnet, huggingface, sql
 from limen.exports import polars as in_polars
 from limen.sklearn import ThresholdTuner
 from limen.torch import SHAPES, CurveAccumulator, MetricLoss, ThresholdLayer, fit_thresholds, threshold
-from results_arrays import AVERAGES, DATA, PLAIN, made
+from results_arrays import AVERAGES, DATA, PLAIN, counted, made
 from results_digests import Results, content
 
 try:
@@ -143,7 +142,7 @@ def tensors(results: Results) -> None:
         return {"value": torch.stack(values), "gradient": pred.grad, "shown": str(loss)}
 
     costs = {"name": "cost", "fp": [1, 2, 3, 4, 5.0], "fn": 0.5}
-    for metric in (*metrics.METRICS, {"name": "fbeta", "beta": 0.7}, costs):
+    for metric in (*counted(), {"name": "fbeta", "beta": 0.7}, costs):
         for average in AVERAGES:
             key = f"torch/loss/{metric if isinstance(metric, str) else metric['name'] + ' given'}/{average}"
             for dtype in (torch.float32, torch.float64):
@@ -364,7 +363,7 @@ def reports(results: Results) -> None:
         "mask": {"thresholds": tuned, "mask": np.arange(other.y_true.size).reshape(other.y_true.shape) % 7 > 0},
     }.items():
         results.keep(f"report/{name}", reported, other, **{**fast, **options})
-    for metric in metrics.METRICS:
+    for metric in counted():
         for average in AVERAGES:
             results.keep(
                 f"report/metric/{metric}/{average}",
