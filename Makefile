@@ -27,9 +27,10 @@ test-oldest: $(OLDEST)/.installed
 		--ignore=tests/integration/test_docs_browser.py --ignore=tests/property/test_interval_coverage.py \
 		$(patsubst %,--ignore=tests/integration/test_report_%.py,editing looks page pictures saving types values weights)
 
+# All pages anew (their code from the cache): a build of some forgets the index entries of the others, which the search needs.
 # Sphinx deals out pages in runs of the alphabet, one a job: of two jobs, one would run nearly all notebooks.
 docs: $(VENV)/.installed-test
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --show-traceback --quiet --jobs 8 --builder html docs build/docs
+	$(BIN)/sphinx-build --fresh-env --write-all --fail-on-warning --keep-going --show-traceback --quiet --jobs 8 --builder html docs build/docs
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
