@@ -104,7 +104,7 @@ def best_sets(
     Examples
     --------
     >>> best_sets(np.array([[0.9, 0.4, 0.1], [0.3, 0.3, 0.3]])).astype(int)
-    array([[1, 1, 0],
+    array([[1, 0, 0],
            [1, 1, 1]])
     """
     from limen._kernels import expected as kernels

@@ -1,0 +1,1 @@
+"""Recordings in, frame scores, tags and timed events out."""
