@@ -7,8 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # No part of what is run there; of torch there are no small wheels of old versions on Linux.
 LEFT_FREE = {
-    *("axe-playwright-python", "furo", "import-linter", "ipykernel", "matplotlib", "mypy", "myst-nb", "numpydoc", "pillow"),
-    *("playwright", "pytest-xdist", "ruff", "sphinx", "torch"),
+    *("axe-playwright-python", "furo", "import-linter", "ipykernel", "matplotlib", "mypy", "myst-nb", "numpydoc"),
+    *("pillow", "playwright", "pytest-xdist", "ruff", "sphinx", "torch"),
 }
 
 
