@@ -231,8 +231,8 @@ def _expected(problem: Problem, asked: dict[str, float]) -> Found:
 
 def _bet(problem: Problem, data: Data, asked: dict[str, float], shared: Shared, fit: float, seed: int) -> Found:
     parts = betting.dealt(data, fit, seed)
-    items = betting.labels_of(data)
-    tested = [[betting.tested_on(label, parts, kind, share) for label in items] for kind, share in asked.items()]
+    columns = betting.columns_of(data)
+    tested = [betting.tested_all(columns, parts, kind, share) for kind, share in asked.items()]
     candidates = betting.candidates_of(data.labels, problem.dtype, tested)
     curves = Curves.from_source(data.source, candidates)
 

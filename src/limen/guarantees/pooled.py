@@ -76,12 +76,12 @@ def proven_members(
     code, n_members = KINDS.index(kind), len(fit.values)
     found = np.zeros((n_members, 5))
     for given, out in zip(fit.given, found, strict=True):
-        kernels.moments(code, share, given, fit.totals, out)
+        kernels.moments(code, share, given, fit.totals, np.arange(fit.totals.shape[1]), out)
     stakes, largest, promised = stakes_of(kind, share, found, fit.totals.shape[1])
-    logs = np.zeros(stakes.shape)
+    logs, units = np.zeros(stakes.shape), np.arange(test.totals.shape[1])
     for given, stake, most, out in zip(test.given, stakes, largest, logs, strict=True):
         if most > 0:
-            kernels.growth(code, share, given, test.totals, stake, most, out)
+            kernels.growth(code, share, given, test.totals, units, stake, most, out)
     passes = evidence(logs) >= -np.log(level)
     kept = np.zeros(n_members, bool)
     if kind == "recall":
