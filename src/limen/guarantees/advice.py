@@ -48,7 +48,7 @@ def _reason(curves: Curves, k: int, kind: str, share: float, level: float) -> st
     span = slice(int(curves.offsets[k]) + 1, int(curves.offsets[k + 1]))
     tp, pp = curves.tp[span].astype(np.float64), curves.pp[span].astype(np.float64)
     if not len(tp):
-        return f"{count(round(positive), 'positive')}, none of them among the units that choose the cuts to test"
+        return f"{count(round(positive), 'positive')}, none of them in the part that chooses the cuts: find more"
     seen = share + (1 - CAUTION) * (tp / pp - share)
     distance = np.where((seen > share) & (pp >= FEWEST), (seen - share) ** 2 * pp, 0.0)
     if not distance.any():

@@ -23,6 +23,7 @@ from limen.promises import KINDS, PERS, Promise
 from limen.solvers.base import Problem
 from limen.solvers.exact import EXACT
 from limen.solvers.solution import Solution
+from limen.sources.candidates import Candidates
 from limen.thresholds import Thresholds
 from limen.tuning import make_thresholds
 
@@ -44,6 +45,10 @@ class Found:
     bound : str
     level : float64 (n_labels,)
         Error that each label had.
+    n_fitted : int
+        Units that only chose which cuts to test.
+    largest : dict of float64 (n_candidates,)
+        For each promise by betting the size beyond which a unit counts as if it held so much.
     """
 
     curves: Curves
@@ -52,8 +57,7 @@ class Found:
     bound: str
     level: NDArray[np.float64]
     n_fitted: int = 0
-    largest: float | None = None
-    details: dict[str, Any] = field(default_factory=dict)
+    largest: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def guarantee(
@@ -236,22 +240,29 @@ def _bet(problem: Problem, data: Data, asked: dict[str, float], shared: Shared, 
     candidates = betting.candidates_of(data.labels, problem.dtype, tested)
     curves = Curves.from_source(data.source, candidates)
 
+    places = [[_places(candidates, k, one.cuts) for k, one in enumerate(of_label)] for of_label in tested]
+    largest = {kind: np.zeros(len(candidates.cuts)) for kind in asked}
+    for sizes, of_label, at in zip(largest.values(), tested, places, strict=True):
+        for one, own in zip(of_label, at, strict=True):
+            sizes[own] = one.largest
+
     def test(levels: NDArray[np.float64]) -> list[Kept]:
         found = []
-        for kind, of_label in zip(asked, tested, strict=True):
+        for kind, of_label, at in zip(asked, tested, places, strict=True):
             kept, ends = np.zeros(len(candidates.cuts), bool), np.zeros(len(of_label), bool)
             for k, one in enumerate(of_label):
-                own, ends[k] = betting.walked(one, kind, levels[k])
-                at = candidates.offsets[k] + np.searchsorted(
-                    -candidates.cuts[candidates.offsets[k] : candidates.offsets[k + 1]], -one.cuts[own]
-                )
-                kept[at] = True
+                kept[at[k]], ends[k] = betting.walked(one, kind, levels[k])
             found.append((kept, ends))
         return found
 
     kept, levels = walked_all(shared, len(asked), test)
-    largest = None
     return Found(curves, kept, "score", "betting", levels, parts[0].number, largest)
+
+
+def _places(candidates: Candidates, k: int, cuts: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the numbers of a label's cuts among all candidates."""
+    own = candidates.cuts[candidates.offsets[k] : candidates.offsets[k + 1]]
+    return np.asarray(candidates.offsets[k] + np.searchsorted(-own, -cuts))
 
 
 def _chosen(
@@ -296,7 +307,7 @@ def _chosen(
         n_items=data.n_items,
         n_units=data.n_units,
         n_fitted=found.n_fitted,
-        largest=found.largest,
+        largest={kind: tuple(sizes[at[can]].tolist()) for kind, sizes in found.largest.items()},
     )
     status: Any = "infeasible" if not can.any() else "optimal" if best else "local"
     return _thresholds(problem, values, promise, status, why)
@@ -311,15 +322,14 @@ def _pooled(
         raise InputError("per='all' fits on some items and tests on others; there is one. Give more items.")
     members = pooled.members_of(data, parts[0])
     fitted, others = (pooled.family_on(data, members, part) for part in parts)
-    kept, largest = np.ones(len(members), bool), 0.0
+    kept, sizes = np.ones(len(members), bool), {}
     for kind, share in asked.items():
         if confidence is None:
             kept &= pooled.members_in_expectation(others, kind, share)
         else:
             level = (1 - confidence) / len(asked)
-            own, most = pooled.proven_members(fitted, others, kind, share, level)
+            own, sizes[kind] = pooled.proven_members(fitted, others, kind, share, level)
             kept &= own
-            largest = max(largest, most)
     totals = fitted.totals.sum(axis=1) + others.totals.sum(axis=1)
     tp, fp = (fitted.given.sum(axis=2) + others.given.sum(axis=2)).T
     objective = problem.objective
@@ -339,7 +349,7 @@ def _pooled(
         n_items=data.n_items,
         n_units=data.n_units,
         n_fitted=parts[0].number,
-        largest=largest or None,
+        largest={kind: (float(most[best]),) for kind, most in sizes.items()} if can else {},
     )
     why = {} if can else {"all labels": "no member of the family that was tested keeps it with this confidence"}
     chosen = members[best].astype(np.float64) if can else np.full(len(data.labels), np.inf)

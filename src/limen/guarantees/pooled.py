@@ -63,8 +63,8 @@ def family_on(data: Data, values: NDArray[np.float64], units: Units) -> Family:
 
 def proven_members(
     fit: Family, test: Family, kind: str, share: float, level: float
-) -> tuple[NDArray[np.bool_], float]:
-    """Return the members that keep a promise (n_members,), and the largest unit that counts whole.
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return the members that keep a promise, and for each the largest unit that counts whole (n_members,).
 
     Notes
     -----
@@ -91,7 +91,7 @@ def proven_members(
     else:
         path = np.arange(int(promised.argmax()), n_members) if promised.max() > 0 else np.arange(0)
     kept[path] = np.logical_and.accumulate(passes[path])
-    return kept, float(largest[kept].max()) if kept.any() else 0.0
+    return kept, largest
 
 
 def members_in_expectation(test: Family, kind: str, share: float) -> NDArray[np.bool_]:
