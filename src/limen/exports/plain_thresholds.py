@@ -44,7 +44,7 @@ def plain_thresholds(thresholds: Thresholds, *, to: str, closed: bool = False) -
         )
     if thresholds.rule != THRESHOLD_RULE and not closed:
         raise UnsupportedError(
-            f"these thresholds are closed under a hierarchy: a label is given by the scores of those below it too; "
+            "these thresholds are closed under a hierarchy: a label is given by the scores of those below it too; "
             f"{to} looks at one score at a time. Use a query for wide tables (limen export sql), "
             "limen.exports.polars.expressions, an ONNX model or Thresholds.decide; or tune without closed."
         )
