@@ -310,6 +310,30 @@ def test_pooled_promise_is_for_the_tags_of_all_labels(asked: dict[str, float]) -
     assert grouped.promise.units == "groups"
 
 
+def test_a_pooled_promise_that_cannot_be_made_says_how_near_it_came_or_is_refused() -> None:
+    truth, score = owls(200)
+    with pytest.warns(LimenWarning, match=r"tags of all labels together.*best vector tested has a precision of"):
+        made = limen.guarantee(truth, score, precision=0.999, per="all")
+    assert made.status == "infeasible"
+    with pytest.raises(InputError, match=r"of all labels together.*Ask for less, check more items"):
+        limen.guarantee(truth, score, precision=0.999, per="all", infeasible="refuse")
+
+
+def test_odd_labels_are_told_of_in_plain_words() -> None:
+    truth, score = owls(200, 2)
+    said = {}
+    for key, y, s, given in (
+        ("no weight", truth[:6], score[:6], {"precision": 0.8, "sample_weight": [0.0, 1, 2, 0, 1, 2]}),
+        ("no positive", 0 * truth, score, {"false_positive_rate": 0.1}),
+        ("one score", truth, 0 * score, {"false_positive_rate": 0.1}),
+    ):
+        with pytest.warns(LimenWarning) as told:
+            said[key] = limen.guarantee(y, s, **given).details["not_promised"]["0"]
+        assert len(told) == 1
+    assert said["no positive"] == "no positive among its items: it must be found first"
+    assert said["one score"] == "no cut keeps a false-positive rate of 10.0 % with this confidence"
+
+
 def test_expectation_is_conformal_risk_control() -> None:
     truth, score = owls(400, 1)
     made = limen.guarantee(truth, score, recall=0.9, confidence=None, placement="score")

@@ -16,7 +16,7 @@ from limen.data import Data, as_data
 from limen.draws import as_seed
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
 from limen.guarantees import betting, binomial, pooled
-from limen.guarantees.advice import reasons
+from limen.guarantees.advice import reached, reasons
 from limen.guarantees.sharing import Kept, Shared, shared_by, walked_all
 from limen.metrics import Metric
 from limen.promises import KINDS, PERS, Promise
@@ -174,7 +174,7 @@ def guarantee(
             "weights and groups: precision need not fall as the cut does. Give a confidence, such as 0.95."
         )
     if per == "all":
-        return _pooled(problem, data, asked, confidence, fit, seed)
+        return _pooled(problem, data, asked, confidence, infeasible, fit, seed)
     if confidence is None:
         found = _expected(problem, asked)
     else:
@@ -314,7 +314,13 @@ def _chosen(
 
 
 def _pooled(
-    problem: Problem, data: Data, asked: dict[str, float], confidence: float | None, fit: float, seed: int
+    problem: Problem,
+    data: Data,
+    asked: dict[str, float],
+    confidence: float | None,
+    infeasible: str,
+    fit: float,
+    seed: int,
 ) -> Thresholds:
     """Return the best member of a family that was fitted on some units and tested on the others."""
     parts = betting.dealt(data, fit, seed)
@@ -351,7 +357,12 @@ def _pooled(
         n_fitted=parts[0].number,
         largest={kind: (float(most[best]),) for kind, most in sizes.items()} if can else {},
     )
-    why = {} if can else {"all labels": "no member of the family that was tested keeps it with this confidence"}
+    why = {} if can else {"all labels": reached(asked, tp, fp, totals)}
+    if why and infeasible == "refuse":
+        raise InputError(
+            f"nothing can be promised of the tags of all labels together: {why['all labels']}. Ask for less, "
+            "check more items, or use infeasible='never', which then gives no tags."
+        )
     chosen = members[best].astype(np.float64) if can else np.full(len(data.labels), np.inf)
     return _thresholds(problem, chosen, promise, "local" if can else "infeasible", why)
 
@@ -367,8 +378,9 @@ def _thresholds(
     if why:
         said = "; ".join(f"{name}: {text}" for name, text in list(why.items())[:3])
         more = f"; and {len(why) - 3} more" if len(why) > 3 else ""
+        of = "the tags of all labels together" if promise.per == "all" else count(len(why), "label")
         warnings.warn(
-            f"nothing can be promised of {count(len(why), 'label')}, never given then. {said}{more}.",
+            f"nothing can be promised of {of}, never given then. {said}{more}.",
             LimenWarning,
             stacklevel=4,
         )
