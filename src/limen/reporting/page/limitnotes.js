@@ -42,9 +42,9 @@ function remedy(limit, k) {
     const { above, below } = wrongOrder(k), i = nearestWhere(k, allows(k));
     return [...(i >= 0 ? [`; ${cutText(cutAt(k, i))} keeps it `, useButton(`use ${cutText(cutAt(k, i))}`, labels[k], () => move(k, i))] : []),
       ...(above.length ? [" ", useButton(`lower ${namesOf(above, 1)}`, labels[k],
-        () => moveSome(above.map((m) => [m, beside(m, (cut) => cut <= cutAt(k, edits.at[k]))])))] : []),
+        () => moveSome(above.map((m) => [m, placeWhere(m, (cut) => cut <= cutAt(k, edits.at[k]))])))] : []),
       ...(below.length ? [" ", useButton(`raise ${namesOf(below, 1)}`, labels[k],
-        () => moveSome(below.map((m) => [m, beside(m, (cut) => cut >= cutAt(k, edits.at[k]))])))] : [])];
+        () => moveSome(below.map((m) => [m, placeWhere(m, (cut) => cut >= cutAt(k, edits.at[k]))])))] : [])];
   }
   const keeps = keeping(limit, k), all = allows(k);
   const i = nearestWhere(k, (place) => keeps(place) && all(place)), j = i >= 0 ? i : nearestWhere(k, keeps);
@@ -54,7 +54,7 @@ function remedy(limit, k) {
 }
 
 /** The position of a label nearest to where it is whose cut is so. @param {number} m @param {(cut: number) => boolean} holds */
-function beside(m, holds) {
+function placeWhere(m, holds) {
   const i = nearestWhere(m, (place) => holds(cutAt(m, place)));
   return i < 0 ? edits.at[m] : i;
 }

@@ -23,7 +23,7 @@ function waysBack() {
 }
 
 /** A constraint, as a line of the panel. @param {Kept} limit */
-function line(limit) {
+function limitLine(limit) {
   const { spec } = limit, { standing, text, of } = limitText(limit);
   const known = edits.changed.size === 0 ? spec.known : null;
   const shown = known?.binds && standing !== "broken" ? "tight" : standing;
@@ -68,7 +68,7 @@ function refreshPanel() {
   const whose = content.limits.own ? "" : "These constraints are the report's: the thresholds were not tuned under them.";
   place.replaceChildren(el("h3", { id: "promises-title", tabindex: "-1" }, "What must hold, on these items"),
     ...(limits.length && whose ? [el("p", { class: "note" }, whose)] : []),
-    el("ul", {}, ...order.slice(0, SHOWN).map(line), ...promiseLines().map((text) => el("li", {}, text))),
+    el("ul", {}, ...order.slice(0, SHOWN).map(limitLine), ...promiseLines().map((text) => el("li", {}, text))),
     ...(order.length > SHOWN ? [el("p", { class: "note" }, `And ${whole(order.length - SHOWN)} more, of which ` +
       `${whole(order.slice(SHOWN).filter(({ holds }) => holds).length)} hold.`)] : []),
     ...(back.length ? [el("button", { type: "button", class: "small", id: "back-within", onclick: () => {

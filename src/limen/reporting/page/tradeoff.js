@@ -8,7 +8,6 @@ import { commit, edits, moveAll, startTotals } from "./edits.js";
 import { THIN, byId, counted, exact, inputById, metricText, objectiveName, percent, say } from "./elements.js";
 import { membersOf, together } from "./groups.js";
 import { paintPooledRegions } from "./limitcharts.js";
-import { kept, limits } from "./limits.js";
 import { atHalf, atShared, content, known, nLabels, unpack } from "./model.js";
 
 const stepLabel = Int32Array.from(unpack(content.frontier.label));
