@@ -157,6 +157,7 @@ def _counted(row: Row) -> dict[str, Any]:
         "terms": [[int(part[k]) for part in row.terms] for k in first],
         "which": packed(np.where(some[which], which + 1, 0)),
         "measured": [list(above), [*below, constant]],
+        "scale": row.share if constraint.totals and not getattr(constraint, "hours", None) else 1.0,
         "one": list(one),
         "decision": [noun, way],
     }

@@ -102,6 +102,7 @@ export function paintFloors(plot, k) {
  * Hatch the part of a chart of precision over recall that a limit on counts forbids, and name its line. At each recall
  * the limit leaves so many tags at most, or wants so many, which is a precision.
  * @param {uPlot} plot @param {Kept} limit @param {number} v @param {number} p @param {number} n @param {number} place  Among the limits drawn.
+ * @returns {() => void}  What writes the name, over all that is hatched.
  */
 function paintRegion(plot, limit, v, p, n, place) {
   const [a, b, ofP, ofN, constant] = limit.spec.terms?.[v] ?? [0, 0, 0, 0, 0], c = ofP * p + ofN * n + constant;
@@ -112,7 +113,10 @@ function paintRegion(plot, limit, v, p, n, place) {
     if (b < 0) return [0, m > 0 ? Math.min(tp / m, 1) : tp > 0 ? 1 : 0];
     return m > 0 ? [Math.min(tp / m, 1), 1] : [1, 1];
   };
+  let write = () => {};
   onCanvas(plot, (context, x, y, box) => {
+    /** @param {number} at @param {number} up @param {CanvasTextAlign} align */
+    const named = (at, up, align) => { write = () => words(context, limitSign(limit, v), at, up, align); };
     const columns = Math.max(Math.ceil(box.width / (COLUMN * devicePixelRatio)), 1);
     const spans = Array.from({ length: columns + 1 }, (_, j) => ({ r: j / columns, span: forbidden(j / columns) }));
     const some = spans.filter(({ span }) => span[1] > span[0]);
@@ -127,27 +131,30 @@ function paintRegion(plot, limit, v, p, n, place) {
       context.moveTo(at, box.top);
       context.lineTo(at, box.top + box.height);
       context.stroke();
-      words(context, limitSign(limit, v), at + 6, box.top + box.height - (4 + 16 * place) * devicePixelRatio, "left");
+      named(at + 6, box.top + box.height - (4 + 16 * place) * devicePixelRatio, "left");
       return;
     }
     const edge = some.map(({ r, span }) => ({ at: x(r), up: y(b < 0 ? span[1] : span[0]) }));
     edge.forEach(({ at, up }, j) => (j ? context.lineTo(at, up) : context.moveTo(at, up)));
     context.stroke();
     const last = edge[edge.length - 1], low = Math.min(Math.max(last.up - 3, box.top + 15 * devicePixelRatio), box.top + box.height);
-    words(context, limitSign(limit, v), box.left + box.width - 6, Math.min(low + 15 * place * devicePixelRatio, box.top + box.height - 3), "right");
+    named(box.left + box.width - 6, Math.min(low + 17 * place * devicePixelRatio, box.top + box.height - 3), "right");
   });
+  return write;
 }
 
 /** What a label's precision and recall must not be. @param {uPlot} plot @param {number} k */
 export function paintLabelRegions(plot, k) {
   const own = limitsOf(k).filter(({ spec }) => spec.kind === "counts");
-  own.forEach((limit, place) => paintRegion(plot, limit, valueNumber(limit, k), positives[k], known[k], place));
+  const names = own.map((limit, place) => paintRegion(plot, limit, valueNumber(limit, k), positives[k], known[k], place));
+  onCanvas(plot, () => { for (const write of names) write(); });
   nameMarks("precision-recall", { limit: own.length > 0 });
 }
 
 /** What all labels' precision and recall must not be. @param {uPlot} plot */
 export function paintPooledRegions(plot) {
-  pooledLimits.forEach((limit, place) => paintRegion(plot, limit, 0, allPositives, allKnown, place));
+  const names = pooledLimits.map((limit, place) => paintRegion(plot, limit, 0, allPositives, allKnown, place));
+  onCanvas(plot, () => { for (const write of names) write(); });
 }
 
 /** A label's constraints in signs, for those who do not see the charts. @param {number} k */

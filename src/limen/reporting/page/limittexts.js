@@ -87,14 +87,14 @@ export function outcomesToSave() {
   return content.file.edited.constraints.map((/** @type {Record<string, any>} */ entry, /** @type {number} */ place) => {
     const limit = limits[place], { spec } = limit;
     if (spec.kind === "pooled") {
-      const value = measured(limit, pooledCounts());
+      const value = measured(limit, pooledCounts()) * (spec.scale ?? 1);
       return { ...entry, holds: limit.holds, measured: Number.isNaN(value) ? null : value,
         said: Number.isNaN(value) ? "" : limitValue(spec, value).replace(THIN, " ") };
     }
     if (spec.kind !== "counts") return { ...entry, holds: limit.holds };
     const k = nearestLabel(limit);
     return { ...entry, holds: limit.holds, broken_by: breakers(limit).map((one) => labels[one]),
-      nearest: k < 0 ? null : [labels[k], measured(limit, fourAt(k, edits.at[k]))] };
+      nearest: k < 0 ? null : [labels[k], measured(limit, fourAt(k, edits.at[k])) * (spec.scale ?? 1)] };
   });
 }
 

@@ -31,6 +31,7 @@
  * @property {number[][]} [terms]
  * @property {Packed} [which]  By label the number of its limit from 1; 0 for none.
  * @property {number[][]} [measured]  What tp, pp, p, n (and 1) count in the numerator and the denominator.
+ * @property {number} [scale]  What is measured, times this, is of these data: limits are of those tuned on.
  * @property {number[]} [one]  How one decision to the worse changes tp and pp.
  * @property {[string, string]} [decision]  What that is called.
  * @property {number | null} [low]
