@@ -1,7 +1,7 @@
 // The thresholds as edited: one position for each label, with undo.
 
 import { totalsAt } from "./averages.js";
-import { together } from "./groups.js";
+import { membersOf, together } from "./groups.js";
 import { cutAt, given, sizeOf } from "./model.js";
 
 /** @typedef {{label: number, from: number, to: number}[]} Step  What one action of a person changed. */
@@ -55,6 +55,9 @@ export function move(k, position) {
 
 /** Move some labels, and those that share their thresholds, as part of a gesture. @param {[number, number][]} places */
 export const moveSome = (places) => moveAlone(new Map(places.flatMap(([k, i]) => together(k, i, edits.at[k]))));
+
+/** Take a label, and those that share its threshold, to where they were given. @param {number} k */
+export const putBack = (k) => moveAlone(membersOf(k).map((m) => [m, given[m]]));
 
 /** Move all labels, as part of a gesture that `commit` ends. @param {Int32Array} next */
 export const moveAll = (next) => moveAlone(next.entries());

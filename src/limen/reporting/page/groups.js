@@ -1,6 +1,6 @@
 // Labels that share a threshold: they have the same cuts, and one moves the others.
 
-import { content, cutAt, given, sizeOf } from "./model.js";
+import { content, cutAt, sizeOf } from "./model.js";
 
 /** @typedef {{members: number[], places: Int32Array[]}} Group  For each member where it has the cuts common to all. */
 
@@ -28,13 +28,12 @@ for (const members of content.limits.groups) {
 export const membersOf = (k) => groupOfLabel.get(k)?.members ?? [k];
 
 /**
- * Where labels go when one is moved: those that share its threshold go with it, to the first common cut on its way; as given, each
- * goes to its own. @param {number} k @param {number} i @param {number} from @returns {[number, number][]}
+ * Where labels go when one is moved: those that share its threshold go with it, to the first common cut on its way.
+ * @param {number} k @param {number} i @param {number} from @returns {[number, number][]}
  */
 export function together(k, i, from) {
   const group = groupOfLabel.get(k);
   if (!group) return [[k, i]];
-  if (i === given[k]) return group.members.map((m) => [m, given[m]]);
   const own = group.places[group.members.indexOf(k)];
   let low = 0, high = own.length - 1;
   while (low < high) {

@@ -2,7 +2,7 @@
 
 import { bestOf, countsAt, f1, metric, metricIsF1, precision, ratio, recall, spec, valueAt } from "./averages.js";
 import { choose, chosen } from "./chosen.js";
-import { commit, edits, move, nearestPosition, shortened } from "./edits.js";
+import { commit, edits, move, nearestPosition, putBack, shortened } from "./edits.js";
 import {
   LEVEL, MINUS, THIN, byId, counted, cutText, el, exact, inputById, metricText, nameOf, objectiveName, percent, say,
   signed, spanText, unit, whole,
@@ -195,9 +195,12 @@ export function startLabel() {
   const typed = inputById("cut-number");
   typed.addEventListener("change", takeNumber);
   typed.addEventListener("keydown", (event) => { if (event.key === "Escape") showNumber(); });
+  byId("to-given").addEventListener("click", () => {
+    putBack(chosen.label);
+    commit();
+  });
   /** @type {[string, () => number][]} */
   const buttons = [
-    ["to-given", () => given[chosen.label]],
     ["to-half", () => atHalf[chosen.label]],
     ["to-best", () => bestOf(metric, chosen.label)],
     ["to-never", () => 0],

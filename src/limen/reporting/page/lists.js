@@ -2,7 +2,7 @@
 
 import { countsAt, metric, precision, recall, spec, valueAt } from "./averages.js";
 import { choose } from "./chosen.js";
-import { changedLabels, commit, edits, move } from "./edits.js";
+import { changedLabels, commit, edits, putBack } from "./edits.js";
 import {
   THIN, byId, cutText, el, exact, inPercent, metricText, nameOf, objectiveName, percent, signed, whole,
 } from "./elements.js";
@@ -84,7 +84,7 @@ function refreshChanges() {
       fromTo(valueAt(metric, k, from), valueAt(metric, k, to), metricText),
       fromTo(countsAt(k, from).pp, countsAt(k, to).pp, whole),
       el("button", { type: "button", class: "small", "aria-label": `put ${labels[k]} back`, onclick: () => {
-        move(k, given[k]);
+        putBack(k);
         commit();
       } }, "put back")];
   }));
