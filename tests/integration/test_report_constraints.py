@@ -49,7 +49,7 @@ def drawn(n_items=400, n_labels=6, seed=3):
 
 
 def saved(page, folder):
-    """Return the file that the page saves: its own words of each constraint, and limen's of the same thresholds."""
+    """Return the file that the page saves: what it says of each constraint, and the thresholds."""
     path = page.download("#save", folder)
     return json.loads(path.read_text()), limen.Thresholds.load(path)
 
@@ -188,7 +188,9 @@ def test_from_the_command_line(tmp_path):
     y_true, y_score = drawn()
     for name, table in (("scores", y_score), ("labels", y_true)):
         write_csv(tmp_path / f"{name}.csv", ["id", *NAMES], [[k, *row] for k, row in enumerate(table.tolist())])
-    limen.tune(y_true, y_score, labels=NAMES, constraints=[MinRecall(0.1)], method="exact").save(tmp_path / "t.json")
+    limen.tune(y_true, y_score, labels=NAMES, constraints=[MinRecall(0.1)], method="exact").save(
+        tmp_path / "t.json"
+    )
     options = ("--min-precision", "0.9", "--same", "a,b", "--no-compare")
     done = run("report", "scores.csv", "labels.csv", "t.json", *options, cwd=tmp_path, check=0)
     assert "not those that the thresholds were tuned under" in " ".join(done.stdout.split())

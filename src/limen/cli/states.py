@@ -88,5 +88,9 @@ def edits(thresholds: Thresholds) -> str:
     before = edited.get("before")
     again = "; it had been edited before" if isinstance(before, dict) and before.get("edited") else ""
     dropped = edited.get("promise_dropped")
-    lost = f"; the promise of {examples(dropped, most=3)} was dropped" if dropped and isinstance(dropped, list) else ""
+    lost = (
+        f"; the promise of {examples(dropped, most=3)} was dropped"
+        if dropped and isinstance(dropped, list)
+        else ""
+    )
     return f"edited by hand in a report{named}: {labels}, looking at {data}{again}{lost}"

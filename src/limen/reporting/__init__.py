@@ -223,8 +223,10 @@ def _compared(
         return None, "No comparison was asked for."
     if isinstance(chosen, list) and given.method not in chosen and _is_method(given.method, settings):
         chosen.append(given.method)
-    solver = [solvers.choose(settings["metric"], settings["average"], method) for method in (
-        chosen.values() if isinstance(chosen, dict) else chosen)]
+    solver = [
+        solvers.choose(settings["metric"], settings["average"], method)
+        for method in (chosen.values() if isinstance(chosen, dict) else chosen)
+    ]
     taken = constraints if any(map(solvers.takes_constraints, solver)) else []
     try:
         return compare(data, methods=chosen, constraints=taken, progress=tick.comparing, **settings), ""

@@ -23,7 +23,7 @@ SHARES = {
     "MaxPredictions": ((0, 1, 0, 0), (0, 0, 0, 1), (0, 1), "tag", "more"),
     "MinPredictions": ((0, 1, 0, 0), (0, 0, 0, 1), (0, -1), "tag", "fewer"),
 }
-"""Of tp, pp, p, n: what is measured, as a ratio; the change of tp and pp by one decision to the worse; its name."""
+"""Of tp, pp, p, n: what is measured, a ratio; how one decision to the worse changes tp and pp; its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,11 @@ class Limits:
             if isinstance(constraint, CountConstraint):
                 one |= _counted(rows[id(constraint)])
             elif isinstance(constraint, ThresholdRange):
-                of = range(len(number)) if constraint.labels is None else [number[name] for name in constraint.labels]
+                of = (
+                    range(len(number))
+                    if constraint.labels is None
+                    else [number[name] for name in constraint.labels]
+                )
                 ends = (constraint.low, constraint.high)
                 low, high = (end if np.isfinite(end) else None for end in ends)
                 one |= {"kind": "range", "low": low, "high": high, "of": list(of)}
