@@ -169,6 +169,7 @@ export function startLimitCharts() {
   for (const id of ["histogram", "curves", "precision-recall", "frontier"]) {
     const key = byId(id).closest("figure")?.querySelector('[data-mark="limit"]');
     const told = id === "frontier" ? pooledLimits : limits.filter(({ spec }) => spec.kind !== "pooled" && spec.kind !== "same");
+    if (!told.length) nameMarks(id, { limit: false });
     if (!(key instanceof HTMLElement) || !told.length) continue;
     key.hidden = false;
     key.title = told.map(({ spec }) => spec.said).join("; ");
