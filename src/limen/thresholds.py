@@ -166,7 +166,9 @@ class Thresholds(Displayed):
 
     def said_constraints(self) -> list[str]:
         """Return one sentence for each constraint: whether it holds on the tuning data, and what it costs."""
-        return [f"{said_outcome(entry)} (on the items tuned on)" for entry in self.constraints]
+        elsewhere = self.value_measured_on not in (TUNING_DATA, REWEIGHTED)
+        where = f"on the {self.value_measured_on}" if elsewhere else "on the items tuned on"
+        return [f"{said_outcome(entry)} ({where})" for entry in self.constraints]
 
     def outcomes(self, counts: Counts, n_items: int) -> tuple[dict[str, Any], ...]:
         """Return, for each constraint tuned under, whether it holds for counts of other items."""
