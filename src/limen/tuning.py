@@ -183,7 +183,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         upper_bound=solution.upper_bound,
         counts=counts,
         n_items=problem.n_items,
-        digest=curves.digest(),
+        digest=problem.digest,
         created=now(),
         versions=versions(),
         rule=solution.rule,

@@ -323,6 +323,20 @@ class TestOutOfSample:
             assert t.constraints[0]["out_of_sample"]["holds"]
 
 
+def test_the_digest_is_of_the_data_not_of_the_cuts_that_constraints_need():
+    problem = smooth_data(0, n_items=30, n_labels=2)
+    plain = limen.Curves.from_arrays(*problem[:2]).digest()
+    for limit in (
+        limits.AtMost("0", "1"),
+        limits.AtMost("0", "1", closed=True),
+        limits.MinPredictions(20),
+        limits.MinRecall(0.5),
+    ):
+        for average, zero in (("micro", 0), ("macro", 1)):
+            t = tuned(problem, metric="mcc", average=average, zero_division=zero, constraints=[limit])
+            assert t.digest == plain
+
+
 class TestRefused:
     @pytest.mark.parametrize("method", ["bagged", "sgl", "shared", "fixed:0.5", "top-k", "numerical"])
     def test_methods_that_take_none(self, method):

@@ -18,7 +18,7 @@ module          what it does
 
 from __future__ import annotations
 
-from limen.solvers.constrained.extended import extended, in_range, placed
+from limen.solvers.constrained.extended import extended, in_range, needs_more, placed
 from limen.solvers.constrained.permitted import kept_or_never
 
-__all__ = ["extended", "in_range", "kept_or_never", "placed"]
+__all__ = ["extended", "in_range", "kept_or_never", "needs_more", "placed"]
