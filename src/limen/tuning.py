@@ -45,6 +45,7 @@ def tune(
     mask: Any = None,
     constraints: Sequence[Any] = (),
     infeasible: Infeasible = "error",
+    hold: float | None = None,
     zero_division: float = 0.0,
     placement: Placement = "midpoint",
     min_positive: float = 0.0,
@@ -82,10 +83,15 @@ def tune(
         True where the label of an item is known. A frame is joined as ``y_true`` is.
     constraints : sequence of constraints
         What the decisions must keep: objects of `limen.constraints`, such as ``[MinPrecision(0.9)]``. The exact
-        method keeps them on the tuning data; "auto" and "smoothed" with a reserve found by cross-fitting.
+        method keeps them on the tuning data; "auto", "smoothed", "bagged", "shrunk" and "calibrated" with a
+        reserve for new data, found by cross-fitting.
     infeasible : {"error", "never", "status"}
         Where a label cannot keep its constraints: raise `InfeasibleError`; never give such labels (constraints
         over all labels still raise); or return what is nearest, with the status "infeasible" and the reason.
+    hold : float, optional
+        How often the reserve shall make limits hold on plenty of new items, as the folds tell: 0.9 if left out. A
+        limit over all labels after that share of tunings; one for each label for that share of the labels. For a
+        promise with a stated confidence see `limen.guarantee`.
     zero_division : float in [0, 1]
         Value of a ratio that is 0/0, for example the F1 of a label with no positives that is never given.
     placement : {"midpoint", "score"}
@@ -146,7 +152,9 @@ def tune(
         raise InputError(f"min_positive goes with method='auto', {found}. Leave it out.")
     if constraints:
         problem = problem.constrained(bind(constraints, problem.labels, infeasible))
-        solver = solvers.constrained(solver)
+        solver = solvers.constrained(solver, hold)
+    elif hold is not None:
+        raise InputError("hold goes with constraints: how often they shall hold on new data. Leave it out.")
     solvers.check_fit(solver, problem)
     solution = solver.solve(problem)
     name = method if isinstance(method, str) else str(method)

@@ -259,8 +259,7 @@ def test_giving_everything_may_be_best(average):
         assert t.value == pytest.approx(float(best_value(exact, average, problem, 1)), abs=1e-12)
     curves = limen.Curves.from_arrays([[1], [0]], [[0.9], [0.1]])
     assert tuned(curves, metric=Npv(), zero_division=1).status == "optimal"
-    t = tuned(replace(curves, sources=()), metric=Npv(), zero_division=1)
-    assert (t.status, t.value) == ("local", 1.0)
+    assert tuned(replace(curves, sources=()), metric=Npv(), zero_division=1).status == "optimal"
 
 
 @pytest.mark.parametrize("kind", [3, int, Gain(), type("Nameless", (Precision,), {})])

@@ -11,7 +11,8 @@ module          what it does
 `separable`     sums over labels: prices for the constraints
 `nearby`        all that loses little against the prices, which closes the gap
 `prices`        what loosening a constraint gains
-`reserved`      constraints on new data, by smoothing and a reserve
+`reserved`      constraints on new data, by a method's own counts and a reserve
+`held`          how constraints fared on items left out, and the cuts that are tried
 `solver`        all of these as a solver
 ==============  ============================================================================================
 """
