@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import objectives, solvers
-from limen.constraints import Infeasible, bind, outcomes
+from limen.constraints import Bound, Infeasible, bind, outcomes
 from limen.curves import Curves, Placement, prevalence_factors
 from limen.data import as_data
 from limen.decisions import HALF, Counts, count_decisions, in_dtype
@@ -25,7 +25,7 @@ from limen.intervals import Part
 from limen.metrics import Metric
 from limen.names import beyond
 from limen.solvers.base import Problem, Progress, Solver
-from limen.solvers.constrained import extended, in_range, kept_or_never, placed
+from limen.solvers.constrained import extended, in_range, kept_or_never, permitted, placed
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
 from limen.states import label_states
@@ -303,10 +303,17 @@ class Frontier(Displayed):
         Precision of the first point, with no tag given, is 1 by convention.
     slope : float64 (n_points - 1,)
         True positives gained for each tag added on the way to the next point; falling.
+    bound : Bound, optional
+        The limits of each label that all points keep; the thresholds of a point say so (`said_constraints`). What
+        one costs is told by `limen.tune`, which solves again without it; a point has no price.
+    excused : tuple of str
+        Labels that are never given, for they cannot keep theirs.
     """
 
     curves: Curves
     walk: Walk
+    bound: Bound | None = None
+    excused: tuple[str, ...] = ()
 
     @property
     def tp(self) -> NDArray[Any]:
@@ -347,9 +354,14 @@ class Frontier(Displayed):
                 f"the frontier holds counts by label; {objective.noun} needs whole items. Use a metric of counts, "
                 "and measure this one with limen.evaluate."
             )
+        details = {"never_by_constraint": list(self.excused)} if self.excused else {}
+        solution = Solution(index=self.walk.index(self.curves, point), details=details)
         problem = Problem(objective, (), self.curves)
-        solution = Solution(index=self.walk.index(self.curves, point))
-        return make_thresholds(problem, solution, f"frontier point {point}", placement)
+        thresholds = make_thresholds(problem, solution, f"frontier point {point}", placement)
+        if self.bound is None:
+            return thresholds
+        found = outcomes(self.bound, thresholds.counts, thresholds.values, self.excused)
+        return replace(thresholds, constraints=tuple(found))
 
     def __len__(self) -> int:
         return len(self.walk.tp)
@@ -422,7 +434,10 @@ def frontier(
                 "hierarchies and limits over all labels."
             )
         curves = extended(curves, curves.sources, limits)
-        curves = curves.at(kept_or_never(curves, limits))
+        kept = permitted(curves, limits)
+        excused = tuple(curves.labels[k] for k in kept.unmet)
+        curves = curves.at(kept_or_never(curves, limits, kept))
+        return Frontier(curves, Walk.of(curves), limits, excused)
     return Frontier(curves, Walk.of(curves))
 
 

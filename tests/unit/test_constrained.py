@@ -309,10 +309,9 @@ class TestOutOfSample:
         y_true, y_score, _ = smooth_data(1, n_items=200, n_labels=4)
         y_true = y_true.copy()
         y_true[3:, 0] = 0
-        limit = [limits.MinRecall(0.7, per="all")]
+        limit = [limits.MinRecall(0.7)]
         plain, leaning = (limen.tune(y_true, y_score, min_positive=m, constraints=limit) for m in (0, 20))
-        assert plain.values[0] != leaning.values[0]
-        assert leaning.constraints[0]["out_of_sample"]["held"] >= 0.9
+        assert plain.values[0] < 0.1 < leaning.values[0]
 
     def test_more_hold_is_more_reserve(self):
         problem = smooth_data(2, n_items=300, n_labels=4)
@@ -455,6 +454,11 @@ def test_the_frontier_of_what_labels_keep():
         tp, pp, _, _ = f.thresholds(point).counts
         assert (tp >= 0.7 * pp - 1e-12).all()
         assert (tp.sum(), pp.sum()) == (f.tp[point], f.pp[point])
+        (said,) = f.thresholds(point).said_constraints()
+        assert said.startswith("precision at least 70.0 % for each label: kept")
+    few = limen.frontier(*OWL[:2], labels=["Owl", "Dog"], constraints=[limits.MinPrecision(0.9)])
+    assert few.thresholds(-1).details["never_by_constraint"] == ["Owl"]
+    assert few.thresholds(-1).constraints[0]["holds"]
     best = tuned(problem, constraints=[limit], infeasible="never")
     assert best.value == pytest.approx(max(2 * f.tp / (f.pp + problem.y_true.sum())))
     least = limen.frontier(*problem[:2], constraints=[limits.MinRecall(0.5), limits.MinPredictions(40)])

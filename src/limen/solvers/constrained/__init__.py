@@ -20,6 +20,6 @@ module          what it does
 from __future__ import annotations
 
 from limen.solvers.constrained.extended import extended, in_range, needs_more, placed
-from limen.solvers.constrained.permitted import kept_or_never
+from limen.solvers.constrained.permitted import kept_or_never, permitted
 
-__all__ = ["extended", "in_range", "kept_or_never", "needs_more", "placed"]
+__all__ = ["extended", "in_range", "kept_or_never", "needs_more", "permitted", "placed"]
