@@ -174,7 +174,7 @@ def compare(
     repeats : int
         How often the folds are drawn anew.
     constraints : sequence of constraints
-        As in `limen.tune`; the methods that take them (exact and the regularised ones) are tuned under them, in each part
+        As in `limen.tune`; the methods that take them (exact and the regularised ones) are tuned under them,
         with ``infeasible="never"``, and the others are not bound by them. See ``kept`` of the rows.
     groups : array-like (n_items,), optional
         Group of each item, such as its recording: neither folds nor resamples divide groups.

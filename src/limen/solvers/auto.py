@@ -176,7 +176,7 @@ class Auto(LogOddsSolver):
         )
 
     def tables(self, fine: FineCurves, at: NDArray[np.float64], keys: NDArray[np.uint64]) -> list[Curves]:
-        """Return smoothed counts; of labels with fewer than ``min_positive`` those that the calibration expects."""
+        """Return smoothed counts; of labels with fewer than ``min_positive`` those that calibration expects."""
         (smooth,) = Smoothed().tables(fine, at, keys)
         few = ~_own(fine.positives, self.min_positive)
         if not self.min_positive or not few.any():

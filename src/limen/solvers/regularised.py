@@ -184,7 +184,8 @@ class Shrunk(LogOddsSolver):
         from limen.solvers.calibrated import Calibrated  # which is built on this module
 
         own = on_grid(fine, at, _counted(fine, at))
-        return [blended(own, *Calibrated().tables(fine, at, keys), fine.positives, self.strength)]
+        (pool,) = Calibrated().tables(fine, at, keys)
+        return [blended(own, pool, fine.positives, self.strength)]
 
 
 def blended(own: Curves, pool: Curves, positives: NDArray[np.float64], strength: float) -> Curves:

@@ -83,7 +83,10 @@ class Held:
             rates.append(rate)
             fared.append({"out_of_sample": entry, "reserve": reserve})
         least = min(rates)
-        return cls(reserve, cuts, counts, least, least >= hold, any(one.stuck for one in found), fared)
+        # Nothing given breaks no precision over all labels, and is no answer either.
+        nothing = any(row.constraint.of_given for row in bound.pooled) and not counts[:, 1].any()
+        stuck = nothing or any(one.stuck for one in found)
+        return cls(reserve, cuts, counts, -1.0 if nothing else least, least >= hold and not nothing, stuck, fared)
 
 
 def _fared(
@@ -160,12 +163,16 @@ def design_effects(
             units = items if problem.groups is None else problem.groups[items]
             weight = np.asarray(block.weight, np.float64)[:, np.newaxis] / unit
             known, given = block.truth >= 0, at_or_above(block.scores, own)
-            cells = [weight * part for part in ((block.truth == 1) & given, known & given, block.truth == 1, known)]
+            cells = [
+                weight * part for part in ((block.truth == 1) & given, known & given, block.truth == 1, known)
+            ]
             totals += [cell.sum(axis=0) for cell in cells]
             for row, one, into in zip(rows, pooled, sums, strict=True):
                 of = row.terms
                 found = of.of_tp * cells[0] + of.of_pp * cells[1] + of.of_p * cells[2] + of.of_n * cells[3]
-                np.add.at(into, units, found.sum(axis=1, keepdims=True) if one else np.where(row.applies, found, 0))
+                np.add.at(
+                    into, units, found.sum(axis=1, keepdims=True) if one else np.where(row.applies, found, 0)
+                )
     effects = []
     for row, one, into in zip(rows, pooled, sums, strict=True):
         variance = float(((into - into.mean(axis=0)) ** 2).sum())
@@ -173,7 +180,7 @@ def design_effects(
         expected = float((row.error(*counts[1:]) ** 2).sum())
         effect = variance / expected if expected > 0 else 1.0
         effects.append(effect if 0 < effect < MOST else 1.0)
-    return np.maximum(np.array(effects), 0.1)
+    return np.asarray(np.maximum(np.array(effects), 0.1), np.float64)
 
 
 def grid_of(whole: FineCurves, bound: Bound, size: int) -> tuple[NDArray[np.float64], Bound]:

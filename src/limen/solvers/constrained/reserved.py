@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
@@ -24,7 +25,7 @@ from limen.sources.blocks import Source
 
 RESERVES = (*(-32, -16, -8, -6, -4, -3, -2, -1.5, -1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75),
             *(2, 2.5, 3, 4, 6, 8, 16, 32))  # fmt: skip
-"""Standard errors of what is limited that are tried; below 0 where a method's counts are too strict by themselves."""
+"""Standard errors of what is limited that are tried; below 0 where a method's counts are too strict."""
 FOLDS = 5
 
 
@@ -55,8 +56,8 @@ class Reserved:
 
     ``hold`` is a rate over tunings, as estimated from the folds, for as many new items as one likes: on few new
     items chance alone may break a limit. It is no promise with a stated confidence; that is `limen.guarantee`.
-    A label whose limit no cut keeps with all of the reserve gets the cut that comes nearest, does not count for the
-    rate, and is named in ``details["short_of_reserve"]``.
+    A label whose limit no cut keeps with all of the reserve gets the cut that comes nearest, does not count for
+    the rate, and is named in ``details["short_of_reserve"]``.
     """
 
     name: ClassVar[str] = "auto"
@@ -217,7 +218,7 @@ def _stuck(curves: Curves, found: Outcome, bound: Bound) -> bool:
     return any((row.slack(*summed) < 0).any() for row in bound.pooled)
 
 
-def _least(held: Any) -> Held:
+def _least(held: Callable[[float], Held]) -> Held:
     """Return what came of the least reserve that is enough, by bisection; or what came nearest."""
     low, high, tried = -1, len(RESERVES), []
     while high - low > 1:
