@@ -114,7 +114,7 @@ def constrained(solver: Solver, hold: float | None = None) -> Solver:
     if not takes_constraints(solver):
         raise UnsupportedError(
             f"{solver.name} takes no constraints. Use method='exact', which keeps them on the tuning data, or "
-            "'auto' (or 'smoothed', 'bagged', 'shrunk', 'calibrated'), which keep them with a reserve for new data."
+            "'auto', 'smoothed', 'bagged', 'shrunk' or 'calibrated', which keep them with a reserve for new data."
         )
     if isinstance(solver, LogOddsSolver):
         solver = Reserved(solver, getattr(solver, "folds", FOLDS))
@@ -124,8 +124,8 @@ def constrained(solver: Solver, hold: float | None = None) -> Solver:
         return solver
     if not isinstance(solver, Reserved):
         raise UnsupportedError(
-            "method='exact' keeps constraints on the data tuned on, with nothing to spare: hold is of methods with "
-            "a reserve, such as 'auto'. Leave it out, or use one of these."
+            "method='exact' keeps constraints on the data tuned on, with nothing to spare: hold is of methods "
+            "with a reserve, such as 'auto'. Leave it out, or use one of these."
         )
     return replace(solver, hold=hold)
 
