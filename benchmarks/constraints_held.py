@@ -1,8 +1,8 @@
 """How often constraints hold on new data: methods with a reserve, beside the exact method.
 
-python benchmarks/constraints_held.py [--draws 200] [--methods exact auto ...]. Simulated: ten labels on 3 to 30 % of
-the items; each draw tunes on 400 of 30 000 items, and counts on 30 000 others. A limit over all labels: the share of
-draws that keep it; one for each label: the share of labels, of those that are given. Prints a markdown table.
+python benchmarks/constraints_held.py [--draws 200] [--methods exact auto ...]. Simulated: ten labels on 3 to 30 %
+of the items; each draw tunes on 400 of 30 000 items, and counts on 30 000 others. A limit over all labels: the
+share of draws that keep it; one for each label: the share of labels, of those that are given. Prints a table.
 """
 
 from __future__ import annotations
