@@ -176,7 +176,7 @@ class Thresholds(Displayed):
         if bound is None:
             return ()
         excused = self.details.get("never_by_constraint", [])
-        return tuple(outcomes(bound.moved(0.0, n_items / self.n_items), counts, self.values, excused))
+        return tuple(outcomes(bound.scaled(n_items / self.n_items), counts, self.values, excused))
 
     def states(self, bar: float = BAR) -> tuple[str, ...]:
         """Return the state of each label on the tuning data, a key of `limen.states.STATES`.
