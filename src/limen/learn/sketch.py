@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from limen.errors import InputError, LimenWarning, examples, require
 
-require("sklearn", extra="learn", user="limen.learn")
+require("sklearn", extra="learn", user="limen.learn.sketch")
 
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
 from sklearn.preprocessing import LabelBinarizer  # noqa: E402

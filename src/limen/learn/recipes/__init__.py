@@ -92,7 +92,8 @@ def run(
     data : path
         The folder with the recipe's files.
     output : path
-        The folder to write to, made if it is not there. Steps that an earlier run finished there are not done again.
+        The folder to write to, made if it is not there. Steps that an earlier run finished there are not done
+        again.
     seed : int
     progress : callable ``(step, steps, note)``, optional
 
@@ -105,8 +106,8 @@ def run(
     lacking = [file for file in recipe.DATA if not (folder / file).is_file()]
     if lacking:
         raise InputError(
-            f"the recipe {name!r} reads {examples(recipe.DATA)}; {folder} lacks {examples(lacking)}. Put them there, or "
-            "give the folder that has them."
+            f"the recipe {name!r} reads {examples(recipe.DATA)}; {folder} lacks {examples(lacking)}. Put them there, "
+            "or give the folder that has them."
         )
     Path(output).mkdir(parents=True, exist_ok=True)
     return recipe.run(folder, Path(output), seed, progress or (lambda *_: None))  # type: ignore[no-any-return]

@@ -43,7 +43,9 @@ def load(folder: Path, seed: int = 0, share: float = 0.25) -> Parts:
         ]
         n_train = int(found["n_train"])
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder / FILE} is no file of Delicious: {error}. Give the folder that has it.") from error
+        raise InputError(
+            f"{folder / FILE} is no file of Delicious: {error}. Give the folder that has it."
+        ) from error
     X, Y = made
     order = np.random.default_rng(seed).permutation(n_train)
     rest = np.sort(order[: round(share * n_train)])

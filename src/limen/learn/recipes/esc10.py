@@ -69,9 +69,7 @@ def load(folder: Path, n_mixes: int = 1000, seed: int = 0) -> Frames:
         made /= spread
     train = with_context(features.pop("train")).reshape(-1, BANDS * (2 * CONTEXT + 1))
     means = {part: with_context(made).mean(axis=1) for part, made in features.items()}
-    return Frames(
-        train, labels["train"], (means["tune"], labels["tune"]), (means["test"], labels["test"]), names
-    )
+    return Frames(train, labels["train"], (means["tune"], labels["tune"]), (means["test"], labels["test"]), names)
 
 
 def clips(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], list[str]]:
@@ -90,7 +88,9 @@ def clips(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray
                 classes.append(name.split("/")[-2])
                 folds.append(int(name.split("/")[-1].split("-")[0]))
     except (OSError, ValueError, IndexError, RuntimeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{folder / FILE} is no archive of ESC-10: {error}. Give the folder that has it.") from error
+        raise InputError(
+            f"{folder / FILE} is no archive of ESC-10: {error}. Give the folder that has it."
+        ) from error
     names, label = np.unique(classes, return_inverse=True)
     return np.array(waves), label, np.array(folds), [str(name) for name in names]
 
@@ -110,8 +110,10 @@ def with_context(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([padded[:, k : k + n] for k in range(2 * CONTEXT + 1)], axis=2)
 
 
-def _mix(waves: NDArray[Any], label: NDArray[np.int64], rng: np.random.Generator) -> tuple[NDArray[Any], list[int]]:
-    """Return the sum of one to three clips of different classes, turned round in time, within 6 dB, and the classes."""
+def _mix(
+    waves: NDArray[Any], label: NDArray[np.int64], rng: np.random.Generator
+) -> tuple[NDArray[Any], list[int]]:
+    """Return the sum of one to three clips of different classes, shifted in time and within 6 dB, and the classes."""
     given = rng.choice(label.max() + 1, rng.integers(1, 4), replace=False)
     total = np.zeros(waves.shape[1], np.float32)
     for one in given:

@@ -1,6 +1,6 @@
 """Sketched binary relevance on bookmarks, and on a quarter of a million frames of sound where ESC-10 is there."""
 
-# ruff: noqa: N803, N806 - X and Y are what the equations call them
+# ruff: noqa: N806 - X and Y are what the equations call them
 
 from __future__ import annotations
 
@@ -22,7 +22,17 @@ WHAT = "linear scores from a random sketch of the items, as good as exact ones b
 DATA = (delicious.FILE,)
 SEEDS = 3
 SIZES = (2.0, 4.0, 8.0, 16.0)
-HEADINGS = ("data", "fit", "rows / columns", "cost ratio", "theory", "worst delta", "F1 at 0.5", "F1 tuned", "fit, s")
+HEADINGS = (
+    "data",
+    "fit",
+    "rows / columns",
+    "cost ratio",
+    "theory",
+    "worst delta",
+    "F1 at 0.5",
+    "F1 tuned",
+    "fit, s",
+)
 
 
 class Problem(NamedTuple):
@@ -87,15 +97,15 @@ def run(data: Path, output: Path, seed: int, progress: Progress) -> Outcome:
     progress(len(plans), len(plans) + 1, "report")
     files = _write(_problem(problems, "Delicious", data, seed), output, seed)
     notes = [
-        "The two dense sketches cost more than the exact fit; only the count sketch, our extension, can be quicker.",
-        f"Seconds are of this run, one fit each, the mean of {SEEDS}; benchmarks/learn_sketch.py measures them side by "
-        "side.",
+        "The two sketches of the paper cost more than the exact fit; only the count sketch, our extension, can be "
+        "quicker. Seconds are means of fits that ran one after another: read them with care.",
+        f"Cost ratio: squared error on the items fitted on over the least, mean of labels and {SEEDS} seeds. Worst "
+        "delta: of the root of it, of the worst label.",
     ]
     if not sound:
         notes.append(f"Frames of ESC-10 were left out: they need {esc10.FILE} in {data}, and soundfile.")
     return Outcome(
-        "Sketched binary relevance: squared error on the items fitted on as a multiple of the least, micro-F1 on new "
-        "items",
+        "Sketched binary relevance: cost on the items fitted on as a multiple of the least, micro-F1 on new items",
         HEADINGS,
         [fit.row() for fit in fits],
         checks(fits),
@@ -106,9 +116,8 @@ def run(data: Path, output: Path, seed: int, progress: Progress) -> Outcome:
 
 def fitted(problem: Problem, sketch: str, size: float, seed: int, seeds: int = SEEDS) -> Fit:
     """Return what fits of ``seeds`` sketches come to on average; the seeds begin at ``seed``."""
-    X, Y = problem.train
     found = [_once(problem, sketch, size, seed + k) for k in range(1 if sketch == "exact" else seeds)]
-    n_columns = X.shape[1] + 1
+    n_columns = problem.train[0].shape[1] + 1
     return Fit(
         problem.name,
         sketch,
@@ -139,20 +148,29 @@ def _once(problem: Problem, sketch: str, size: float, seed: int) -> tuple[float,
 def checks(fits: Sequence[Fit]) -> list[Check]:
     """Return what the fits were to reach, and did or did not."""
     found = {(fit.data, fit.sketch, fit.size): fit for fit in fits}
-    made: list[Check] = []
+    made = []
     for data in dict.fromkeys(fit.data for fit in fits):
         own = [fit for fit in fits if fit.data == data and fit.sketch not in ("exact", "row sampling")]
         for sketch in dict.fromkeys(fit.sketch for fit in own):
-            over = max(fit.ratio / fit.theory for fit in own if fit.sketch == sketch)
-            made.append(at_most(f"{data}: {sketch}, cost ratio over theory's", over, 1.05))
+            of_theory = [fit.ratio / fit.theory for fit in own if fit.sketch == sketch]
+            what = f"{data}: {sketch}, cost ratio over theory's"
+            if sketch == "hadamard":
+                made.append(at_most(f"{what}, largest", max(of_theory), 1.02))
+            else:
+                made.append(at_most(f"{what}, off by", max(abs(ratio - 1) for ratio in of_theory), 0.05))
+            made.append(at_most(f"{data}: {sketch} at 8, worst delta", found[data, sketch, 8.0].worst, 0.1))
         exact, count = found[data, "exact", 1.0], {fit.size: fit for fit in own if fit.sketch == "count"}
-        made.append(at_most(f"{data}: count at 8, worst delta", count[8.0].worst, 0.1))
-        sampled = found[data, "row sampling", 4.0].worst / count[4.0].worst
-        made.append(at_least(f"{data}: worst delta of row sampling at 4, over count's", sampled, 3, 1))
+        falls = count[4.0].worst / count[16.0].worst
+        made.append(
+            Check(f"{data}: count, worst delta, at 4 over at 16", "3 to 7", f"{falls:.1f}", 3 <= falls <= 7)
+        )
+        size, most = (16.0, -0.015) if data == "Delicious" else (8.0, -0.01)
+        what = f"{data}: count at {size:g}, micro-F1 tuned less exact's"
+        made.append(at_least(what, count[size].tuned - exact.tuned, most))
         made.append(at_least(f"{data}: exact, micro-F1 tuned less at 0.5", exact.tuned - exact.half, 0.05))
-    if ("ESC-10 frames", "exact", 1.0) in found:
-        lost = found["ESC-10 frames", "count", 8.0].tuned - found["ESC-10 frames", "exact", 1.0].tuned
-        made.append(at_least("ESC-10 frames: count at 8, micro-F1 tuned less exact's", lost, -0.01))
+        if data == "Delicious":  # rare labels vanish from a sample; the frames have none
+            sampled = found[data, "row sampling", 4.0].worst / count[4.0].worst
+            made.append(at_least(f"{data}: worst delta at 4, row sampling over count", sampled, 3, 1))
     return made
 
 
