@@ -1,8 +1,8 @@
-"""Sketched binary relevance: cost against theory, scores after thresholds, seconds against exact and iterative fits.
+"""Sketched binary relevance: cost against theory, micro-F1 after thresholds, seconds against other fits.
 
 python benchmarks/learn_sketch.py --data DIR [--seeds 5] [--repeats 5] [--labels 2] [--only theory,quality,speed],
-where DIR has esc10.zip and delicious.npz. Set OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1: threads make times below
-a second noise. Exit code 1 if a bar was missed.
+where DIR has esc10.zip and delicious.npz. Set OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1: threads make short
+times noise. Exit code 1 if a bar was missed.
 """
 
 # ruff: noqa: N806 - X and Y are what the equations call them

@@ -75,7 +75,7 @@ def _normal_equations(
 def costs_of(X: Any, Y: Any, W: NDArray[np.float64], alpha: float) -> NDArray[np.float64]:
     """Return the penalised squared error (n_labels,) of coefficients, the last of which may be an intercept."""
     n_features = X.shape[1]
-    costs = alpha * np.square(W[:n_features]).sum(axis=0)
+    costs: NDArray[np.float64] = alpha * np.square(W[:n_features]).sum(axis=0)
     for start in range(0, X.shape[0], ROWS):
         rows = slice(start, start + ROWS)
         off = X[rows] @ W[:n_features] + W[n_features:].sum(axis=0) - _dense(Y[rows])

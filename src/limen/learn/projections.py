@@ -147,8 +147,9 @@ def _mixed(X: Any, signs: NDArray[Any], size: int, kept: NDArray[np.int64]) -> N
         padded = np.zeros((size, columns.shape[1]), X.dtype)
         np.multiply(columns.toarray() if sparse else columns, signs, out=padded[:n_items])
         result[:, start : start + step] = walsh_hadamard(padded)[kept]
-    return result / np.sqrt(X.dtype.type(len(kept)))
+    result /= np.sqrt(X.dtype.type(len(kept)))
+    return result
 
 
 def _signs(n_items: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    return rng.integers(2, size=n_items, dtype=np.int8) * np.int8(2) - np.int8(1)
+    return np.where(rng.integers(2, size=n_items, dtype=np.int8), np.int8(1), np.int8(-1))

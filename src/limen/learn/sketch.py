@@ -100,6 +100,8 @@ class SketchedBinaryRelevance(ClassifierMixin, BaseEstimator):  # type: ignore[m
         self.fit_intercept = fit_intercept
         self.random_state = random_state
 
+    _binarizer: Any
+
     def fit(self, X: Any, y: Any) -> Self:
         """Return the estimator fitted.
 
@@ -143,10 +145,11 @@ class SketchedBinaryRelevance(ClassifierMixin, BaseEstimator):  # type: ignore[m
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        scores = np.asarray(X @ self.coef_.T.astype(X.dtype)) + self.intercept_.astype(X.dtype)
+        scores: NDArray[np.floating[Any]] = X @ self.coef_.T.astype(X.dtype) + self.intercept_.astype(X.dtype)
         if self._binarizer is None:
             return scores
-        return (scores[:, 0] if scores.shape[1] == 1 else scores) - scores.dtype.type(0.5)
+        scores -= scores.dtype.type(0.5)
+        return scores[:, 0] if scores.shape[1] == 1 else scores
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the labels whose scores are 0.5 or more, which is a poor cut: see `limen.tune`.
@@ -243,7 +246,7 @@ class SketchedBinaryRelevance(ClassifierMixin, BaseEstimator):  # type: ignore[m
                 f"X has {X.shape[0]} items, y has {Y.shape[0]}: inconsistent numbers of samples. Give one row of "
                 "labels for each item."
             )
-        binarizer = None
+        binarizer: Any = None
         if Y.ndim == 2 and Y.shape[1] == 1 and not sparse and not _only(Y):
             Y = column_or_1d(Y, warn=True)
         if Y.ndim == 1:

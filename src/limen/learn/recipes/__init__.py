@@ -106,8 +106,8 @@ def run(
     lacking = [file for file in recipe.DATA if not (folder / file).is_file()]
     if lacking:
         raise InputError(
-            f"the recipe {name!r} reads {examples(recipe.DATA)}; {folder} lacks {examples(lacking)}. Put them there, "
-            "or give the folder that has them."
+            f"the recipe {name!r} reads {examples(recipe.DATA)}; {folder} lacks {examples(lacking)}. Put them "
+            "there, or give the folder that has them."
         )
     Path(output).mkdir(parents=True, exist_ok=True)
     return recipe.run(folder, Path(output), seed, progress or (lambda *_: None))  # type: ignore[no-any-return]

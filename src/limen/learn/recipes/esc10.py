@@ -113,7 +113,7 @@ def with_context(frames: NDArray[np.float32]) -> NDArray[np.float32]:
 def _mix(
     waves: NDArray[Any], label: NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[NDArray[Any], list[int]]:
-    """Return the sum of one to three clips of different classes, shifted in time and within 6 dB, and the classes."""
+    """Return the sum of one to three clips of different classes, shifted in time, within 6 dB; and the classes."""
     given = rng.choice(label.max() + 1, rng.integers(1, 4), replace=False)
     total = np.zeros(waves.shape[1], np.float32)
     for one in given:
