@@ -87,7 +87,7 @@ def run(data: Path, output: Path, seed: int, progress: Progress) -> Outcome:
     files = _write(_problem(problems, "Delicious", data, seed), output, seed)
     notes = [
         "Fit: rows of the sketch over columns. Cost: squared error on the items fitted on over the least, mean of "
-        f"labels and {SEEDS} seeds. Delta: of its root, for the worst label. At 0.5, tuned: micro-F1 on new items.",
+        f"labels and {SEEDS} seeds. Delta: of its root, worst label. At 0.5, tuned: micro-F1 on new items.",
         "The two sketches of the paper cost more than the exact fit; only the count sketch, our extension, can be "
         "quicker. Seconds (s) are of fits that ran one after another: read them with care.",
     ]
