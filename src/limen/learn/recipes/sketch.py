@@ -76,7 +76,8 @@ def run(data: Path, output: Path, seed: int, progress: Progress) -> Outcome:
     fits = []
     for step, (name, sketch, size) in enumerate(plans):
         progress(step, len(plans) + 1, f"{name}, {sketch} {size:g}")
-        settings = {"data": name, "sketch": sketch, "size": size, "seed": seed, "seeds": SEEDS}
+        n_bytes = (data / (delicious.FILE if name == "Delicious" else esc10.FILE)).stat().st_size
+        settings = {"data": name, "bytes": n_bytes, "sketch": sketch, "size": size, "seed": seed, "seeds": SEEDS}
 
         def make(name: str = name, sketch: str = sketch, size: float = size) -> dict[str, Any]:
             return fitted(_problem(problems, name, data, seed), sketch, size, seed)._asdict()
