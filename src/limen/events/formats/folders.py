@@ -47,8 +47,8 @@ def read_scores(folder: str | os.PathLike[str]) -> FrameScores:
     files = sorted(file for file in path.rglob("*.tsv") if not file.name.startswith("."))
     if not files:
         raise InputError(
-            f"{path} has neither {DESCRIPTION} nor .tsv files. Give a folder that limen score wrote, or one of score "
-            "tables (onset, offset, a column for each label)."
+            f"{path} has neither {DESCRIPTION} nor .tsv files. Give a folder that limen score wrote, or one of "
+            "score tables (onset, offset, a column for each label)."
         )
     return _read_tables(path, files)
 
@@ -201,7 +201,8 @@ def _read_tables(folder: Path, files: list[Path]) -> FrameScores:
         names = tuple(columns.names)
         if names[:2] != ("onset", "offset") or len(names) < 3:
             raise InputError(
-                f"{file} has the columns {examples(names)}. A score table has onset, offset and one for each label."
+                f"{file} has the columns {examples(names)}. A score table has onset, offset and one for "
+                "each label."
             )
         if columns.texts:
             raise InputError(
@@ -211,7 +212,8 @@ def _read_tables(folder: Path, files: list[Path]) -> FrameScores:
             first, labels = file, names[2:]
         elif names[2:] != labels:
             raise InputError(
-                f"{first} and {file} have different labels, or in another order. All recordings need the same columns."
+                f"{first} and {file} have different labels, or in another order. All recordings need the same "
+                "columns."
             )
         values = columns.numbers(range(len(names)))
         if isinstance(values, np.ma.MaskedArray):
@@ -224,7 +226,7 @@ def _read_tables(folder: Path, files: list[Path]) -> FrameScores:
                 f"{file} has frames that do not follow each other. A frame begins where the last ends."
             )
     seconds = _frame_seconds(onsets, durations)
-    for file, (name, begin) in zip(files, onsets.items(), strict=True):
+    for file, begin in zip(files, onsets.values(), strict=True):
         wrong = np.flatnonzero(microseconds(begin) != microseconds(np.arange(len(begin)) * seconds))
         if len(wrong):
             raise InputError(

@@ -1,4 +1,4 @@
-"""Read annotations: tables, Audacity labels, Raven selection tables, DCASE; what is wrong is said with its line."""
+"""Read annotations of Audacity, Raven, DCASE and of tables; what is wrong is said with its line."""
 
 from __future__ import annotations
 
@@ -195,7 +195,8 @@ def _of_scores(
         found = known.find(called)
         if len(found) > 1:
             raise InputError(
-                f"{place}: {called!r} can be {examples(found)}. Write the folder before the name, to tell them apart."
+                f"{place}: {called!r} can be {examples(found)}. Write the folder before the name, to tell them "
+                "apart."
             )
         if found:
             meant[called] = found[0]
@@ -204,8 +205,8 @@ def _of_scores(
     if unknown and extra == "refuse":
         raise InputError(
             f"{listed[unknown[0]]}: there are no scores of the recording {unknown[0]!r}"
-            f"{'' if len(unknown) == 1 else f' (the first of {len(unknown)} such recordings)'}. Score it, or leave "
-            "such recordings out: --extra ignore (extra='ignore')."
+            f"{'' if len(unknown) == 1 else f' (the first of {len(unknown)} such recordings)'}. Score it, or "
+            "leave such recordings out: --extra ignore (extra='ignore')."
         )
     by_name: dict[str, str] = {}
     for called, name in meant.items():

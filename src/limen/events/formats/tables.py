@@ -72,7 +72,7 @@ def entries_of(file: Path, form: str | None, name: str) -> Iterator[Entry]:
             yield Entry(str(file), name, "", "", "")  # nothing was heard
             return
         raise InputError(f"{file} is empty. {FORMS[form or 'csv']}")
-    line, cells = first
+    cells = first[1]
     columns = _columns(cells)
     form = form or _form_of(cells, columns, file)
     if form == "audacity":
@@ -91,7 +91,7 @@ def _delimiter(file: Path) -> str | None:
 
 
 def _columns(cells: Sequence[str]) -> dict[str, int]:
-    """Return where the columns stand: ``recording``, ``onset``, ``offset``, ``label``, and others by their names."""
+    """Return where the columns stand: ``recording``, ``onset``, ``offset``, ``label``, others by name."""
     names = [
         "".join(cell.lower().replace("(s)", "").replace("_", "").replace("-", "").split()).strip('"')
         for cell in cells
@@ -155,8 +155,8 @@ def _named(
             row = row + [""] * (width - len(row)) if len(row) >= min(least, width) or len(row) == 1 else row
         if len(row) < width:
             raise InputError(
-                f"{file}, line {line} has {len(row)} cells, and the first line {width}. Every line needs one cell for "
-                "each column."
+                f"{file}, line {line} has {len(row)} cells, and the first line {width}. Every line needs one cell "
+                "for each column."
             )
         cells = {role: unspelled(row[at].strip()) for role, at in columns.items() if not role.startswith("=")}
         if raven and view is not None and number is not None:
