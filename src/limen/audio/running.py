@@ -87,8 +87,8 @@ class Journal:
     """The folder that outputs go to, and what is known of those that are done.
 
     A recording is done when its output has its name and a line of the journal says so; the line also says how
-    large the recording was. At the end the journal becomes the manifest, which lists all recordings by name: the same
-    bytes, whether the run was stopped or not. Both begin with the settings, and a run with others is refused.
+    large the recording was. At the end the journal becomes the manifest, which lists all recordings by name: the
+    same bytes, whether the run was stopped or not. Both begin with the settings; a run with others is refused.
 
     Parameters
     ----------
