@@ -69,7 +69,9 @@ def write_frame_scores(
     return {"frames": n_frames, "seconds": seconds}
 
 
-def found_events(blocks: Blocks, decider: Decider, duration: Callable[[], float], *, least: int = 64) -> list[Found]:
+def found_events(
+    blocks: Blocks, decider: Decider, duration: Callable[[], float], *, least: int = 64
+) -> list[Found]:
     """Return the events in frame scores that are decided as they come, ``least`` frames at once."""
     found: list[Found] = []
     for block in _gathered(blocks, least):

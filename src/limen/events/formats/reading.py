@@ -86,11 +86,14 @@ def read_events(
     if format is not None and format not in get_args(Format):
         raise InputError(f"format={format!r} is unknown. Annotations are {examples(get_args(Format))}.")
     listed: dict[str, str] = {}  # what annotations call a recording: where first
+    spelled: dict[str, str] = {}
     rows: list[_Row] = []
     for file, name in _files(Path(path)):
         found = entries_of(file, format, name)
         for entry in found:
             called = recording_name(entry.recording)
+            if spelled.setdefault(called, entry.recording) != entry.recording:
+                _check_one(called, spelled[called], entry)
             listed.setdefault(called, entry.place)
             row = _row_of(entry, called)
             if row is not None:
@@ -125,6 +128,16 @@ def _files(path: Path) -> Iterator[tuple[Path, str]]:
         what = "is no regular file" if path.exists() else "does not exist"
         raise UnreadableError(f"{path} {what}. Check the path, and the folder you are in.")
     yield path, annotated_by(path.name)
+
+
+def _check_one(called: str, first: str, entry: Entry) -> None:
+    """Raise `InputError` if a recording has the files ``dawn.wav`` and ``dawn.flac``."""
+    kinds = [Path(name).suffix.lower() for name in (first, entry.recording) if recording_name(name) != name]
+    if len(set(kinds)) > 1:
+        raise InputError(
+            f"{entry.place}: {entry.recording!r} and {first!r} both are the recording {called!r}. Every recording "
+            "needs a name of its own."
+        )
 
 
 def _row_of(entry: Entry, recording: str) -> _Row | None:
@@ -216,13 +229,6 @@ def _of_scores(
                 "recording needs a name of its own."
             )
         by_name[name] = called
-    missing = [name for name in scores.names if name not in by_name]
-    if missing and unlisted == "refuse":
-        raise InputError(
-            f"{source} does not list {count(len(missing), 'recording')} that has scores ({examples(missing)}). "
-            "If nothing is to be heard there, say --unlisted empty (unlisted='empty'); if nobody listened, "
-            "--unlisted ignore (unlisted='ignore')."
-        )
     if not by_name:
         raise InputError(f"{source} lists none of the recordings that have scores ({examples(scores.names)}).")
     rows = [row._replace(recording=meant[row.recording]) for row in rows if row.recording in meant]
@@ -246,6 +252,13 @@ def _of_scores(
         ),
         f"An event lies within its recording, but for {ROUNDED} s of rounding: correct the line, or drop it.",
     )
+    missing = [name for name in scores.names if name not in by_name]
+    if missing and unlisted == "refuse":
+        raise InputError(
+            f"{source} does not list {count(len(missing), 'recording')} with scores ({examples(missing)}). If "
+            "nothing is to be heard there, say --unlisted empty (unlisted='empty'); if nobody listened, "
+            "--unlisted ignore (unlisted='ignore')."
+        )
     names = [name for name in scores.names if name in by_name or unlisted == "empty"]
     places = {meant[called]: place for called, place in listed.items() if called in meant}
     return _merged(rows, places, names, scores.labels, source)

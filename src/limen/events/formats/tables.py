@@ -176,7 +176,7 @@ def _named(
             yield Entry(place, recording, row[within].strip(), cells["offset"], cells["label"], length)
         else:
             yield Entry(place, recording, cells["onset"], cells["offset"], cells["label"])
-    if not any_line and "recording" not in columns:
+    if not any_line and (raven or "recording" not in columns):
         yield Entry(str(file), name, "", "", "")
 
 
