@@ -59,7 +59,7 @@ def write_frame_scores(
             edges = microseconds(np.arange(n_frames, n_frames + len(rows) + 1) * frame_seconds)
             write_table_rows(file, rows, edges)
             n_frames += len(rows)
-        seconds = duration()
+        seconds = round(duration(), 6)  # as events are
         if format == "npy":
             file.seek(0)
             file.write(matrix_header(dtype, n_frames, len(labels)))

@@ -56,7 +56,7 @@ def score(
     manifest = folder / "scores.json" if form == "npy" else folder.with_name(f"{folder.name}.json")
 
     def work(recording: Any, tick: Any) -> Any:
-        heard = hearing.hear(recording, tick)
+        heard = hearing.hear(recording.path, tick)
         return write_frame_scores(
             target(recording.name), heard, scorer.labels, scorer.frame_seconds, heard.seconds, form
         )

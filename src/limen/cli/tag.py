@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Callable
-from pathlib import Path
+import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,10 +14,9 @@ import click
 from limen.cli.console import say
 from limen.cli.help import Command
 from limen.cli.sounds import SOUNDS, channel_of, end, far, run_options, said, scorer_of
-from limen.errors import InputError, UnreadableError, count
+from limen.errors import InputError, count
 
 if TYPE_CHECKING:
-    from limen.audio.listening import Listening
     from limen.audio.tagging import Tagger
 
 FORMATS = click.Choice(["csv", "jsonl", "parquet", "audacity", "raven", "dcase"])
@@ -70,7 +71,7 @@ def tag(
     arecord -t raw -f S16_LE -r 16000 | limen tag - --rate 16000 --model tagger.onnx --thresholds events.json
     """
     from limen.audio.listening import Listening
-    from limen.audio.tagging import Tagger
+    from limen.audio.tagging import Tagger, tag_files
 
     hearing = Listening(scorer_of(model, description), pooling=pooling, channel=channel_of(channel))
     tagger = Tagger(hearing, thresholds, clips=clips, extra=extra)
@@ -87,4 +88,68 @@ def tag(
         raise InputError("--rate is of a pipe, where the recording is -. Files say their rate themselves.")
     if output is None:
         raise InputError("recordings in files need a folder for their events: -o out/.")
-    _tag_files(recordings, tagger, output, form, jobs=jobs, skip_bad=skip_bad)
+    with far("tagging") as progress:
+        outcome, n_found = tag_files(
+            recordings, tagger, output, form, jobs=jobs, skip_bad=skip_bad, progress=progress
+        )
+    said(outcome, output)
+    what = "event" if hasattr(tagger.thresholds, "settings") else "tag"
+    say(f"{count(n_found, what)} in {count(len(outcome.done), 'recording')}")
+    end(outcome)
+
+
+def _listen(tagger: Tagger, rate: int, form: str) -> None:
+    """Print the events in the samples on standard input as they end."""
+    if form in ("raven", "parquet"):
+        raise InputError(
+            f"events of a pipe are printed as lines, and {form} has none. Use csv, jsonl, audacity or dcase."
+        )
+    found = tagger.follow(_samples(), rate)
+    if hasattr(tagger.thresholds, "settings"):
+        click.echo(
+            f"limen: {rate} samples a second of 16 bits, little-endian, one channel; an event is printed at most "
+            f"{tagger.delay:.2f} s after its score falls",
+            err=True,
+        )
+    for line in HEADS.get(form, []):
+        click.echo(line)
+    for event in found:
+        click.echo(_line(event, tagger.thresholds.labels[event.label], form))
+        sys.stdout.flush()
+
+
+HEADS = {"csv": ["recording,onset,offset,label"], "dcase": ["filename\tonset\toffset\tevent_label"]}
+
+
+def _line(event: Any, label: str, form: str) -> str:
+    from limen.events.formats.writing import seconds
+    from limen.files.text import spelled
+
+    onset, offset = seconds(event.onset), seconds(event.offset)
+    if form == "jsonl":
+        row = {"recording": "-", "onset": float(onset), "offset": float(offset), "label": label}
+        return json.dumps(row, ensure_ascii=False)
+    if form == "audacity":
+        return f"{float(onset):.6f}\t{float(offset):.6f}\t{label}"
+    if form == "dcase":
+        return f"-\t{onset}\t{offset}\t{label}"
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(["-", onset, offset, spelled(label)])
+    return line.getvalue()
+
+
+def _samples() -> Iterator[Any]:
+    """Give the samples on standard input as they come: 16 bits, little-endian, one channel."""
+    import numpy as np
+
+    rest = b""
+    while part := sys.stdin.buffer.read1(1 << 16):
+        part = rest + part
+        whole = len(part) // 2 * 2
+        rest = part[whole:]
+        if whole:
+            yield np.frombuffer(part[:whole], "<i2").astype(np.float32) / 32768
+    if rest:
+        raise InputError(
+            "the pipe ended in the middle of a sample: it has an odd number of bytes. Send 16 bits each."
+        )
