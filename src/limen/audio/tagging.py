@@ -76,7 +76,7 @@ class Tagger:
         """Return what finds the events of one recording."""
         chosen = self.thresholds
         assert isinstance(chosen, EventThresholds)
-        return Decider(chosen.settings, chosen.values, chosen.low, self.hearing.scorer.frame_seconds)
+        return Decider(chosen.settings, chosen.thresholds, chosen.low, self.hearing.scorer.frame_seconds)
 
     def find(self, heard: Heard) -> list[Found]:
         """Return the events of a recording, or its tags from end to end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,4 +121,4 @@ def end(outcome: Outcome) -> None:
         click.echo(f"limen: skipped: {message}", err=True)
     if outcome.skipped:
         click.echo(f"limen: {count(len(outcome.skipped), 'recording')} skipped", err=True)
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
