@@ -28,6 +28,7 @@ from limen.cli.score import score
 from limen.cli.show import curve, show
 from limen.cli.tag import tag
 from limen.cli.tune import tune
+from limen.cli.tune_events import tune_events
 from limen.cli.words import forget, in_words, wrapped
 from limen.errors import InputError, LimenError, UnsupportedError
 
@@ -58,6 +59,7 @@ COMMANDS = (
     compare,
     learning_curve_,
     score,
+    tune_events,
     tag,
     guarantee,
     sample,
