@@ -96,8 +96,8 @@ class Tagger:
         """
         if not isinstance(self.thresholds, EventThresholds):
             raise InputError(
-                f"{self.source} has thresholds of whole recordings, and a pipe has no end to wait for. Use a file of "
-                "limen tune-events."
+                f"{self.source} has thresholds of whole recordings, and a pipe has no end to wait for. Use a "
+                "file of limen tune-events."
             )
         heard, decider = self.hearing.hear_samples(samples, rate), self.decider()
         for block in self._own(heard):
@@ -135,8 +135,8 @@ class Tagger:
         if scale is not None and (scale == "probability") != (scorer.activation == "probability"):
             said = {"probability": "probabilities", "logit": "logits", "real": "real numbers"}
             raise InputError(
-                f"{self.source} is for {said[scale]}, and the model gives {said[scorer.activation]}. Use the model that "
-                "the thresholds were tuned for, or tune anew."
+                f"{self.source} is for {said[scale]}, and the model gives {said[scorer.activation]}. Use the model "
+                "that the thresholds were tuned for, or tune anew."
             )
 
 
