@@ -1,7 +1,8 @@
 """How fast recordings are read and pooled, and in how much memory: everything but the model.
 
 python benchmarks/audio.py [--hours 4] prints a markdown table. Each figure is of a process of its own with one
-thread: times real time in CPU seconds, and the most memory (VmHWM) beyond what stood before the recording was opened.
+thread: times real time in CPU seconds, and the most memory (VmHWM) beyond what stood before the recording was
+opened. The model is a function that gives an array made before.
 The recording is stereo flac of 44.1 kHz, noise and tones, made on the way; it takes 0.6 GB an hour at most.
 """
 
@@ -59,7 +60,7 @@ def write(path: Path, hours: float) -> None:
 
 def measure(way: str, path: Path) -> tuple[float, float]:
     """Return CPU seconds and MiB."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     command = [sys.executable, "-c", SETUP + WAYS[way] + END, str(path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | threads)
     seconds, mib = map(float, done.stdout.split())
