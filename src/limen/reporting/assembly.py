@@ -42,7 +42,12 @@ def assembled(content: dict[str, Any], media: Policy = NO_MEDIA) -> str:
     chart = here.joinpath("vendor", "uPlot.iife.min.js").read_text("utf-8")
     style = "\n".join(
         here.joinpath(*path).read_text("utf-8")
-        for path in (("vendor", "uPlot.min.css"), ("page", "page.css"), ("page", "review.css"))
+        for path in (
+            ("vendor", "uPlot.min.css"),
+            ("page", "page.css"),
+            ("page", "review.css"),
+            ("page", "limits.css"),
+        )
     )
     policy = "; ".join(
         (
