@@ -32,7 +32,9 @@ def home(tmp_path_factory):
     write_annotations(folder / "events.tsv", events)
     tone_model(folder / "tagger.onnx")
     run("score", "rec", "--model", "tagger.onnx", "-o", "scores", cwd=folder, check=0)
-    tuned = run("tune-events", "scores", "events.tsv", "-o", "events.json", "--method", "exact", cwd=folder, check=0)
+    tuned = run(
+        "tune-events", "scores", "events.tsv", "-o", "events.json", "--method", "exact", cwd=folder, check=0
+    )
     assert "proven optimal" in tuned.stdout
     return folder
 
