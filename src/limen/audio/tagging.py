@@ -135,8 +135,8 @@ class Tagger:
         if scale is not None and (scale == "probability") != (scorer.activation == "probability"):
             said = {"probability": "probabilities", "logit": "logits", "real": "real numbers"}
             raise InputError(
-                f"{self.source} is for {said[scale]}, and the model gives {said[scorer.activation]}. Use the model "
-                "that the thresholds were tuned for, or tune anew."
+                f"{self.source} is for {said[scale]}, and the model gives {said[scorer.activation]}. Use the "
+                "model that the thresholds were tuned for, or tune anew."
             )
 
 
