@@ -140,7 +140,7 @@ def test_runs_that_would_mix_results_are_refused(home, tmp_path):
         'format "csv" there, "dcase" now' in tag(home, "--format", "dcase", out=tmp_path / "out", check=2).stderr
     )
     refused = tag(home, "--pooling", "max", out=tmp_path / "out", check=2)
-    assert "holds the results of another run" in refused.stderr
+    assert "was tuned on scores with pooling mean, and here pooling is max" in refused.stderr
     (tmp_path / "own").mkdir()
     (tmp_path / "own/take0.csv").write_text("mine")
     refused = tag(home, out=tmp_path / "own", check=2, recordings="rec/site 0")
@@ -190,6 +190,9 @@ def test_models_that_contradict_the_thresholds_are_refused(home, tmp_path):
     )
     said = run("tag", "rec", "--model", tmp_path / "slow.onnx", *given, cwd=home, check=2).stderr
     assert "is for probabilities, and the model gives logits" in said
+    tone_model(tmp_path / "again.onnx", scale=39.0)
+    said = run("tag", "rec", "--model", tmp_path / "again.onnx", *given, cwd=home, check=0).stderr
+    assert "was tuned on scores of another model file" in said
 
 
 def test_clips_are_tagged_by_thresholds_of_items(home, tmp_path):

@@ -98,9 +98,12 @@ def tune_events(
     limen tune-events scores/ labels/ --metric segment --groups site.csv -o events.json
     limen tune-events scores/ events.tsv --false-per-hour 2
     """
+    from dataclasses import replace
+
     from limen import events as sound_events
     from limen.constraints import MaxFalsePositives, MinPrecision
     from limen.events.formats import read_events, read_scores
+    from limen.events.formats.folders import model_of
 
     refuse_to_replace(output, inputs=(events, groups))
     rule = _criterion(criterion, onset, seconds)
@@ -129,6 +132,8 @@ def tune_events(
             random_state=seed,
             progress=lambda step, steps: tick(step, steps, f"label {step} of {steps}"),
         )
+    if model := model_of(scores):
+        tuned = replace(tuned, details={**tuned.details, "model": model})
     tuned.save(output)
     say(tuned)
     for sentence in tuned.said_constraints():
