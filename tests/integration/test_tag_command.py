@@ -140,7 +140,7 @@ def test_runs_that_would_mix_results_are_refused(home, tmp_path):
         'format "csv" there, "dcase" now' in tag(home, "--format", "dcase", out=tmp_path / "out", check=2).stderr
     )
     refused = tag(home, "--pooling", "max", out=tmp_path / "out", check=2)
-    assert "was tuned on scores with pooling mean, and here pooling is max" in refused.stderr
+    assert "was tuned on scores with pooling mean, and here it is max" in refused.stderr
     (tmp_path / "own").mkdir()
     (tmp_path / "own/take0.csv").write_text("mine")
     refused = tag(home, out=tmp_path / "own", check=2, recordings="rec/site 0")

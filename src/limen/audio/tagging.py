@@ -147,8 +147,8 @@ class Tagger:
         for key in ("rate", "window", "hop", "pooling", "channel"):
             if key in tuned and tuned[key] != own[key]:
                 raise InputError(
-                    f"{self.source} was tuned on scores with {key} {tuned[key]}, and here {key} is {own[key]}. Use "
-                    "the model and the options that the recordings were scored with, or tune anew."
+                    f"{self.source} was tuned on scores with {key} {tuned[key]}, and here it is {own[key]}. Use "
+                    "the model and options that the recordings were scored with, or tune anew."
                 )
         if "digest" in tuned and tuned["digest"] != own.get("digest"):
             warnings.warn(
