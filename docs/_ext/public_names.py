@@ -22,6 +22,7 @@ MODULES = (
     "limen.onnx",
     "limen.learn",
     "limen.learn.recipes",
+    "limen.audio",
     "limen.exports.birdnet",
     "limen.exports.huggingface",
     "limen.exports.polars",
