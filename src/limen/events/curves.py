@@ -1,0 +1,332 @@
+"""Counts at every setting and every threshold of every label."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen._kernels import events as kernels
+from limen.errors import InputError, LimenWarning, count, examples
+from limen.events.detecting import column, frames_of, shifted, ways_of
+from limen.events.matching import Collar, Criterion, as_criterion, references_of
+from limen.events.recordings import Events, FrameScores
+from limen.events.settings import Setting, as_settings
+from limen.scales import Kind, kind_in
+
+CLOSEST = 1e-12
+"""With hysteresis, cuts closer than this (relative) are one: rounding could not tell them apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class EventCurves:
+    """Counts at each candidate: a setting and a threshold of a label.
+
+    Arrays by candidate are stored end to end, by label, then by setting, then by falling cut, "never" (+inf) first:
+    those of label ``k`` and setting ``s`` lie between two neighbours of ``offsets``, at ``k * n_settings + s``.
+    Every threshold above the next cut, and up to a candidate's own, gives the candidate's counts. The counts need
+    not rise as the cut falls.
+
+    Attributes
+    ----------
+    labels : tuple of n_labels str
+    settings : tuple of n_settings Setting
+    criterion : Collar, Intersection, Segments or Clips
+    kind : {"probability", "logit", "real"}
+        What the scores are.
+    offsets : int64 (n_labels * n_settings + 1,)
+    cuts : float64 (n_candidates,)
+    tp, pp : int32 (n_parts, n_candidates)
+        What is right, and what is given; of each part of the recordings.
+    p, n : int64 (n_parts, n_labels)
+        References; and segments or recordings in all, 0 where nothing but events is counted.
+    n_recordings : int
+    hours : float
+    dtype : str
+        Of the scores.
+    n_changes : int
+        Places where a threshold changes the events of a recording, before those that change no count were dropped.
+    """
+
+    labels: tuple[str, ...]
+    settings: tuple[Setting, ...]
+    criterion: Criterion
+    kind: Kind
+    offsets: NDArray[np.int64]
+    cuts: NDArray[np.float64]
+    tp: NDArray[np.int32]
+    pp: NDArray[np.int32]
+    p: NDArray[np.int64]
+    n: NDArray[np.int64]
+    n_recordings: int
+    hours: float
+    dtype: str
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels."""
+        return len(self.labels)
+
+    @property
+    def n_parts(self) -> int:
+        """Number of parts that are counted apart."""
+        return len(self.p)
+
+    @property
+    def size(self) -> NDArray[np.int64]:
+        """Number of candidates of each label and setting (n_labels, n_settings)."""
+        return np.diff(self.offsets).reshape(self.n_labels, -1)
+
+    @cached_property
+    def label_of(self) -> NDArray[np.int64]:
+        """Label number of each candidate."""
+        return np.repeat(np.arange(self.n_labels), self.size.sum(axis=1))
+
+    @cached_property
+    def setting_of(self) -> NDArray[np.int64]:
+        """Setting number of each candidate."""
+        return np.repeat(np.tile(np.arange(len(self.settings)), self.n_labels), self.size.ravel())
+
+    def where(self, label: int, setting: int) -> slice:
+        """Return where the candidates of a label and a setting lie."""
+        at = label * len(self.settings) + setting
+        return slice(int(self.offsets[at]), int(self.offsets[at + 1]))
+
+    @cached_property
+    def thresholds(self) -> NDArray[np.float64]:
+        """The threshold of each candidate: halfway to the next cut; the cut itself if it is the last or too near."""
+        below = np.append(self.cuts[1:], np.inf)
+        middle = np.where(np.isfinite(self.cuts) & np.isfinite(below), self.cuts, 0) / 2
+        middle = middle + np.where(np.isfinite(self.cuts) & np.isfinite(below), below, 0) / 2
+        good = np.isfinite(self.cuts) & np.isfinite(below) & (middle > below) & (middle <= self.cuts)
+        return np.where(good, middle, self.cuts)
+
+    def low(self, thresholds: NDArray[np.float64], settings: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the low thresholds that go with thresholds under these settings."""
+        return low_thresholds(thresholds, [self.settings[s] for s in settings], self.kind)
+
+    def at(self, label: int, setting: int, threshold: float) -> int:
+        """Return the candidate that decides as a threshold does."""
+        own = self.where(label, setting)
+        return own.start + int(np.searchsorted(-self.cuts[own], -threshold, side="right")) - 1
+
+    def of_parts(self, parts: Any) -> EventCurves:
+        """Return the curves of some of the parts together, as one."""
+        chosen = np.atleast_1d(np.arange(self.n_parts)[parts])
+        counts = {key: getattr(self, key)[chosen].sum(axis=0, keepdims=True) for key in ("tp", "pp", "p", "n")}
+        return replace(
+            self, **{key: part.astype(getattr(self, key).dtype, copy=False) for key, part in counts.items()}
+        )
+
+    def digest(self) -> str:
+        """Return a digest of all counts and cuts."""
+        state = hashlib.sha256(repr((self.labels, self.settings, self.criterion, self.dtype)).encode())
+        for array in (self.offsets, self.cuts, self.tp.sum(axis=0), self.pp.sum(axis=0), self.p.sum(axis=0)):
+            state.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
+        return "sha256:" + state.hexdigest()[:32]
+
+    def __repr__(self) -> str:
+        return (
+            f"EventCurves({count(self.n_labels, 'label')}, {count(len(self.settings), 'setting')}, "
+            f"{count(len(self.cuts), 'candidate')}, by {self.criterion})"
+        )
+
+
+Progress = Callable[[int, int], None]
+
+
+def event_curves(
+    scores: FrameScores,
+    events: Events,
+    settings: Setting | Sequence[Setting] | None = None,
+    criterion: Criterion | str = Collar(),
+    *,
+    parts: NDArray[np.int64] | None = None,
+    progress: Progress | None = None,
+) -> EventCurves:
+    """Return the counts at every setting and threshold of every label, exactly.
+
+    Parameters
+    ----------
+    scores : FrameScores
+    events : Events
+        The references. Those of one label that overlap become one; you are warned.
+    settings : Setting or sequence of Setting, optional
+        `settings_grid` if left out.
+    criterion : Collar, Intersection, Segments, Clips, or a name
+    parts : int64 (n_recordings,), optional
+        Numbers from 0 of the parts of the recordings that are counted apart.
+    progress : callable ``(step, steps)``, optional
+        Called after each label, median and hysteresis.
+
+    Raises
+    ------
+    InputError
+        If recordings or labels do not agree.
+
+    Warns
+    -----
+    LimenWarning
+        If references of one label overlap, or end after their recording.
+
+    Notes
+    -----
+    The threshold falls through every score of every recording; components grow and merge, and counts are taken
+    where events change. Work is O(change points * events), not O(change points * frames). With hysteresis, frames
+    also join at scores moved by it.
+
+    Examples
+    --------
+    >>> scores = FrameScores(("dog",), {"garden": np.array([[0.1], [0.9], [0.8], [0.2]])}, 0.5)
+    >>> events = Events.from_rows([("garden", 0.5, 1.5, "dog")])
+    >>> curves = event_curves(scores, events, Setting())
+    >>> curves.cuts, curves.tp[0], curves.pp[0]
+    (array([inf, 0.9, 0.8, 0.2]), array([0, 0, 1, 0], dtype=int32), array([0, 1, 1, 1], dtype=int32))
+    """
+    settings, criterion = as_settings(settings), as_criterion(criterion)
+    references = checked_references(scores, events)
+    recordings = len(scores.recordings)
+    part_of = np.zeros(recordings, np.int64) if parts is None else np.asarray(parts, np.int64)
+    if part_of.shape != (recordings,) or part_of.min() < 0:
+        raise InputError(f"parts has the shape {part_of.shape}. Give a number from 0 for each recording.")
+    frames, n_parts = frames_of(scores), int(part_of.max()) + 1
+    by_label, p, n = references_of(references, criterion, durations_of(scores))
+    kind = kind_in(np.array(scores.extremes))
+    plan = _plan(settings, scores.frame_seconds)
+    steps = len(scores.labels) * sum(len(own) for own in plan.values())
+    found: list[tuple[NDArray[Any], ...]] = []
+    done = 0
+    for k in range(len(scores.labels)):
+        distinct, ranks = np.unique(column(scores, k), return_inverse=True)
+        of_label: list[tuple[NDArray[Any], ...]] = [()] * len(settings)
+        for width, by_hysteresis in plan.items():
+            ranked = kernels.median_scores(frames, ranks.astype(np.int32), width)
+            order = np.empty(len(ranked), np.int32)
+            kernels.falling_order(frames, ranked, order)
+            for hysteresis, numbers in by_hysteresis.items():
+                cuts, codes = _codes(distinct, hysteresis, kind)
+                ways = ways_of([settings[s] for s in numbers])
+                changes = kernels.sweep(frames, (ranked, order), codes, ways, by_label[k], criterion.rule())
+                for w, s in enumerate(numbers):
+                    own = changes[changes[:, 0] == w]
+                    of_label[s] = _cumulated(own, cuts, part_of, n_parts)
+                done += 1
+                if progress is not None:
+                    progress(done, steps)
+        found += of_label
+    sums = [np.zeros((n_parts, len(scores.labels)), np.int64) for _ in range(2)]
+    for total, each in zip(sums, (p, n), strict=True):
+        np.add.at(total, part_of, each)
+    return EventCurves(
+        scores.labels,
+        settings,
+        criterion,
+        kind,
+        np.concatenate([[0], np.cumsum([len(own[0]) for own in found])]),
+        np.concatenate([own[0] for own in found]),
+        np.concatenate([own[1] for own in found], axis=1),
+        np.concatenate([own[2] for own in found], axis=1),
+        *sums,
+        n_recordings=recordings,
+        hours=scores.hours,
+        dtype=str(scores.dtype),
+    )
+
+
+def checked_references(scores: FrameScores, events: Events) -> Events:
+    """Return the references in the order of the scores, those of one label that overlap made one.
+
+    Warns
+    -----
+    LimenWarning
+        If some overlap, or end after their recording.
+    """
+    references, overlapping = events.aligned(scores.names, scores.labels).merged()
+    if overlapping:
+        warnings.warn(
+            f"{count(overlapping, 'event')} overlapped another of the same label and were merged with it. If they "
+            "are two sources, no frame scores tell them apart.",
+            LimenWarning,
+            stacklevel=3,
+        )
+    late = references.offset > durations_of(scores)[references.recording] + 1_000
+    if late.any():
+        first = int(np.flatnonzero(late)[0])
+        where = f"{scores.labels[references.label[first]]!r} in {scores.names[references.recording[first]]!r}"
+        warnings.warn(
+            f"{count(int(late.sum()), 'event')} end after the recording (first: {where}, at "
+            f"{references.offset[first] / 1e6:g} s). They are kept as they are: check that annotations and "
+            "recordings belong together.",
+            LimenWarning,
+            stacklevel=3,
+        )
+    return references
+
+
+def durations_of(scores: FrameScores) -> NDArray[np.int64]:
+    """Return how long each recording is, microseconds (n_recordings,)."""
+    return np.array([scores.bounds(name)[-1] for name in scores.names], np.int64)
+
+
+def low_thresholds(
+    thresholds: NDArray[np.float64], settings: Sequence[Setting], kind: Kind
+) -> NDArray[np.float64]:
+    """Return the low threshold of each label."""
+    found = np.array(thresholds, np.float64)
+    for k, setting in enumerate(settings):
+        if setting.hysteresis and np.isfinite(found[k]):
+            found[k] = shifted(found[k : k + 1], -setting.hysteresis, kind)[0]
+    return found
+
+
+def _plan(settings: Sequence[Setting], frame_seconds: float) -> dict[int, dict[float, list[int]]]:
+    """Return the numbers of settings by width of the median and by hysteresis."""
+    plan: dict[int, dict[float, list[int]]] = {}
+    for s, setting in enumerate(settings):
+        plan.setdefault(setting.frames(frame_seconds), {}).setdefault(setting.hysteresis, []).append(s)
+    return plan
+
+
+def _codes(
+    distinct: NDArray[np.float64], hysteresis: float, kind: Kind
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Return the rising cuts, and by rank of a score the last cut that it reaches, as high and as low score."""
+    n = len(distinct)
+    if not hysteresis:
+        codes = np.arange(n, dtype=np.int32)
+        return distinct, (codes, codes)
+    both = np.concatenate([distinct, shifted(distinct, hysteresis, kind)])
+    order = np.argsort(both, kind="stable")
+    cuts = both[order]
+    apart = np.diff(cuts) > CLOSEST * np.maximum(np.abs(cuts[1:]), np.finfo(np.float64).tiny)
+    new = np.concatenate([[True], apart])[: 2 * n]
+    code = np.empty(2 * n, np.int32)
+    code[order] = np.cumsum(new) - 1
+    return cuts[new], (code[:n], code[n:])
+
+
+def _cumulated(
+    changes: NDArray[np.int32], cuts: NDArray[np.float64], part_of: NDArray[np.int64], n_parts: int
+) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
+    """Return the cuts of one label and setting at which counts change, falling, and the counts of each part."""
+    code, part = changes[:, 2], part_of[changes[:, 1]]
+    falling, place = np.unique(-code, return_inverse=True)
+    deltas = np.zeros((2, n_parts, len(falling) + 1), np.int32)
+    for delta, column_ in zip(deltas, changes[:, 3:].T, strict=True):
+        np.add.at(delta, (part, place + 1), column_)
+    keep = deltas.any(axis=(0, 1))
+    keep[0] = True
+    # Every cut in the run of dropped ones gives the counts of the last one kept.
+    tp, pp = np.cumsum(deltas, axis=2, dtype=np.int32)[:, :, keep]
+    return np.concatenate([[np.inf], cuts[-falling]])[keep], tp, pp
+
+
+def names_of(curves: EventCurves, labels: Sequence[int]) -> str:
+    """Return the names of labels for a message."""
+    return examples([curves.labels[k] for k in labels])
