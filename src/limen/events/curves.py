@@ -16,7 +16,7 @@ from limen._kernels import events as kernels
 from limen.errors import InputError, LimenWarning, count, examples
 from limen.events.detecting import column, frames_of, shifted, ways_of
 from limen.events.matching import Collar, Criterion, as_criterion, references_of
-from limen.events.recordings import Events, FrameScores
+from limen.events.recordings import Events, FrameScores, microseconds
 from limen.events.settings import Setting, as_settings
 from limen.scales import Kind, kind_in
 
@@ -173,7 +173,7 @@ def event_curves(
     Warns
     -----
     LimenWarning
-        If references of one label overlap, or end after their recording.
+        If references of one label overlap, or end more than a frame after their recording.
 
     Notes
     -----
@@ -208,9 +208,10 @@ def event_curves(
         for width, by_hysteresis in plan.items():
             ranked = kernels.median_scores(frames, ranks.astype(np.int32), width)
             order = np.empty(len(ranked), np.int32)
-            kernels.falling_order(frames, ranked, order)
+            kernels.falling_order(frames, ranked, len(distinct), order)
             for hysteresis, numbers in by_hysteresis.items():
                 cuts, codes = _codes(distinct, hysteresis, kind)
+                numbers = sorted(numbers, key=lambda s: (settings[s].gap, settings[s].shortest))
                 ways = ways_of([settings[s] for s in numbers])
                 changes = kernels.sweep(frames, (ranked, order), codes, ways, by_label[k], criterion.rule())
                 for w, s in enumerate(numbers):
@@ -245,7 +246,7 @@ def checked_references(scores: FrameScores, events: Events, *, warn: bool = True
     Warns
     -----
     LimenWarning
-        If some overlap, or end after their recording.
+        If some overlap, or end more than a frame after their recording.
     """
     references, overlapping = events.aligned(scores.names, scores.labels).merged()
     if overlapping and warn:
@@ -255,7 +256,8 @@ def checked_references(scores: FrameScores, events: Events, *, warn: bool = True
             LimenWarning,
             stacklevel=3,
         )
-    late = references.offset > durations_of(scores)[references.recording] + 1_000
+    frame = int(microseconds(scores.frame_seconds))
+    late = references.offset > durations_of(scores)[references.recording] + frame
     if late.any() and warn:
         first = int(np.flatnonzero(late)[0])
         where = f"{scores.labels[references.label[first]]!r} in {scores.names[references.recording[first]]!r}"
@@ -295,12 +297,12 @@ def _plan(settings: Sequence[Setting], frame_seconds: float) -> dict[int, dict[f
 
 def _codes(
     distinct: NDArray[np.float64], hysteresis: float, kind: Kind
-) -> tuple[NDArray[np.float64], tuple[NDArray[np.int32], NDArray[np.int32]]]:
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.int32], NDArray[np.int32], bool]]:
     """Return the rising cuts, and by rank of a score the last cut that it reaches, as high and as low score."""
     n = len(distinct)
     if not hysteresis:
         codes = np.arange(n, dtype=np.int32)
-        return distinct, (codes, codes)
+        return distinct, (codes, codes, True)
     both = np.concatenate([distinct, shifted(distinct, hysteresis, kind)])
     order = np.argsort(both, kind="stable")
     cuts = both[order]
@@ -308,7 +310,7 @@ def _codes(
     new = np.concatenate([[True], apart])[: 2 * n]
     code = np.empty(2 * n, np.int32)
     code[order] = np.cumsum(new) - 1
-    return cuts[new], (code[:n], code[n:])
+    return cuts[new], (code[:n], code[n:], False)
 
 
 def _cumulated(

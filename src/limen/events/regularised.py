@@ -38,8 +38,8 @@ STRENGTHS = tuple(
     Strength(*pair)
     for pair in ((0, 10), (30, 30), (100, 30), (100, 100), (300, 100), (300, 300), (np.inf, 30), (np.inf, np.inf))
 )
-USUAL = Strength(100, 100)
-"""Where there are no two groups of recordings to choose by."""
+USUAL = Strength(100, 30)
+"""Taken unless another is better on recordings left out by more than the standard error of the difference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,26 +232,35 @@ def automatic(
         choice = drawn(whole, objective, USUAL)
         return at_cuts(curves, grid, choice), [], {"strength": str(USUAL)}
     held: list[list[Chosen]] = [[] for _ in range(len(STRENGTHS) + 1)]
-    sums = np.zeros((len(STRENGTHS) + 1, 4, curves.n_labels))
+    left_out = np.zeros((curves.n_parts, len(STRENGTHS) + 1, 4, curves.n_labels))
     for part, others in _parts(curves):
         own = grid.tables(curves, part)
         rest = whole.without(own)
         for i, strength in enumerate(STRENGTHS):
             choice = drawn(rest, objective, strength)
             held[i].append(at_cuts(curves, grid, choice))
-            sums[i] += own.counts(choice)
+            left_out[part, i] = own.counts(choice)
         shared = best_shared(others, objective)
         held[-1].append(at_candidates(others, shared.index, shared.solution.details["shared"]))
-        sums[-1] += counts_at(curves.of_parts(part), shared.index)
-    sums[:, 3] = sums[:, 3].max(axis=0)
-    values = [objective(*each) for each in sums]
-    chosen = int(np.argmax(values))
+        left_out[part, -1] = counts_at(curves.of_parts(part), shared.index)
+    chosen, values = _best_left_out(left_out, objective)
     names = [*map(str, STRENGTHS), "shared"]
-    details = {"strength": names[chosen], "left_out": dict(zip(names, map(float, values), strict=True))}
+    details = {"strength": names[chosen], "left_out": dict(zip(names, values, strict=True))}
     if chosen < len(STRENGTHS):
         return at_cuts(curves, grid, drawn(whole, objective, STRENGTHS[chosen])), held[chosen], details
     found = best_shared(curves.of_parts(slice(None)), objective)
     return at_candidates(curves, found.index, found.solution.details["shared"]), held[-1], details
+
+
+def _best_left_out(left_out: NDArray[np.float64], objective: Objective) -> tuple[int, list[float]]:
+    """Return which way to take, and the value of each on all that was left out (n_parts, n_ways, 4, n_labels)."""
+    left_out[:, :, 3] = left_out[:, :, 3].max(axis=1, keepdims=True)
+    values = [objective(*way) for way in left_out.sum(axis=0)]
+    by_part = np.array([[objective(*way) for way in part] for part in left_out])
+    usual, top = STRENGTHS.index(USUAL), int(np.argmax(values))
+    gain = by_part[:, top] - by_part[:, usual]
+    error = gain.std(ddof=1) / np.sqrt(len(gain))
+    return (top if gain.mean() > error else usual), list(map(float, values))
 
 
 def _parts(curves: EventCurves) -> Iterator[tuple[int, EventCurves]]:

@@ -42,6 +42,7 @@ METHODS = {
     "shared": "the best one setting and threshold for all labels",
 }
 FOLDS = 5
+UNDER_CONSTRAINTS = "constraints are kept on the recordings tuned on, and their folds may not allow it"
 ONE_GROUP = "there is one group of recordings, and nothing to leave out"
 
 
@@ -131,7 +132,7 @@ def tune(
     chosen, held_out, solution = _chosen(curves, objective, method, bound)
     tuned = made(curves, scores, objective, method, chosen, solution, bound)
     references = checked_references(scores, events, warn=False)
-    expected, why = None, ONE_GROUP if not held_out else ""
+    expected, why = None, "" if held_out else ONE_GROUP if curves.n_parts < 2 else UNDER_CONSTRAINTS
     if held_out:
         counts = np.zeros((4, len(scores.names), len(scores.labels)), np.int64)
         for part, choice in enumerate(held_out):
