@@ -203,7 +203,9 @@ def main() -> None:
             kept, compared, differ = compare(scores, events, setting)
             print(f"{name}, {setting}: {compared:,} counts compared, {differ} differ")
             for (criterion, k), rows in kept.items():
-                fixture[f"{name}/{setting.median:g}/{criterion}/{k}"] = rows
+                key = f"{name}/{setting.median:g}/{criterion}/{k}"
+                fixture[f"{key}/cuts"] = rows[0].astype(np.float32)
+                fixture[f"{key}/counts"] = rows[1:].astype(np.int16)
         fixture |= {
             f"{name}/labels": np.array(scores.labels),
             f"{name}/names": np.array(scores.names),

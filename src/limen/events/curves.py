@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from limen._kernels import events as kernels
 from limen.errors import InputError, LimenWarning, count, examples
-from limen.events.detecting import column, frames_of, shifted, ways_of
+from limen.events.detecting import frames_of, ranked_scores, shifted, ways_of
 from limen.events.matching import Collar, Criterion, as_criterion, references_of
 from limen.events.recordings import Events, FrameScores, microseconds
 from limen.events.settings import Setting, as_settings
@@ -22,6 +22,8 @@ from limen.scales import Kind, kind_in
 
 CLOSEST = 1e-12
 """With hysteresis, cuts closer than this (relative) are one: rounding could not tell them apart."""
+LOWER = 1e-9
+"""So much (relative) below its cut lies the last threshold of a setting with hysteresis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +102,17 @@ class EventCurves:
 
     @cached_property
     def thresholds(self) -> NDArray[np.float64]:
-        """The threshold of each candidate: halfway to the next cut; the cut itself if it is the last or too near."""
+        """The threshold of each candidate: halfway to the next cut; the cut itself if it is the last or too near.
+
+        With hysteresis the last one is a little lower: its cut may be a moved score, which rounding puts anywhere.
+        """
         below = np.append(self.cuts[1:], np.inf)
-        middle = np.where(np.isfinite(self.cuts) & np.isfinite(below), self.cuts, 0) / 2
-        middle = middle + np.where(np.isfinite(self.cuts) & np.isfinite(below), below, 0) / 2
-        good = np.isfinite(self.cuts) & np.isfinite(below) & (middle > below) & (middle <= self.cuts)
-        return np.where(good, middle, self.cuts)
+        inside = np.isfinite(self.cuts) & np.isfinite(below)
+        middle = np.where(inside, self.cuts, 0) / 2 + np.where(inside, below, 0) / 2
+        found = np.where(inside & (middle > below) & (middle <= self.cuts), middle, self.cuts)
+        moved = np.array([setting.hysteresis > 0 for setting in self.settings])[self.setting_of]
+        last = moved & np.isfinite(self.cuts) & ~np.isfinite(below)
+        return np.where(last, found - LOWER * size_of(found, self.kind), found)
 
     def low(self, thresholds: NDArray[np.float64], settings: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the low thresholds that go with thresholds under these settings."""
@@ -203,10 +210,10 @@ def event_curves(
     found: list[tuple[NDArray[Any], ...]] = []
     done = 0
     for k in range(len(scores.labels)):
-        distinct, ranks = np.unique(column(scores, k), return_inverse=True)
+        distinct, ranks = ranked_scores(scores, k)
         of_label: list[tuple[NDArray[Any], ...]] = [()] * len(settings)
         for width, by_hysteresis in plan.items():
-            ranked = kernels.median_scores(frames, ranks.astype(np.int32), width)
+            ranked = kernels.median_scores(frames, ranks, width) if width > 1 else ranks
             order = np.empty(len(ranked), np.int32)
             kernels.falling_order(frames, ranked, len(distinct), order)
             for hysteresis, numbers in by_hysteresis.items():
@@ -276,6 +283,12 @@ def durations_of(scores: FrameScores) -> NDArray[np.int64]:
     return np.array([scores.bounds(name)[-1] for name in scores.names], np.int64)
 
 
+def size_of(cuts: NDArray[np.float64], kind: Kind) -> NDArray[np.float64]:
+    """Return what rounding of moved scores is relative to."""
+    least = np.finfo(np.float64).tiny if kind == "probability" else 1.0
+    return np.where(np.isfinite(cuts), np.maximum(np.abs(cuts), least), 0.0)
+
+
 def low_thresholds(
     thresholds: NDArray[np.float64], settings: Sequence[Setting], kind: Kind
 ) -> NDArray[np.float64]:
@@ -306,7 +319,7 @@ def _codes(
     both = np.concatenate([distinct, shifted(distinct, hysteresis, kind)])
     order = np.argsort(both, kind="stable")
     cuts = both[order]
-    apart = np.diff(cuts) > CLOSEST * np.maximum(np.abs(cuts[1:]), np.finfo(np.float64).tiny)
+    apart = np.diff(cuts) > CLOSEST * size_of(cuts[1:], kind)
     new = np.concatenate([[True], apart])[: 2 * n]
     code = np.empty(2 * n, np.int32)
     code[order] = np.cumsum(new) - 1
