@@ -21,8 +21,8 @@ from limen.events import (
     Intersection,
     Segments,
     Setting,
-    event_curves,
     evaluate,
+    event_curves,
 )
 from limen.events.detecting import detect
 
@@ -194,7 +194,9 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true", help="all 600 soundscapes of each part")
     options = parser.parse_args()
     sets = {"desed20": desed(options.data)}
-    sets |= {name: soundscapes(options.data, name, "tune", None if options.whole else 12) for name in ("esc10", "fsdd")}
+    sets |= {
+        name: soundscapes(options.data, name, "tune", None if options.whole else 12) for name in ("esc10", "fsdd")
+    }
     fixture: dict[str, np.ndarray] = {}
     for criterion in CRITERIA.values():
         event_curves(*sets["desed20"], Setting(), criterion)  # compiled before anything is timed

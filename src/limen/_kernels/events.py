@@ -1,6 +1,8 @@
 """Events found at every threshold of a recording, and how many of them are right.
 
-Scores come as ranks: whole numbers that order the scores of a label over all recordings, -1 outside of a recording.
+Scores come as ranks: whole numbers that order the scores of a label over all recordings, -1 outside of a
+recording
+recording.
 Two arrays turn a rank into codes: a frame belongs to an event at the thresholds with codes up to ``low[rank]``, and
 makes it one up to ``high[rank]``. Times are int64 microseconds.
 """
@@ -158,7 +160,9 @@ def _intersected(rule, references, r, onset, offset, n_events):
             total += max(min(offset[e], references.offset[i]) - max(onset[e], references.onset[i]), 0)
         if total >= np.rint(rule.share * (offset[e] - onset[e])):
             for i in range(first, last):
-                found[i - first] += max(min(offset[e], references.offset[i]) - max(onset[e], references.onset[i]), 0)
+                found[i - first] += max(
+                    min(offset[e], references.offset[i]) - max(onset[e], references.onset[i]), 0
+                )
         else:
             fp += 1
     tp = 0
@@ -171,7 +175,8 @@ def _intersected(rule, references, r, onset, offset, n_events):
 @njit(cache=True, nogil=True)
 def _hit(rule, references, i, onset, offset):
     return (
-        abs(onset - references.onset[i]) <= rule.length and abs(offset - references.offset[i]) <= references.needs[i]
+        abs(onset - references.onset[i]) <= rule.length
+        and abs(offset - references.offset[i]) <= references.needs[i]
     )
 
 

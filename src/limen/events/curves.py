@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from limen._kernels import events as kernels
 from limen.errors import InputError, LimenWarning, count, examples
 from limen.events.detecting import frames_of, ranked_scores, shifted, ways_of
-from limen.events.matching import Collar, Criterion, as_criterion, references_of
+from limen.events.matching import COLLAR, Criterion, as_criterion, references_of
 from limen.events.recordings import Events, FrameScores, microseconds
 from limen.events.settings import Setting, as_settings
 from limen.scales import Kind, kind_in
@@ -152,7 +152,7 @@ def event_curves(
     scores: FrameScores,
     events: Events,
     settings: Setting | Sequence[Setting] | None = None,
-    criterion: Criterion | str = Collar(),
+    criterion: Criterion | str = COLLAR,
     *,
     parts: NDArray[np.int64] | None = None,
     progress: Progress | None = None,

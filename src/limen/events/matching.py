@@ -150,6 +150,7 @@ class Clips:
 
 
 Criterion = Collar | Intersection | Segments | Clips
+COLLAR = Collar()
 CRITERIA: dict[str, type[Any]] = {kind.name: kind for kind in (Collar, Intersection, Segments, Clips)}
 
 
@@ -218,9 +219,7 @@ def references_of(
             p[:, k] = np.diff(before[segments])
         else:
             p[:, k] = np.diff(offsets)
-        found.append(
-            kernels.References(offsets, onset, offset, criterion.needs(offset - onset), segments, active)
-        )
+        found.append(kernels.References(offsets, onset, offset, criterion.needs(offset - onset), segments, active))
     return found, p, n
 
 

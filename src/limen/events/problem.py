@@ -14,7 +14,7 @@ from limen._kernels import events as kernels
 from limen.constraints import Bound, CountConstraint, MaxFalsePositiveRate
 from limen.curves import Curves
 from limen.errors import InputError, UnsupportedError
-from limen.events.curves import EventCurves
+from limen.events.curves import LOWER, EventCurves, size_of
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers import EXACT, Solution
@@ -50,7 +50,8 @@ def check_objective(objective: Objective, curves: EventCurves) -> None:
     objective.check_labels(curves.n_labels)
     if not curves.criterion.has_negatives and uses_negatives(objective.metric):
         raise UnsupportedError(
-            f"{objective.metric} counts what is rightly not given, and by {curves.criterion} nothing is: there are "
+            f"{objective.metric} counts what is rightly not given, and by {curves.criterion} "
+            f"nothing is: there are "
             "events, and no non-events. Use f1, fbeta, jaccard, precision or recall, or the criterion 'segment'."
         )
 
@@ -136,6 +137,8 @@ def best_shared(curves: EventCurves, objective: Objective, settings: Sequence[in
             below = cuts[at + 1] if at + 1 < len(cuts) else -np.inf
             threshold = cuts[at] / 2 + below / 2 if np.isfinite(cuts[at]) and np.isfinite(below) else cuts[at]
             threshold = threshold if below < threshold <= cuts[at] else cuts[at]
+            if curves.settings[s].hysteresis and np.isfinite(cuts[at]) and not np.isfinite(below):
+                threshold = cuts[at] - LOWER * size_of(cuts[at : at + 1], curves.kind)[0]
     index = np.array([curves.at(k, chosen, threshold) for k in range(curves.n_labels)])
     return Choice(index, Solution(index=index, details={"shared": float(threshold)}))
 

@@ -77,7 +77,8 @@ class FrameScores:
         dtypes = {scores.dtype for scores in found.values()}
         if len(dtypes) > 1:
             raise InputError(
-                f"the recordings have scores of {' and '.join(sorted(map(str, dtypes)))}. All must have one dtype, "
+                f"the recordings have scores of {' and '.join(sorted(map(str, dtypes)))}. All "
+                f"must have one dtype, "
                 "so that a threshold means the same for all."
             )
         object.__setattr__(self, "labels", labels)
@@ -217,6 +218,7 @@ class Events:
             i = int(bad[0])
             raise InputError(
                 f"{count(len(bad), 'event')} cannot be (first: {self.labels[label[i]]!r} in "
+                f""
                 f"{self.recordings[recording[i]]!r}, {onset[i] / MICROSECONDS:g} to {offset[i] / MICROSECONDS:g} s). "
                 "An event begins at 0 or later and ends after it begins: correct these rows or drop them."
             )

@@ -1,4 +1,6 @@
-"""Settings and thresholds that hold on new recordings: counts smoothed, labels drawn to what serves all of them."""
+"""Settings and thresholds that hold on new recordings: counts smoothed, labels drawn to what "
+"serves all of them.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,7 @@ class Grid:
     def of(cls, curves: EventCurves) -> Grid:
         """Return the cuts that span those of the curves."""
         finite = curves.cuts[np.isfinite(curves.cuts)]
-        inside = (0 < finite) & (finite < 1) if curves.kind == "probability" else np.ones(len(finite), bool)
+        inside = (finite > 0) & (finite < 1) if curves.kind == "probability" else np.ones(len(finite), bool)
         x = logit(finite[inside]) if curves.kind == "probability" else finite[inside]
         low, high = (float(np.quantile(x, 0.01)), float(x.max())) if len(x) else (0.0, 0.0)
         step = STEP if curves.kind != "real" else 0.0
@@ -105,7 +107,9 @@ class Grid:
 
     def tables(self, curves: EventCurves, part: Any = slice(None)) -> Tables:
         """Return the counts of some parts of the recordings."""
-        tp, pp = (np.atleast_2d(c[part]).sum(axis=0).astype(np.float32)[self.place] for c in (curves.tp, curves.pp))
+        tp, pp = (
+            np.atleast_2d(c[part]).sum(axis=0).astype(np.float32)[self.place] for c in (curves.tp, curves.pp)
+        )
         p, n = (np.atleast_2d(c[part]).sum(axis=0).astype(np.float64) for c in (curves.p, curves.n))
         if not curves.criterion.has_negatives:
             n = p + pp.max(axis=(1, 2))
@@ -213,9 +217,7 @@ def at_cuts(curves: EventCurves, grid: Grid, choice: NDArray[np.int64]) -> Chose
     return Chosen(choice[0], np.where(never, np.inf, grid.cuts[choice[1]]))
 
 
-def automatic(
-    curves: EventCurves, objective: Objective
-) -> tuple[Chosen, list[Chosen], dict[str, Any]]:
+def automatic(curves: EventCurves, objective: Objective) -> tuple[Chosen, list[Chosen], dict[str, Any]]:
     """Return the settings and thresholds of the strength that does best across the parts of the curves.
 
     Returns
@@ -266,4 +268,3 @@ def _best_left_out(left_out: NDArray[np.float64], objective: Objective) -> tuple
 def _parts(curves: EventCurves) -> Iterator[tuple[int, EventCurves]]:
     for part in range(curves.n_parts):
         yield part, curves.of_parts(np.arange(curves.n_parts) != part)
-
