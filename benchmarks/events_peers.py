@@ -2,8 +2,8 @@
 
 python benchmarks/events_peers.py --data DIR [--write tests/data/events.npz]
 
-Needs `pip install "limen[bench]"` (setuptools below 81 and pandas below 3, for sed_eval and psds_eval). With --write
-the inputs and what the peers count are kept as a fixture of the tests.
+Needs `pip install "limen[bench]"` (setuptools below 81 and pandas below 3, for sed_eval and psds_eval). With
+--write the inputs and what the peers count are kept as a fixture of the tests.
 """
 
 from __future__ import annotations

@@ -158,9 +158,7 @@ def interval_of_counts(
     random_state: int,
     criterion: Criterion,
 ) -> Interval | None:
-    """Return the objective of counts (4, n_recordings, n_labels) with its interval, by the "
-    "bootstrap over groups.
-    """
+    """Return the objective of counts (4, n_recordings, n_labels) with its interval by the bootstrap."""
     n_recordings = counts.shape[1]
     if n_recordings < 2:
         return None

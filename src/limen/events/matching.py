@@ -49,7 +49,9 @@ class Collar:
 
     def needs(self, length: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the tolerance of the offset of references of these lengths, microseconds."""
-        return np.maximum(microseconds(self.offset), np.rint(self.offset_ratio * length).astype(np.int64))
+        return np.asarray(
+            np.maximum(microseconds(self.offset), np.rint(self.offset_ratio * length).astype(np.int64))
+        )
 
     def __str__(self) -> str:
         return f"collars of {self.onset:g} s and {self.offset:g} s or {100 * self.offset_ratio:g} %"
@@ -92,7 +94,7 @@ class Intersection:
 
     def needs(self, length: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how much of references of these lengths must be covered, microseconds."""
-        return np.rint(self.gtc * length).astype(np.int64)
+        return np.asarray(np.rint(self.gtc * length), np.int64)
 
     def __str__(self) -> str:
         return f"intersections of {self.dtc:g} and {self.gtc:g}"

@@ -277,7 +277,9 @@ class Events:
                 f"{offset} s). Times are seconds from the beginning of the recording."
             )
         onset_us, offset_us = microseconds(times).T
-        return cls(known[0], known[1], indices[0], indices[1], onset_us, offset_us)
+        return cls(
+            tuple(map(str, known[0])), tuple(map(str, known[1])), indices[0], indices[1], onset_us, offset_us
+        )
 
     def __len__(self) -> int:
         return len(self.onset)

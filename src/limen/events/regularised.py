@@ -1,6 +1,4 @@
-"""Settings and thresholds that hold on new recordings: counts smoothed, labels drawn to what "
-"serves all of them.
-"""
+"""Settings and thresholds that hold on new recordings: counts smoothed, labels drawn together."""
 
 from __future__ import annotations
 
@@ -96,7 +94,7 @@ class Grid:
         low, high = (float(np.quantile(x, 0.01)), float(x.max())) if len(x) else (0.0, 0.0)
         step = STEP if curves.kind != "real" else 0.0
         step = max(step, (high - low) / MOST_STEPS) or 1.0
-        at = low + step * np.arange(int((high - low) / step) + 3)
+        at = np.asarray(low + step * np.arange(int((high - low) / step) + 3), np.float64)
         width = SMOOTHING / step if curves.kind != "real" else MOST_STEPS / 20
         cuts = sigmoid(at) if curves.kind == "probability" else at
         shape = (curves.n_labels, len(curves.settings), len(at))
@@ -175,7 +173,7 @@ def _gains(
         return (values.T.reshape(tp.shape) * p[:, None, None]).astype(np.float32), weight / np.maximum(p, 1)
     k = np.arange(len(p))
     now = [table[k, choice[0], choice[1]].astype(np.float64) for table in (tp, pp)]
-    by_tp, by_pp = objective.gradient(*now, p, tables.n)
+    by_tp, by_pp = objective.gradient(now[0], now[1], p, tables.n)
     total = max(p.sum(), 1.0)
     gains = by_tp[:, None, None] * tp + by_pp[:, None, None] * pp
     return (gains * total).astype(np.float32), np.full(len(p), 1 / total)
