@@ -13,6 +13,12 @@ from limen.errors import InputError
 from limen.events.recordings import Events, microseconds
 
 
+def _check(what: str, value: Any, low: float, high: float) -> None:
+    good = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not (good and low <= value <= high):
+        raise InputError(f"{what} is {value!r}. It must be a number from {low:g} to {high:g}.")
+
+
 @dataclass(frozen=True)
 class Collar:
     """A detection is right if its onset and its offset are near those of a reference of its own.
@@ -244,9 +250,3 @@ def count_right(
         )
         counts[:2, :, k] = out
     return counts
-
-
-def _check(what: str, value: Any, low: float, high: float) -> None:
-    good = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not (good and low <= value <= high):
-        raise InputError(f"{what} is {value!r}. It must be a number from {low:g} to {high:g}.")

@@ -99,8 +99,8 @@ class FrameScores:
             begins = (n_frames - 1) * self.frame_seconds
             if n_frames and not begins < seconds <= (n_frames + 1) * self.frame_seconds:
                 raise InputError(
-                    f"{name!r} has {count(n_frames, 'frame')} of {self.frame_seconds:g} s and lasts {seconds:g} s. "
-                    "The last frame must begin before the end, and be no longer than two."
+                    f"{name!r} has {count(n_frames, 'frame')} of {self.frame_seconds:g} s and lasts "
+                    f"{seconds:g} s. The last frame must begin before the end, and be no longer than two."
                 )
         object.__setattr__(self, "durations", {name: durations[name] for name in found})
 
@@ -219,8 +219,8 @@ class Events:
             raise InputError(
                 f"{count(len(bad), 'event')} cannot be (first: {self.labels[label[i]]!r} in "
                 f""
-                f"{self.recordings[recording[i]]!r}, {onset[i] / MICROSECONDS:g} to {offset[i] / MICROSECONDS:g} s). "
-                "An event begins at 0 or later and ends after it begins: correct these rows or drop them."
+                f"{self.recordings[recording[i]]!r}, {onset[i] / MICROSECONDS:g} to "
+                f"{offset[i] / MICROSECONDS:g} s). An event begins at 0 or later and ends after it begins: correct these rows or drop them."
             )
         order = np.lexsort((label, offset, onset, recording))
         for key, column in zip(keys, (recording, label, onset, offset), strict=True):
