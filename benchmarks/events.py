@@ -4,7 +4,8 @@ python benchmarks/events.py --data DIR [--subsets 6] [--sets esc10 fsdd] [--crit
 python benchmarks/events.py --data DIR --speed
 
 Tuned on one part of `sound_events.npz` and measured on the other, both ways; `--subsets` times on 60 random
-soundscapes. `--speed` counts 600 soundscapes of 10 labels at 87 settings, in a process of its own, with its memory.
+soundscapes. `--speed` counts 600 soundscapes of 10 labels at 87 settings, in a process of its own, with its
+memory.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def given(way: str) -> dict:
     return fixed | {"method": {"shared cut": "shared", "cut by label": "exact"}.get(way.split(",")[0], way)}
 
 
-def held_out(way: str, here: tuple[FrameScores, Events], there: tuple[FrameScores, Events], criterion: object) -> float:
+def held_out(
+    way: str, here: tuple[FrameScores, Events], there: tuple[FrameScores, Events], criterion: object
+) -> float:
     """Return micro-F1 in per cent on the other part."""
     scores, events = there
     if way.startswith("0.5"):

@@ -2,8 +2,8 @@
 
 python benchmarks/events_peers.py --data DIR [--write tests/data/events.npz]
 
-Needs `pip install "limen[bench]"` (setuptools below 81 and pandas below 3, for sed_eval and psds_eval). With --write
-the inputs and what the peers count are kept as a fixture of the tests.
+Needs `pip install "limen[bench]"` (setuptools below 81 and pandas below 3, for sed_eval and psds_eval). With
+--write the inputs and what the peers count are kept as a fixture of the tests.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from limen.events import (
     Intersection,
     Segments,
     Setting,
-    event_curves,
     evaluate,
+    event_curves,
 )
 from limen.events.detecting import detect
 
@@ -194,7 +194,9 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true", help="all 600 soundscapes of each part")
     options = parser.parse_args()
     sets = {"desed20": desed(options.data)}
-    sets |= {name: soundscapes(options.data, name, "tune", None if options.whole else 12) for name in ("esc10", "fsdd")}
+    sets |= {
+        name: soundscapes(options.data, name, "tune", None if options.whole else 12) for name in ("esc10", "fsdd")
+    }
     fixture: dict[str, np.ndarray] = {}
     for criterion in CRITERIA.values():
         event_curves(*sets["desed20"], Setting(), criterion)  # compiled before anything is timed

@@ -7,7 +7,7 @@ import pytest
 
 from events_data import CRITERIA, check_against_peers, fixture, naive_counts, random_events, shipped
 from limen._kernels import events as kernels
-from limen.events import Setting, event_curves, evaluate, settings_grid, tune
+from limen.events import Setting, evaluate, event_curves, settings_grid, tune
 from limen.events.curves import checked_references
 from limen.events.detecting import detect
 from limen.events.problem import as_curves, best, best_shared, counts_at
@@ -60,7 +60,9 @@ def test_no_threshold_between_changes_anything(seed):
             assert found == (curves.tp[0, j], curves.pp[0, j])
 
 
-@pytest.mark.parametrize(("metric", "average"), [("f1", "micro"), ("jaccard", "micro"), ("f1", "macro"), ("f2", "micro")])
+@pytest.mark.parametrize(
+    ("metric", "average"), [("f1", "micro"), ("jaccard", "micro"), ("f1", "macro"), ("f2", "micro")]
+)
 def test_exact_is_the_best_of_all_settings_and_thresholds(metric, average):
     for seed in range(8):
         scores, events = random_events(seed, n_recordings=2, n_frames=12)
@@ -94,7 +96,9 @@ def test_tp_need_not_rise_and_the_solver_does_not_care():
     reduced, index = as_curves(curves)
     within = np.diff(reduced.offsets) > 1
     assert within.all()
-    falls = [np.diff(reduced.tp[a:b]).min() for a, b in zip(reduced.offsets[:-1], reduced.offsets[1:], strict=True)]
+    falls = [
+        np.diff(reduced.tp[a:b]).min() for a, b in zip(reduced.offsets[:-1], reduced.offsets[1:], strict=True)
+    ]
     assert min(falls) < 0
     assert np.array_equal(reduced.tp, curves.tp[0, index])
 

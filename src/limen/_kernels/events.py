@@ -1,8 +1,10 @@
 """Events found at every threshold of a recording, and how many of them are right.
 
-Scores come as ranks: whole numbers that order the scores of a label over all recordings, -1 outside of a recording.
-Two arrays turn a rank into codes: a frame belongs to an event at the thresholds with codes up to ``low[rank]``, and
-makes it one up to ``high[rank]``. Times are int64 microseconds.
+Scores come as ranks: whole numbers that order the scores of a label over all recordings, -1 outside of a
+recording
+recording.
+Two arrays turn a rank into codes: a frame belongs to an event at the thresholds with codes up to ``low[rank]``,
+and makes it one up to ``high[rank]``. Times are int64 microseconds.
 """
 
 from __future__ import annotations
@@ -158,7 +160,9 @@ def _intersected(rule, references, r, onset, offset, n_events):
             total += max(min(offset[e], references.offset[i]) - max(onset[e], references.onset[i]), 0)
         if total >= np.rint(rule.share * (offset[e] - onset[e])):
             for i in range(first, last):
-                found[i - first] += max(min(offset[e], references.offset[i]) - max(onset[e], references.onset[i]), 0)
+                found[i - first] += max(
+                    min(offset[e], references.offset[i]) - max(onset[e], references.onset[i]), 0
+                )
         else:
             fp += 1
     tp = 0
@@ -171,7 +175,8 @@ def _intersected(rule, references, r, onset, offset, n_events):
 @njit(cache=True, nogil=True)
 def _hit(rule, references, i, onset, offset):
     return (
-        abs(onset - references.onset[i]) <= rule.length and abs(offset - references.offset[i]) <= references.needs[i]
+        abs(onset - references.onset[i]) <= rule.length
+        and abs(offset - references.offset[i]) <= references.needs[i]
     )
 
 
@@ -310,7 +315,7 @@ def _matters(rule, references, r, onset, offset):
 
 @njit(cache=True, nogil=True)
 def _alone(frames, ranks, high, r, changes, size):
-    """Add the changes of a recording without references, where every stretch is an event: only its peaks matter."""
+    """Add the changes of a recording without references, where stretches are events: only peaks matter."""
     first, last = frames.offsets[r], frames.offsets[r + 1]
     for i in range(first, last):
         rank = ranks[i]
@@ -326,7 +331,7 @@ def _alone(frames, ranks, high, r, changes, size):
 
 @njit(cache=True, nogil=True)
 def _by_segment(frames, ranks, high, r, length, references, changes, size):
-    """Add the changes of a recording by segments, where every stretch is an event: each begins at its highest score."""
+    """Add the changes of a recording by segments, where stretches are events: only a segment's top matters."""
     begin, stop = references.segments[r], references.segments[r + 1]
     top = np.full(stop - begin, -1, np.int32)
     for i in range(frames.offsets[r], frames.offsets[r + 1]):
@@ -353,7 +358,7 @@ def _enlarged(changes, size, more):
 
 @njit(cache=True, nogil=True)
 def sweep(frames, ranked, codes, ways, references, rule):
-    """Return every change of counts as the threshold falls: int32 (n, 5) of way, recording, code, and of tp and pp.
+    """Return every change of counts as the threshold falls: int32 (n, 5) of way, recording, code, tp and pp.
 
     Parameters
     ----------

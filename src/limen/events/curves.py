@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from limen._kernels import events as kernels
 from limen.errors import InputError, LimenWarning, count, examples
 from limen.events.detecting import frames_of, ranked_scores, shifted, ways_of
-from limen.events.matching import Collar, Criterion, as_criterion, references_of
+from limen.events.matching import COLLAR, Criterion, as_criterion, references_of
 from limen.events.recordings import Events, FrameScores, microseconds
 from limen.events.settings import Setting, as_settings
 from limen.scales import Kind, kind_in
@@ -30,8 +30,9 @@ LOWER = 1e-9
 class EventCurves:
     """Counts at each candidate: a setting and a threshold of a label.
 
-    Arrays by candidate are stored end to end, by label, then by setting, then by falling cut, "never" (+inf) first:
-    those of label ``k`` and setting ``s`` lie between two neighbours of ``offsets``, at ``k * n_settings + s``.
+    Arrays by candidate are stored end to end, by label, then by setting, then by falling cut, "never" (+inf)
+    first: those of label ``k`` and setting ``s`` lie between two neighbours of ``offsets``, at ``k *
+    n_settings + s``.
     Every threshold above the next cut, and up to a candidate's own, gives the candidate's counts. The counts need
     not rise as the cut falls.
 
@@ -121,7 +122,7 @@ class EventCurves:
     def at(self, label: int, setting: int, threshold: float) -> int:
         """Return the candidate that decides as a threshold does."""
         own = self.where(label, setting)
-        return own.start + int(np.searchsorted(-self.cuts[own], -threshold, side="right")) - 1
+        return int(own.start + np.searchsorted(-self.cuts[own], -threshold, side="right") - 1)
 
     def of_parts(self, parts: Any) -> EventCurves:
         """Return the curves of some of the parts together, as one."""
@@ -152,7 +153,7 @@ def event_curves(
     scores: FrameScores,
     events: Events,
     settings: Setting | Sequence[Setting] | None = None,
-    criterion: Criterion | str = Collar(),
+    criterion: Criterion | str = COLLAR,
     *,
     parts: NDArray[np.int64] | None = None,
     progress: Progress | None = None,
@@ -240,7 +241,8 @@ def event_curves(
         np.concatenate([own[0] for own in found]),
         np.concatenate([own[1] for own in found], axis=1),
         np.concatenate([own[2] for own in found], axis=1),
-        *sums,
+        sums[0],
+        sums[1],
         n_recordings=recordings,
         hours=scores.hours,
         dtype=str(scores.dtype),
@@ -335,7 +337,7 @@ def _cumulated(
     deltas = np.zeros((2, n_parts, len(falling) + 1), np.int32)
     for delta, column_ in zip(deltas, changes[:, 3:].T, strict=True):
         np.add.at(delta, (part, place + 1), column_)
-    keep = deltas.any(axis=(0, 1))
+    keep = np.asarray(deltas.any(axis=(0, 1)))
     keep[0] = True
     # Every cut in the run of dropped ones gives the counts of the last one kept.
     tp, pp = np.cumsum(deltas, axis=2, dtype=np.int32)[:, :, keep]

@@ -40,7 +40,8 @@ def ranked_scores(scores: FrameScores, label: int) -> tuple[NDArray[np.float64],
     values = np.concatenate([own[:, label] for own in scores.recordings.values()])
     values = values + values.dtype.type(0)  # -0 becomes 0
     if values.dtype == np.float16:
-        # There are so few float16 numbers that they need no sorting: as whole numbers, with the sign turned, they rise.
+        # There are so few float16 numbers that they need no sorting: as whole numbers, with the sign turned,
+        # they rise.
         bits = values.view(np.uint16).astype(np.int32)
         rising = np.where(bits < 1 << 15, bits + (1 << 15), (1 << 16) - 1 - bits)
         place = np.cumsum(np.bincount(rising, minlength=1 << 16) > 0, dtype=np.int32) - 1

@@ -1,4 +1,4 @@
-"""Settings and thresholds that hold on new recordings: counts smoothed, labels drawn to what serves all of them."""
+"""Settings and thresholds that hold on new recordings: counts smoothed, labels drawn together."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ class Grid:
     def of(cls, curves: EventCurves) -> Grid:
         """Return the cuts that span those of the curves."""
         finite = curves.cuts[np.isfinite(curves.cuts)]
-        inside = (0 < finite) & (finite < 1) if curves.kind == "probability" else np.ones(len(finite), bool)
+        inside = (finite > 0) & (finite < 1) if curves.kind == "probability" else np.ones(len(finite), bool)
         x = logit(finite[inside]) if curves.kind == "probability" else finite[inside]
         low, high = (float(np.quantile(x, 0.01)), float(x.max())) if len(x) else (0.0, 0.0)
         step = STEP if curves.kind != "real" else 0.0
         step = max(step, (high - low) / MOST_STEPS) or 1.0
-        at = low + step * np.arange(int((high - low) / step) + 3)
+        at = np.asarray(low + step * np.arange(int((high - low) / step) + 3), np.float64)
         width = SMOOTHING / step if curves.kind != "real" else MOST_STEPS / 20
         cuts = sigmoid(at) if curves.kind == "probability" else at
         shape = (curves.n_labels, len(curves.settings), len(at))
@@ -105,7 +105,9 @@ class Grid:
 
     def tables(self, curves: EventCurves, part: Any = slice(None)) -> Tables:
         """Return the counts of some parts of the recordings."""
-        tp, pp = (np.atleast_2d(c[part]).sum(axis=0).astype(np.float32)[self.place] for c in (curves.tp, curves.pp))
+        tp, pp = (
+            np.atleast_2d(c[part]).sum(axis=0).astype(np.float32)[self.place] for c in (curves.tp, curves.pp)
+        )
         p, n = (np.atleast_2d(c[part]).sum(axis=0).astype(np.float64) for c in (curves.p, curves.n))
         if not curves.criterion.has_negatives:
             n = p + pp.max(axis=(1, 2))
@@ -171,7 +173,7 @@ def _gains(
         return (values.T.reshape(tp.shape) * p[:, None, None]).astype(np.float32), weight / np.maximum(p, 1)
     k = np.arange(len(p))
     now = [table[k, choice[0], choice[1]].astype(np.float64) for table in (tp, pp)]
-    by_tp, by_pp = objective.gradient(*now, p, tables.n)
+    by_tp, by_pp = objective.gradient(now[0], now[1], p, tables.n)
     total = max(p.sum(), 1.0)
     gains = by_tp[:, None, None] * tp + by_pp[:, None, None] * pp
     return (gains * total).astype(np.float32), np.full(len(p), 1 / total)
@@ -213,9 +215,7 @@ def at_cuts(curves: EventCurves, grid: Grid, choice: NDArray[np.int64]) -> Chose
     return Chosen(choice[0], np.where(never, np.inf, grid.cuts[choice[1]]))
 
 
-def automatic(
-    curves: EventCurves, objective: Objective
-) -> tuple[Chosen, list[Chosen], dict[str, Any]]:
+def automatic(curves: EventCurves, objective: Objective) -> tuple[Chosen, list[Chosen], dict[str, Any]]:
     """Return the settings and thresholds of the strength that does best across the parts of the curves.
 
     Returns
@@ -266,4 +266,3 @@ def _best_left_out(left_out: NDArray[np.float64], objective: Objective) -> tuple
 def _parts(curves: EventCurves) -> Iterator[tuple[int, EventCurves]]:
     for part in range(curves.n_parts):
         yield part, curves.of_parts(np.arange(curves.n_parts) != part)
-
