@@ -55,7 +55,7 @@ def write_sound(path: Path, soundscape: Soundscape, rate: int) -> None:
             file.write(soundscape.pcm[start : start + BLOCK])
 
 
-def write_events(path: Path, made: dict[str, Soundscape], sources: Sources) -> None:
+def write_events(path: Path, made: dict[str, Soundscape], sources: Sources, ending: str = "flac") -> None:
     """Write events in the format of DCASE: file, onset and offset in seconds, label; a file alone has none."""
     with path.open("w", newline="") as file:
         rows = csv.writer(file, delimiter="\t")
@@ -63,9 +63,9 @@ def write_events(path: Path, made: dict[str, Soundscape], sources: Sources) -> N
         for name, soundscape in made.items():
             for label, onset, offset in soundscape.events:
                 times = (f"{sample / sources.rate:.6f}" for sample in (onset, offset))
-                rows.writerow((f"{name}.flac", *times, sources.labels[label]))
+                rows.writerow((f"{name}.{ending}", *times, sources.labels[label]))
             if not len(soundscape.events):
-                rows.writerow((f"{name}.flac", "", "", ""))
+                rows.writerow((f"{name}.{ending}", "", "", ""))
 
 
 def _dealt_out(sounds: list[Sound]) -> list[list[Sound]]:

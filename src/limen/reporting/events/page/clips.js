@@ -14,7 +14,12 @@ const PAGE = 12;
 /** @type {[string, string, string][]} */
 const KINDS = [["all", "in turn", ""], ["missed", "missed", "missed"], ["false", "false", "false"], ["near", "nearest to a cut", "near"]];
 
-const list = { kind: "all", most: PAGE, /** @type {Record<string, Clip[]>} */ clips: {} };
+const list = {
+  kind: "all",
+  most: PAGE,
+  /** @type {Record<string, Clip[]>} */
+  clips: {},
+};
 
 /** The peak of a label's filtered score in a span. @param {number} k @param {number} r @param {Span} span */
 function peakIn(k, r, span) {
@@ -78,7 +83,7 @@ function entryOf(clip) {
   const update = () => {
     const words = stateOf(clip);
     state.textContent = words;
-    state.className = { missed: "down", false: "down" }[words] ?? "up";
+    state.className = words === "missed" || words === "false" ? "down" : "up";
     score.textContent = `peak ${short(peak)}, cut ${short(now.chosen[k].threshold)}`;
     redraw?.();
   };

@@ -102,6 +102,7 @@ function scoreOf(stretch) {
   const { r, k, from, to, span } = stretch, chosen = now.chosen[k];
   const raw = scoresOf(k), smooth = filtered(k, framesOf(chosen.median));
   const first = Math.max(Math.floor(from / 1e6 / content.frame_seconds) - 1, 0);
+  /** @type {number[]} */
   const places = [];
   for (let j = first; starts[r] + j < starts[r + 1] && timeOf(r, j) < to; j++) if (timeOf(r, j + 1) > from) places.push(j);
   let [low, high] = content.probabilities ? [-9, 9] : [Infinity, -Infinity];
