@@ -11,7 +11,7 @@ export function framesOf(length) {
 /** Filtered scores by label and number of frames; a few are kept. @type {Map<string, Float32Array | Float64Array>} */
 const kept = new Map();
 
-/** Scores of a label after the median filter; outside a recording there are zeros. @param {number} k @param {number} width */
+/** Scores of a label after the median filter; outside a recording they are below all. @param {number} k @param {number} width */
 export function filtered(k, width) {
   const key = `${k} ${width}`, found = kept.get(key);
   if (found) return found;
@@ -27,9 +27,8 @@ export function filtered(k, width) {
  * @param {number} to @param {number} width */
 function medianInto(into, scores, from, to, width) {
   const half = (width - 1) / 2, window = new Float64Array(width);
-  const outside = content.outside;
   /** @param {number} k */
-  const at = (k) => (k < from || k >= to ? outside : scores[k]);
+  const at = (k) => (k < from || k >= to ? -Infinity : scores[k]);
   for (let j = 0; j < width; j++) window[j] = at(from - half + j);
   window.sort();
   into[from] = window[half];

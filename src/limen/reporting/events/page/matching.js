@@ -1,6 +1,6 @@
 // Which events are found, and which detections are right, by the criterion of the report.
 
-import { content, ends } from "./model.js";
+import { content, ends, nearest } from "./model.js";
 /** @import { Span } from "./model.js" */
 
 /**
@@ -13,7 +13,7 @@ export function matched(references, detections, r) {
   const { criterion } = content;
   if (criterion.kind === "collar") return byCollar(references, detections, criterion);
   if (criterion.kind === "intersection") return byIntersection(references, detections, criterion);
-  return bySegments(references, detections, criterion.kind === "segment" ? criterion.length : Infinity, ends[r]);
+  return bySegments(references, detections, criterion.kind === "segment" ? criterion.length : ends[r] + 1, ends[r]);
 }
 
 /** The most pairs of a reference and a detection whose onsets and offsets are near, each used once.
@@ -21,7 +21,7 @@ export function matched(references, detections, r) {
 function byCollar(references, detections, collar) {
   const near = references.map((one) => detections.flatMap((other, d) => (
     Math.abs(one.onset - other.onset) <= collar.onset
-    && Math.abs(one.offset - other.offset) <= Math.max(collar.offset, collar.ratio * (one.offset - one.onset)) ? [d] : [])));
+    && Math.abs(one.offset - other.offset) <= Math.max(collar.offset, nearest(collar.ratio * lengthOf(one))) ? [d] : [])));
   /** @type {number[]} */
   const taken = detections.map(() => -1);
   /** @param {number} g @param {Set<number>} seen @returns {boolean} */
@@ -48,9 +48,10 @@ const lengthOf = ({ onset, offset }) => offset - onset;
 
 /** @param {Span[]} references @param {Span[]} detections @param {{dtc: number, gtc: number}} shares */
 function byIntersection(references, detections, { dtc, gtc }) {
-  const right = detections.map((one) => overlapWith(one, references) >= dtc * lengthOf(one));
+  const right = detections.map((one) => references.length > 0
+    && overlapWith(one, references) >= nearest(dtc * lengthOf(one)));
   const kept = detections.filter((_, d) => right[d]);
-  const found = references.map((one) => overlapWith(one, kept) >= gtc * lengthOf(one));
+  const found = references.map((one) => kept.length > 0 && overlapWith(one, kept) >= nearest(gtc * lengthOf(one)));
   const tp = found.filter(Boolean).length;
   return { found, right, tp, pp: tp + right.filter((one) => !one).length, p: references.length };
 }
@@ -60,8 +61,8 @@ function byIntersection(references, detections, { dtc, gtc }) {
 function bySegments(references, detections, length, end) {
   /** @param {Span} span */
   const of = ({ onset, offset }) => {
-    const first = Math.floor(onset / length), last = Math.max(Math.ceil(Math.min(offset, end) / length), first + 1);
-    return length === Infinity ? [0] : Array.from({ length: last - first }, (_, j) => first + j);
+    const first = Math.floor(onset / length), last = Math.floor((Math.min(offset, end) - 1) / length);
+    return Array.from({ length: Math.max(last - first + 1, 0) }, (_, j) => first + j);
   };
   const truth = new Set(references.flatMap(of)), decided = new Set(detections.flatMap(of));
   return {

@@ -21,7 +21,6 @@
  * @property {Packed} ends  Its duration, in microseconds.
  * @property {number} frame_seconds
  * @property {Packed} scores  All frames of all recordings, label after label.
- * @property {number} outside  The score that the median filter sees outside a recording.
  * @property {boolean} probabilities
  * @property {{recording: Packed, label: Packed, onset: Packed, offset: Packed}} references
  * @property {Criterion} criterion
@@ -74,14 +73,17 @@ export const scoresOf = (k) => scores.subarray(k * nFrames, (k + 1) * nFrames);
 /** Where a frame of a recording begins, in whole microseconds; where the last one ends is the end of the recording.
  * @param {number} r @param {number} frame */
 export function timeOf(r, frame) {
-  return frame >= starts[r + 1] - starts[r] ? ends[r] : Math.min(micro(frame * content.frame_seconds), ends[r]);
+  return frame >= starts[r + 1] - starts[r] ? ends[r] : micro(frame * content.frame_seconds);
 }
 
-/** Seconds in whole microseconds, halves to even, as numpy rounds. @param {number} value */
-export function micro(value) {
-  const exact = value * 1e6, floor = Math.floor(exact), rest = exact - floor;
+/** The nearest whole number, the even one of two, as numpy rounds. @param {number} value */
+export function nearest(value) {
+  const floor = Math.floor(value), rest = value - floor;
   return rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1;
 }
+
+/** Seconds in whole microseconds. @param {number} value */
+export const micro = (value) => nearest(value * 1e6);
 
 /** True events by label and recording, by onset. @type {Span[][][]} */
 export const references = labels.map(() => recordings.map(() => []));
