@@ -69,7 +69,7 @@ function order() {
 /** What became of an event with the settings as they are now. @param {Clip} clip */
 function stateOf({ k, r, span, truth }) {
   const { events, matches } = now.outcomes[k], { found, right } = matches[r];
-  if (truth) return found[references[k][r].indexOf(span)] ? "found" : "missed";
+  if (truth) return found[references[k][r].findIndex((one) => one === span)] ? "found" : "missed";
   const n = events[r].findIndex(({ onset, offset }) => onset < span.offset && span.onset < offset);
   return n < 0 ? "not given" : right[n] ? "right" : "false";
 }

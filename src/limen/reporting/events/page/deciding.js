@@ -3,10 +3,8 @@
 import { content, micro, scoresOf, starts, timeOf } from "./model.js";
 /** @import { Chosen, Span } from "./model.js" */
 
-/** Frames of a median filter: the odd number nearest to its length. @param {number} length  In seconds. */
-export function framesOf(length) {
-  return 2 * Math.round((length / content.frame_seconds - 1) / 2) + 1;
-}
+/** Frames of a median filter, an odd number. @param {number} length  In seconds. */
+export const framesOf = (length) => 2 * Math.floor(length / content.frame_seconds / 2 + 1e-9) + 1;
 
 /** Filtered scores by label and number of frames; a few are kept. @type {Map<string, Float32Array | Float64Array>} */
 const kept = new Map();
@@ -44,12 +42,13 @@ function medianInto(into, scores, from, to, width) {
   }
 }
 
-/** The low cut that belongs to a high one. @param {Chosen} chosen */
+/** The low cut that belongs to a high one: so much lower in log odds, or in units of the score. @param {Chosen} chosen */
 export function lowOf({ threshold, hysteresis }) {
   if (hysteresis === 0 || !Number.isFinite(threshold)) return threshold;
   if (!content.probabilities) return threshold - hysteresis;
-  if (threshold <= 0 || threshold >= 1) return threshold;
-  return 1 / (1 + Math.exp(-(Math.log(threshold) - Math.log1p(-threshold) - hysteresis)));
+  const inside = Math.min(Math.max(threshold, 0), 1);
+  const odds = Math.log(inside) - Math.log1p(-inside) - hysteresis, small = Math.exp(-Math.abs(odds));
+  return (odds >= 0 ? 1 : small) / (1 + small);
 }
 
 /** Events of a label in a recording. @param {number} k @param {number} r @param {Chosen} chosen @returns {Span[]} */
@@ -58,6 +57,7 @@ export function eventsOf(k, r, chosen) {
   const from = starts[r], size = starts[r + 1] - from, gap = micro(chosen.gap), shortest = micro(chosen.shortest);
   /** @type {Span[]} */
   const found = [];
+  if (high === Infinity) return found;
   for (let a = 0; a < size;) {
     if (!(scores[from + a] >= low)) { a++; continue; }
     let b = a, peak = false;

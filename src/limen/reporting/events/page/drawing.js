@@ -11,8 +11,8 @@ import { byId, el, nameOf, seconds, svg } from "./parts.js";
 
 /** The stretch of a recording that an event begins in. @param {number} r @param {number} k @param {Span} span @returns {Stretch} */
 export function stretchOf(r, k, span) {
-  const from = Math.floor(Math.min(span.onset, ends[r] - 1) / content.page_us) * content.page_us;
-  return { r, k, span, from, to: Math.min(from + content.page_us, ends[r]) };
+  const from = Math.floor(Math.min(span.onset, ends[r] - 1) / content.stretch_us) * content.stretch_us;
+  return { r, k, span, from, to: Math.min(from + content.stretch_us, ends[r]) };
 }
 
 /** The player that sounds: one at a time. @type {HTMLAudioElement | null} */

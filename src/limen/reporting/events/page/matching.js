@@ -1,27 +1,26 @@
 // Which events are found, and which detections are right, by the criterion of the report.
 
 import { content, ends, nearest } from "./model.js";
-/** @import { Span } from "./model.js" */
+/** @import { Reference, Span } from "./model.js" */
 
 /**
  * Matched references and right detections of one label in one recording; tp, pp and p are what the metric counts.
  * @typedef {{found: boolean[], right: boolean[], tp: number, pp: number, p: number}} Matched
  */
 
-/** @param {Span[]} references @param {Span[]} detections @param {number} r  The recording. @returns {Matched} */
+/** @param {Reference[]} references @param {Span[]} detections @param {number} r  The recording. @returns {Matched} */
 export function matched(references, detections, r) {
-  const { criterion } = content;
-  if (criterion.kind === "collar") return byCollar(references, detections, criterion);
-  if (criterion.kind === "intersection") return byIntersection(references, detections, criterion);
-  return bySegments(references, detections, criterion.kind === "segment" ? criterion.length : ends[r] + 1, ends[r]);
+  const { kind, length, share } = content.criterion;
+  if (kind === "collar") return byCollar(references, detections, length);
+  if (kind === "intersection") return byIntersection(references, detections, share);
+  return bySegments(references, detections, kind === "segment" ? length : ends[r] + 1, ends[r]);
 }
 
 /** The most pairs of a reference and a detection whose onsets and offsets are near, each used once.
- * @param {Span[]} references @param {Span[]} detections @param {{onset: number, offset: number, ratio: number}} collar */
+ * @param {Reference[]} references @param {Span[]} detections @param {number} collar */
 function byCollar(references, detections, collar) {
-  const near = references.map((one) => detections.flatMap((other, d) => (
-    Math.abs(one.onset - other.onset) <= collar.onset
-    && Math.abs(one.offset - other.offset) <= Math.max(collar.offset, nearest(collar.ratio * lengthOf(one))) ? [d] : [])));
+  const near = references.map((one) => detections.flatMap((other, d) => (Math.abs(one.onset - other.onset) <= collar
+    && Math.abs(one.offset - other.offset) <= one.needs ? [d] : [])));
   /** @type {number[]} */
   const taken = detections.map(() => -1);
   /** @param {number} g @param {Set<number>} seen @returns {boolean} */
@@ -46,12 +45,12 @@ const overlapWith = (one, others) => others.reduce((sum, other) => sum + overlap
 /** @param {Span} span */
 const lengthOf = ({ onset, offset }) => offset - onset;
 
-/** @param {Span[]} references @param {Span[]} detections @param {{dtc: number, gtc: number}} shares */
-function byIntersection(references, detections, { dtc, gtc }) {
+/** @param {Reference[]} references @param {Span[]} detections @param {number} share */
+function byIntersection(references, detections, share) {
   const right = detections.map((one) => references.length > 0
-    && overlapWith(one, references) >= nearest(dtc * lengthOf(one)));
+    && overlapWith(one, references) >= nearest(share * lengthOf(one)));
   const kept = detections.filter((_, d) => right[d]);
-  const found = references.map((one) => kept.length > 0 && overlapWith(one, kept) >= nearest(gtc * lengthOf(one)));
+  const found = references.map((one) => kept.length > 0 && overlapWith(one, kept) >= one.needs);
   const tp = found.filter(Boolean).length;
   return { found, right, tp, pp: tp + right.filter((one) => !one).length, p: references.length };
 }

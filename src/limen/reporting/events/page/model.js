@@ -5,13 +5,13 @@
  * @typedef {{median: number, hysteresis: number, gap: number, shortest: number}} Setting  In seconds; the hysteresis
  *   in log odds, or in units of the score.
  * @typedef {Setting & {threshold: number}} Chosen  A setting with its threshold, Infinity for never.
- * @typedef {{kind: "collar", onset: number, offset: number, ratio: number}
- *   | {kind: "intersection", dtc: number, gtc: number} | {kind: "segment", length: number}
- *   | {kind: "clip"}} Criterion  Times in whole microseconds.
+ * @typedef {{kind: "collar" | "intersection" | "segment" | "clip", length: number, share: number}} Criterion  The
+ *   collar of onsets or the length of a segment, in microseconds; the share of a detection that must be true.
  * @typedef {{kind: string, at: string}} Medium
  * @typedef {{frames: number, pixels: string, from: number, to: number, low: number, high: number}} Picture  Loudness by
  *   band, highest first, of a stretch in microseconds.
  * @typedef {{onset: number, offset: number}} Span  Whole microseconds.
+ * @typedef {Span & {needs: number}} Reference  What it needs to be found: its collar, or how much must be covered.
  * @typedef {Object} Content
  * @property {string} title
  * @property {string} created
@@ -22,11 +22,11 @@
  * @property {number} frame_seconds
  * @property {Packed} scores  All frames of all recordings, label after label.
  * @property {boolean} probabilities
- * @property {{recording: Packed, label: Packed, onset: Packed, offset: Packed}} references
+ * @property {{recording: Packed, label: Packed, onset: Packed, offset: Packed, needs: Packed}} references
  * @property {Criterion} criterion
  * @property {string} criterion_words
  * @property {(Setting & {threshold: number | null})[]} chosen
- * @property {number} page_us  Length of the stretches that recordings are shown in, in microseconds.
+ * @property {number} stretch_us  Length of the stretches that recordings are shown in, in microseconds.
  * @property {Record<string, any>} file
  * @property {{items: (Medium | null)[], pictures: Record<string, Picture>, notes: string[], where: string} | null} media
  */
@@ -85,12 +85,12 @@ export function nearest(value) {
 /** Seconds in whole microseconds. @param {number} value */
 export const micro = (value) => nearest(value * 1e6);
 
-/** True events by label and recording, by onset. @type {Span[][][]} */
+/** True events by label and recording, by onset. @type {Reference[][][]} */
 export const references = labels.map(() => recordings.map(() => []));
 {
-  const { recording, label, onset, offset } = content.references;
-  const [r, k, from, to] = [recording, label, onset, offset].map(unpack);
-  r.forEach((place, n) => references[k[n]][place].push({ onset: from[n], offset: to[n] }));
+  const { recording, label, onset, offset, needs } = content.references;
+  const [r, k, from, to, need] = [recording, label, onset, offset, needs].map(unpack);
+  r.forEach((place, n) => references[k[n]][place].push({ onset: from[n], offset: to[n], needs: need[n] }));
 }
 
 /** @type {Chosen[]} */

@@ -18,7 +18,7 @@ const lasting = (n) => Number((n * content.frame_seconds).toFixed(6));
 /** Values that a handle can take, by part: those of the settings given are among them. */
 const choices = (() => {
   const frames = Array.from({ length: 26 }, (_, n) => n);
-  const own = { median: frames.map((n) => lasting(2 * n + 1)), hysteresis: frames.slice(0, 21).map((n) => n / 4),
+  const own = { median: frames.map((n) => (n === 0 ? 0 : lasting(2 * n + 1))), hysteresis: frames.slice(0, 21).map((n) => n / 4),
     gap: frames.map(lasting), shortest: frames.map(lasting) };
   for (const part of PARTS) {
     const width = framesOf, values = own[part];
