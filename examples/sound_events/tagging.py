@@ -1,0 +1,83 @@
+"""Frame scores of recordings, events tuned on them, what each step of the tuning gives, and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import limen.audio
+from limen.events import (
+    Events,
+    EventThresholds,
+    FrameScores,
+    Setting,
+    evaluate,
+    read_events,
+    tune,
+    write_events,
+    write_scores,
+)
+from recordings import Part
+
+MEDIAN_9 = Setting(median=9 * 0.04)
+CRITERIA = ("collar", "intersection", "segment")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The frame scores of recordings, their true events, and the group of each."""
+
+    scores: FrameScores
+    events: Events
+    groups: list[int]
+
+
+def score_part(part: Part, tagger: Path) -> Scored:
+    """Return the scores of a part's recordings; they are kept beside it, as `limen score` writes them."""
+    scorer = limen.audio.OnnxScorer(tagger)
+    found = {name: limen.audio.score(part.folder / f"{name}.flac", scorer) for name in part.groups}
+    scores = FrameScores(scorer.labels, found, scorer.frame_seconds)
+    write_scores(scores, part.folder.with_name(f"scores_{part.folder.name}"))
+    return Scored(scores, read_events(part.events, scores=scores), list(part.groups.values()))
+
+
+def tuned(scored: Scored, metric: str) -> EventThresholds:
+    """Return the thresholds and settings that `auto` finds; a group shares no sound with another."""
+    return tune(scored.scores, scored.events, criterion=metric, groups=scored.groups)
+
+
+def tag_part(scored: Scored, thresholds: EventThresholds, folder: Path) -> None:
+    """Write what the thresholds find as Audacity labels, a file for each recording."""
+    write_events(thresholds.decide(scored.scores), folder, format="audacity")
+
+
+def compared(tuning: Scored, testing: Scored) -> str:
+    """Return a table: micro-F1 on recordings held out, by criterion, of each step from 0.5 to everything together."""
+    methods: dict[str, Callable[[str], EventThresholds]] = {
+        "0.5, median 9": lambda metric: EventThresholds.fixed(
+            tuning.scores, np.full(tuning.scores.n_labels, 0.0), MEDIAN_9, criterion=metric
+        ),
+        "shared cut, median 9": lambda metric: tune(
+            tuning.scores, tuning.events, criterion=metric, settings=[MEDIAN_9], method="shared"
+        ),
+        "cut by label, median 9": lambda metric: tune(
+            tuning.scores, tuning.events, criterion=metric, settings=[MEDIAN_9], method="exact"
+        ),
+        "shared setting and cut": lambda metric: tune(
+            tuning.scores, tuning.events, criterion=metric, method="shared"
+        ),
+        "exact": lambda metric: tune(tuning.scores, tuning.events, criterion=metric, method="exact"),
+        "auto": lambda metric: tuned(tuning, metric),
+    }
+    lines = [f"{'held-out micro-F1, %':26}" + "".join(f"{metric:>14}" for metric in CRITERIA)]
+    for name, make in methods.items():
+        values = [100 * _value(make(metric), testing, metric) for metric in CRITERIA]
+        lines.append(f"{name:26}" + "".join(f"{value:14.1f}" for value in values))
+    return "\n".join(lines)
+
+
+def _value(thresholds: EventThresholds, testing: Scored, metric: str) -> float:
+    return evaluate(testing.events, thresholds.decide(testing.scores), criterion=metric).value
