@@ -51,7 +51,10 @@ def tuned(scored: Scored, metric: str) -> EventThresholds:
 
 def tag_part(scored: Scored, thresholds: EventThresholds, folder: Path) -> None:
     """Write what the thresholds find as Audacity labels, a file for each recording."""
-    write_events(thresholds.decide(scored.scores), folder, format="audacity")
+    folder.mkdir(parents=True, exist_ok=True)
+    found = thresholds.decide(scored.scores)
+    for name in found.recordings:
+        write_events(found.take([name]), folder / f"{name}.txt", format="audacity")
 
 
 def compared(tuning: Scored, testing: Scored) -> str:

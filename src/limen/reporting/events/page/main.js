@@ -28,7 +28,7 @@ function startThemes() {
 
 byId("title").textContent = content.title;
 byId("facts").textContent = [counted(nRecordings, "recording"), counted(labels.length, "label"),
-  `${counted(references.flat(2).length, "true event")}`, content.criterion_words, content.created].join(" · ");
+  `${counted(references.flat(2).length, "true event")}`, content.criterion_words, content.created.slice(0, 10)].join(" · ");
 byId("offline").textContent = content.media?.where ? `the file works offline but for sounds, which it asks ${content.media.where} for.`
   : "the file works offline; recordings are played from where they lie.";
 startPanel();

@@ -44,9 +44,12 @@ export const whole = (value) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, T
 /** @param {number} number @param {string} noun */
 export const counted = (number, noun) => `${whole(number)} ${noun}${number === 1 ? "" : "s"}`;
 
-/** A share in percent with its exact value behind it; a dash where there is none. @param {number} value */
-export const percent = (value) => el("data", { value: String(value) },
-  Number.isNaN(value) ? "–" : `${(100 * value).toFixed(1)}${THIN}%`);
+/** A share in percent with its exact value behind it; a dash where there is none. @param {number} value @param {string} [unit] */
+export const inPercent = (value, unit = "") => el("data", { value: String(value) },
+  Number.isNaN(value) ? "–" : `${(100 * value).toFixed(1)}${unit}`);
+
+/** The same with its unit. @param {number} value */
+export const percent = (value) => inPercent(value, `${THIN}%`);
 
 /** @param {number} value */
 export const short = (value) => (value === Infinity ? "never" : (Math.abs(value) >= 1e-3 || value === 0

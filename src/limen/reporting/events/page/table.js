@@ -3,7 +3,7 @@
 import { before, changed, isGiven, now, ratios, reset, show, totals } from "./counting.js";
 import { framesOf } from "./deciding.js";
 import { content, given, labels } from "./model.js";
-import { byId, counted, download, el, nameOf, percent, short, whole } from "./parts.js";
+import { byId, counted, download, el, inPercent, nameOf, percent, short, whole } from "./parts.js";
 
 function showTable() {
   const rows = labels.map((name, k) => {
@@ -11,7 +11,7 @@ function showTable() {
     const n = framesOf(one.median);
     const cells = [short(one.threshold), n <= 1 ? "–" : `${short(one.median)} s`, one.hysteresis ? short(one.hysteresis) : "–",
       one.gap ? `${short(one.gap)} s` : "–", one.shortest ? `${short(one.shortest)} s` : "–", whole(p), whole(p - tp), whole(pp - tp),
-      percent(precision), percent(recall), percent(f1)];
+      inPercent(precision), inPercent(recall), inPercent(f1)];
     return el("tr", { class: k === now.label ? "row-shown" : null },
       el("th", { scope: "row" }, el("button", { type: "button", class: "link", "aria-current": k === now.label ? "true" : null,
         onclick: () => { show(k); if (!matchMedia("(min-width: 1100px)").matches) byId("label").scrollIntoView(); } },
