@@ -25,4 +25,4 @@ def ship(sources: Sources, tagger: Path, thresholds: Any, folder: Path, seed: in
     made = {f"digits_{n:02d}": mix(sources, sources.parts["test"], SECONDS, rng) for n in range(1, N_RECORDINGS + 1)}
     for name, soundscape in made.items():
         write_sound(folder / "recordings" / f"{name}.ogg", soundscape, sources.rate)
-    write_events(folder / "events.tsv", made, sources, ending="ogg")
+    write_events(folder / "recordings.tsv", made, sources, ending="ogg")

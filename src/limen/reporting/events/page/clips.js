@@ -63,7 +63,18 @@ function order() {
   const near = clips.filter(({ far }) => Number.isFinite(far)).sort((a, b) => Math.abs(a.far) - Math.abs(b.far)).slice(0, 200);
   const turns = Array.from({ length: Math.max(missed.length, wrong.length, near.length) },
     (_, n) => [missed[n], wrong[n], near[n]]).flat().filter(Boolean);
-  list.clips = { all: [...new Set(turns)], missed, false: wrong, near };
+  // What is missed and what is found falsely in its place are one clip to listen to.
+  /** @type {Clip[]} */
+  const all = [];
+  /** @type {Map<string, Clip[]>} */
+  const heard = new Map();
+  for (const clip of turns) {
+    const key = `${clip.k} ${clip.r}`, others = heard.get(key) ?? [];
+    if (others.some(({ span }) => span.onset < clip.span.offset && clip.span.onset < span.offset)) continue;
+    heard.set(key, [...others, clip]);
+    all.push(clip);
+  }
+  list.clips = { all, missed, false: wrong, near };
 }
 
 /** What became of an event with the settings as they are now. @param {Clip} clip */
