@@ -9,17 +9,8 @@ from pathlib import Path
 import numpy as np
 
 import limen.audio
-from limen.events import (
-    Events,
-    EventThresholds,
-    FrameScores,
-    Setting,
-    evaluate,
-    read_events,
-    tune,
-    write_events,
-    write_scores,
-)
+from limen.events import Events, EventThresholds, FrameScores, Setting, evaluate, tune
+from limen.events.formats import read_events, write_events, write_scores
 from recordings import Part
 
 MEDIAN_9 = Setting(median=9 * 0.04)
@@ -83,4 +74,4 @@ def compared(tuning: Scored, testing: Scored) -> str:
 
 
 def _value(thresholds: EventThresholds, testing: Scored, metric: str) -> float:
-    return evaluate(testing.events, thresholds.decide(testing.scores), criterion=metric).value
+    return evaluate(testing.events, thresholds.decide(testing.scores), metric, durations=testing.scores).value

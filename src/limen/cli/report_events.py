@@ -39,7 +39,8 @@ def report_events(
     \b
     limen report-events scores/ events.tsv events.json --media recordings/
     """
-    from limen.events import EventThresholds, read_events, read_scores
+    from limen.events import EventThresholds
+    from limen.events.formats import read_events, read_scores
     from limen.reporting.events import report
 
     refuse_to_replace(output, inputs=(scores, events, thresholds))
