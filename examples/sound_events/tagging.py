@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,15 +50,16 @@ def tag_part(scored: Scored, thresholds: EventThresholds, folder: Path) -> None:
 
 def compared(tuning: Scored, testing: Scored) -> str:
     """Return a table: micro-F1 on recordings held out, by criterion, of each step from 0.5 to everything together."""
+    at_half = np.zeros(tuning.scores.n_labels)  # in logits
+
+    def one_cut(metric: str) -> EventThresholds:
+        return tune(tuning.scores, tuning.events, criterion=metric, settings=MEDIAN_9, method="shared")
+
     methods: dict[str, Callable[[str], EventThresholds]] = {
-        "0.5, median 9": lambda metric: EventThresholds.fixed(
-            tuning.scores, np.full(tuning.scores.n_labels, 0.0), MEDIAN_9, criterion=metric
-        ),
-        "shared cut, median 9": lambda metric: tune(
-            tuning.scores, tuning.events, criterion=metric, settings=[MEDIAN_9], method="shared"
-        ),
+        "0.5, median 9": lambda metric: replace(one_cut(metric), thresholds=at_half, low=at_half),
+        "shared cut, median 9": one_cut,
         "cut by label, median 9": lambda metric: tune(
-            tuning.scores, tuning.events, criterion=metric, settings=[MEDIAN_9], method="exact"
+            tuning.scores, tuning.events, criterion=metric, settings=MEDIAN_9, method="exact"
         ),
         "shared setting and cut": lambda metric: tune(
             tuning.scores, tuning.events, criterion=metric, method="shared"

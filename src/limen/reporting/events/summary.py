@@ -47,7 +47,7 @@ def summary(
         "ends": packed(np.array([scores.bounds(name)[-1] for name in scores.names])),
         "frame_seconds": scores.frame_seconds,
         "scores": packed(np.concatenate([own.T for own in scores.recordings.values()], axis=1).ravel()),
-        "probabilities": thresholds.kind == "probability",
+        "probabilities": thresholds.scale == "probability",
         "references": {
             "recording": packed(references.recording),
             "label": packed(references.label),
@@ -59,8 +59,14 @@ def summary(
         "criterion": {"kind": criterion.name, "length": min(int(rule.length), 1 << 53), "share": rule.share},
         "criterion_words": str(criterion),
         "chosen": [
-            {**setting.to_dict(), "threshold": value if np.isfinite(value) else None}
-            for setting, value in zip(thresholds.settings, thresholds.thresholds.tolist(), strict=True)
+            {
+                **setting.to_dict(),
+                "threshold": value if np.isfinite(value) else None,
+                "low": low if np.isfinite(low) else 0,
+            }
+            for setting, value, low in zip(
+                thresholds.settings, thresholds.thresholds.tolist(), thresholds.low.tolist(), strict=True
+            )
         ],
         "stretch_us": STRETCH_US,
         "file": thresholds.to_dict(),

@@ -42,8 +42,11 @@ function medianInto(into, scores, from, to, width) {
   }
 }
 
-/** The low cut that belongs to a high one: so much lower in log odds, or in units of the score. @param {Chosen} chosen */
-export function lowOf({ threshold, hysteresis }) {
+/** The low cut that belongs to a high one: so much lower in log odds, or in units of the score. @param {number} k
+ * @param {Chosen} chosen */
+export function lowOf(k, { threshold, hysteresis }) {
+  const start = content.chosen[k];
+  if (start.threshold === threshold && start.hysteresis === hysteresis) return start.low;
   if (hysteresis === 0 || !Number.isFinite(threshold)) return threshold;
   if (!content.probabilities) return threshold - hysteresis;
   const inside = Math.min(Math.max(threshold, 0), 1);
@@ -53,7 +56,7 @@ export function lowOf({ threshold, hysteresis }) {
 
 /** Events of a label in a recording. @param {number} k @param {number} r @param {Chosen} chosen @returns {Span[]} */
 export function eventsOf(k, r, chosen) {
-  const scores = filtered(k, framesOf(chosen.median)), high = chosen.threshold, low = lowOf(chosen);
+  const scores = filtered(k, framesOf(chosen.median)), high = chosen.threshold, low = lowOf(k, chosen);
   const from = starts[r], size = starts[r + 1] - from, gap = micro(chosen.gap), shortest = micro(chosen.shortest);
   /** @type {Span[]} */
   const found = [];

@@ -108,7 +108,7 @@ function scoreOf(stretch) {
   let [low, high] = content.probabilities ? [-9, 9] : [Infinity, -Infinity];
   if (!content.probabilities) {
     for (const j of places) { low = Math.min(low, raw[starts[r] + j]); high = Math.max(high, raw[starts[r] + j]); }
-    if (Number.isFinite(chosen.threshold)) { low = Math.min(low, lowOf(chosen)); high = Math.max(high, chosen.threshold); }
+    if (Number.isFinite(chosen.threshold)) { low = Math.min(low, lowOf(k, chosen)); high = Math.max(high, chosen.threshold); }
     high += 0.05 * (high - low) || 1;
   }
   /** @param {number} score */
@@ -124,7 +124,7 @@ function scoreOf(stretch) {
     svg("polyline", { class: "raw", points: steps(raw) }),
     svg("polyline", { class: "smooth", points: steps(smooth) }));
   if (Number.isFinite(chosen.threshold)) {
-    for (const [kind, cut] of /** @type {[string, number][]} */ ([["low", lowOf(chosen)], ["high", chosen.threshold]])) {
+    for (const [kind, cut] of /** @type {[string, number][]} */ ([["low", lowOf(k, chosen)], ["high", chosen.threshold]])) {
       drawing.append(svg("line", { class: `cut-${kind}`, x1: 0, x2: 1000, y1: height(cut), y2: height(cut) }));
     }
   }

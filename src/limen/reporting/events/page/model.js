@@ -25,7 +25,7 @@
  * @property {{recording: Packed, label: Packed, onset: Packed, offset: Packed, needs: Packed}} references
  * @property {Criterion} criterion
  * @property {string} criterion_words
- * @property {(Setting & {threshold: number | null})[]} chosen
+ * @property {(Setting & {threshold: number | null, low: number})[]} chosen  The low cut is 0 where there is none.
  * @property {number} stretch_us  Length of the stretches that recordings are shown in, in microseconds.
  * @property {Record<string, any>} file
  * @property {{items: (Medium | null)[], pictures: Record<string, Picture>, notes: string[], where: string} | null} media
@@ -94,7 +94,8 @@ export const references = labels.map(() => recordings.map(() => []));
 }
 
 /** @type {Chosen[]} */
-export const given = content.chosen.map((one) => ({ ...one, threshold: one.threshold ?? Infinity }));
+export const given = content.chosen.map(({ median, hysteresis, gap, shortest, threshold }) => (
+  { median, hysteresis, gap, shortest, threshold: threshold ?? Infinity }));
 
 /** Where a score is drawn: log odds of a probability, within 12, or itself. @param {number} score */
 export function placeOf(score) {

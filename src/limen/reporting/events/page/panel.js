@@ -59,7 +59,7 @@ function showPanel() {
   slider.setAttribute("aria-valuetext", short(chosen.threshold));
   input("threshold-number").value = short(chosen.threshold).replace("\u2212", "-");
   byId("low-cut").textContent = chosen.hysteresis > 0 && Number.isFinite(chosen.threshold)
-    ? `Events reach down to the low cut, ${short(lowOf(chosen))}.` : "";
+    ? `Events reach down to the low cut, ${short(lowOf(k, chosen))}.` : "";
   for (const part of PARTS) {
     const handle = input(part), text = partText(part, chosen[part]);
     handle.max = String(choices[part].length - 1);
