@@ -21,6 +21,8 @@ from limen.scales import Kind
 
 SCHEMA = "https://limen.dev/schema/thresholds"
 SCHEMA_VERSION = 3
+EVENTS_SCHEMA = "https://limen.dev/schema/event-thresholds"
+"""Of `limen.events.EventThresholds`."""
 
 WANTED = "Give the JSON file that limen tune wrote, or that a report saved."
 """What to do with a file that is something else."""
@@ -310,11 +312,15 @@ def said_of(text: str, error: Exception) -> str:
     return f"is not a whole thresholds file: {what}."
 
 
-def said_of_other(content: Any) -> str:
-    """Return what JSON holds that is not of thresholds."""
+def said_of_other(content: Any, wanted: str = SCHEMA) -> str:
+    """Return what JSON holds that is not of the wanted schema."""
     if not isinstance(content, dict):
         return f"it is JSON, but {'a list' if isinstance(content, list) else repr(content)[:40]}"
     schema = content.get("schema")
     if schema is None:
         return f"it is JSON with {examples(content) or 'nothing'}, and no 'schema'"
-    return f"its 'schema' is {str(schema)[:60]!r}, not {SCHEMA!r}"
+    if (schema, wanted) == (EVENTS_SCHEMA, SCHEMA):
+        return "it holds thresholds of events: use limen.events.EventThresholds.load, or limen tag"
+    if (schema, wanted) == (SCHEMA, EVENTS_SCHEMA):
+        return "it holds thresholds of tags, without settings: use limen.Thresholds.load"
+    return f"its 'schema' is {str(schema)[:60]!r}, not {wanted!r}"

@@ -400,6 +400,16 @@ def count_events(events, references, rule, out):
         out[0, r], out[1, r] = right(rule, references, r, onset[own], offset[own], offsets[r + 1] - offsets[r])
 
 
+@njit(cache=True, nogil=True)
+def best_by_given(counts, out):
+    """Write to ``out[pp]`` the first candidate with the most tp among those with ``pp``; it holds -1 before."""
+    tp, pp = counts
+    for j in range(tp.shape[0]):
+        best = out[pp[j]]
+        if best < 0 or tp[j] > tp[best]:
+            out[pp[j]] = j
+
+
 def median_scores(frames: Frames, ranks: NDArray[Any], width: int) -> NDArray[np.int32]:
     """Return the running median of ranks over ``width`` frames."""
     out = np.empty(len(ranks), np.int32)

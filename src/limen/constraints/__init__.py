@@ -6,6 +6,7 @@ from limen.constraints.bound import Bound, Constraint, Infeasible, bind, outcome
 from limen.constraints.counts import (
     CountConstraint,
     MaxFalsePositiveRate,
+    MaxFalsePositives,
     MaxPredictions,
     MinPrecision,
     MinPredictions,
@@ -22,6 +23,7 @@ __all__ = [
     "Hierarchy",
     "Infeasible",
     "MaxFalsePositiveRate",
+    "MaxFalsePositives",
     "MaxPredictions",
     "MinPrecision",
     "MinPredictions",

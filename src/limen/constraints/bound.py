@@ -56,7 +56,8 @@ class Row:
                 # Tags for so much of the data: of_pp * pp + constant * share, in whole numbers.
                 ratio = (Fraction(share) * terms.constant / abs(terms.of_pp)).limit_denominator(EXACT)
                 sign = 1 if terms.of_pp > 0 else -1
-                terms = Terms(0, sign * ratio.denominator, 0, 0, ratio.numerator)
+                of_tp = sign * ratio.denominator if terms.of_tp else 0
+                terms = Terms(-of_tp, sign * ratio.denominator, 0, 0, ratio.numerator)
             columns[:, some[which == k]] = np.array(terms)[:, np.newaxis]
         return cls(constraint, limit, Terms(*columns), reserve, share)
 

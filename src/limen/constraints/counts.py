@@ -286,6 +286,30 @@ class MaxPredictions(Predictions):
 
 
 @dataclass(frozen=True)
+class MaxFalsePositives(Predictions):
+    """At most so many wrong tags, pp - tp: wrong detections, where events are counted.
+
+    Examples
+    --------
+    >>> str(MaxFalsePositives(per_hour=2, hours=10, per="all"))
+    'false positives at most 2 an hour over all labels'
+    """
+
+    name: ClassVar[str] = "MaxFalsePositives"
+    noun: ClassVar[str] = "false positives"
+    at_least: ClassVar[bool] = False
+
+    def terms(self, value: float) -> Terms:
+        """Return what must not be negative; ``constant`` is for data of the size tuned on."""
+        given = super().terms(value)
+        return given._replace(of_tp=-given.of_pp)
+
+    def measured(self, tp: Any, pp: Any, p: Any, n: Any) -> Any:
+        """Return the rate, the false positives an hour, or the false positives."""
+        return super().measured(tp, np.asarray(pp) - tp, p, n)
+
+
+@dataclass(frozen=True)
 class MinPredictions(Predictions):
     """At least so many tags given.
 

@@ -10,6 +10,7 @@ from typing import Any
 from limen.constraints.bound import Constraint
 from limen.constraints.counts import (
     MaxFalsePositiveRate,
+    MaxFalsePositives,
     MaxPredictions,
     MinPrecision,
     MinPredictions,
@@ -22,6 +23,7 @@ KINDS: dict[str, type[Any]] = {
     "min_precision": MinPrecision,
     "min_recall": MinRecall,
     "max_false_positive_rate": MaxFalsePositiveRate,
+    "max_false_positives": MaxFalsePositives,
     "max_predictions": MaxPredictions,
     "min_predictions": MinPredictions,
     "threshold_range": ThresholdRange,

@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
+from limen.events.curves import EventCurves, event_curves
+from limen.events.evaluation import EventEvaluation, evaluate
+from limen.events.matching import Clips, Collar, Intersection, Segments
 from limen.events.recordings import Events, FrameScores
+from limen.events.settings import Setting, settings_grid
+from limen.events.thresholds import EventThresholds
+from limen.events.tuning import tune
 
-__all__ = ["Events", "FrameScores"]
+__all__ = [
+    "Clips",
+    "Collar",
+    "EventCurves",
+    "EventEvaluation",
+    "EventThresholds",
+    "Events",
+    "FrameScores",
+    "Intersection",
+    "Segments",
+    "Setting",
+    "event_curves",
+    "evaluate",
+    "settings_grid",
+    "tune",
+]

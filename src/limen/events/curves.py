@@ -239,7 +239,7 @@ def event_curves(
     )
 
 
-def checked_references(scores: FrameScores, events: Events) -> Events:
+def checked_references(scores: FrameScores, events: Events, *, warn: bool = True) -> Events:
     """Return the references in the order of the scores, those of one label that overlap made one.
 
     Warns
@@ -248,7 +248,7 @@ def checked_references(scores: FrameScores, events: Events) -> Events:
         If some overlap, or end after their recording.
     """
     references, overlapping = events.aligned(scores.names, scores.labels).merged()
-    if overlapping:
+    if overlapping and warn:
         warnings.warn(
             f"{count(overlapping, 'event')} overlapped another of the same label and were merged with it. If they "
             "are two sources, no frame scores tell them apart.",
@@ -256,7 +256,7 @@ def checked_references(scores: FrameScores, events: Events) -> Events:
             stacklevel=3,
         )
     late = references.offset > durations_of(scores)[references.recording] + 1_000
-    if late.any():
+    if late.any() and warn:
         first = int(np.flatnonzero(late)[0])
         where = f"{scores.labels[references.label[first]]!r} in {scores.names[references.recording[first]]!r}"
         warnings.warn(

@@ -64,6 +64,8 @@ class Intersection:
     dtc, gtc : float above 0, at most 1
         Share of a detection that must lie in references of its label, and share of a reference that right
         detections must cover.
+    cttc : float above 0, at most 1
+        Share of a detection that is not right, and lies in references of another label, for a cross trigger.
 
     Notes
     -----
@@ -74,6 +76,7 @@ class Intersection:
 
     dtc: float = 0.5
     gtc: float = 0.5
+    cttc: float = 0.3
 
     name: ClassVar[str] = "intersection"
     noun: ClassVar[str] = "event"

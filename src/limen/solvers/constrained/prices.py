@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.constraints import Bound, CountConstraint, MaxPredictions, MinPredictions
+from limen.constraints import Bound, CountConstraint, MaxFalsePositives, MaxPredictions, MinPredictions
 from limen.constraints.bound import Row
 from limen.curves import Curves
 from limen.objectives import Objective
@@ -55,7 +55,7 @@ def explained(
 
 def loosened(bound: Bound, row: Row, step: float = STEP) -> tuple[float, Bound]:
     """Return how far a limit is loosened, and the constraints with it."""
-    total = isinstance(row.constraint, MinPredictions | MaxPredictions)
+    total = isinstance(row.constraint, MinPredictions | MaxPredictions | MaxFalsePositives)
     away = -1.0 if row.constraint.at_least else 1.0
     limit = row.limit * (1 + away * step) if total else np.clip(row.limit + away * step, 0, 1)
     looser = Row.of(row.constraint, limit, row.reserve, bound.share)

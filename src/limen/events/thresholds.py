@@ -1,0 +1,374 @@
+"""The artefact of events: a setting and a threshold for each label, and what is known about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen import metrics, objectives
+from limen.constraints import bind, outcomes, said_outcome
+from limen.decisions import Counts
+from limen.display import Displayed, Shown
+from limen.errors import InputError, UnreadableError, count
+from limen.events.curves import low_thresholds
+from limen.events.detecting import detect
+from limen.events.matching import Criterion, as_criterion, criterion_spec
+from limen.events.recordings import Events, FrameScores
+from limen.events.settings import Setting
+from limen.files.writing import write_atomically
+from limen.intervals import Interval
+from limen.names import match, unique
+from limen.objectives import Average, Objective
+from limen.scales import BARELY, Kind
+from limen.solvers.solution import Status
+from limen.thresholds_file import (
+    EVENTS_SCHEMA,
+    check_choice,
+    check_fields,
+    constraint_of,
+    interval_of,
+    once,
+    refuse_constant,
+    said_of,
+    said_of_other,
+    threshold_of,
+)
+
+SCHEMA_VERSION = 1
+WANTED = "Give the JSON file that limen tune-events wrote."
+_NUMBER = (int, float)
+FIELDS: dict[str, tuple[type, ...]] = {
+    "schema": (str,),
+    "schema_version": (int,),
+    "criterion": (dict,),
+    "metric": (str, dict),
+    "average": (str,),
+    "zero_division": _NUMBER,
+    "method": (str,),
+    "status": (str,),
+    "reason": (str,),
+    "value": _NUMBER,
+    "expected": (dict, type(None)),
+    "expected_reason": (str,),
+    "upper_bound": (int, float, type(None)),
+    "score_dtype": (str,),
+    "score_scale": (str,),
+    "frame_seconds": _NUMBER,
+    "n_recordings": (int,),
+    "hours": _NUMBER,
+    "data_digest": (str,),
+    "created": (str,),
+    "versions": (dict,),
+    "constraints": (list,),
+    "details": (dict,),
+    "labels": (list,),
+}
+LABEL_FIELDS: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "threshold": (int, float, type(None)),
+    "low": (int, float, type(None)),
+    "setting": (dict,),
+    "tp": (int,),
+    "pp": (int,),
+    "p": (int,),
+    "n": (int,),
+}
+_SETTING = dict.fromkeys(("median", "hysteresis", "gap", "shortest"), _NUMBER)
+_PLAIN = ("average", "zero_division", "method", "status", "reason", "value", "expected_reason", "upper_bound")
+_PLAIN = (*_PLAIN, "score_dtype", "frame_seconds", "n_recordings", "hours", "created", "versions", "details")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EventThresholds(Displayed):
+    """A setting and a threshold for each label, and what is known about them.
+
+    Attributes
+    ----------
+    labels : tuple of n_labels str
+    settings : tuple of n_labels Setting
+    thresholds, low : float64 (n_labels,)
+        An event is a stretch of frames with scores at or above ``low`` that reaches the threshold; +inf is never.
+    criterion : Collar, Intersection, Segments or Clips
+    metric, average, zero_division
+        The objective tuned for.
+    method, status, reason, value, upper_bound, expected, expected_reason, constraints, details, created, versions
+        As of `limen.Thresholds`.
+    counts : Counts
+        tp, pp, p and n of each label on the recordings tuned on; n is 0 where only events are counted.
+    scale : {"probability", "logit", "real"}
+        What the scores are.
+    score_dtype : str
+    frame_seconds : float
+    n_recordings : int
+    hours : float
+    digest : str
+    """
+
+    labels: tuple[str, ...]
+    settings: tuple[Setting, ...]
+    thresholds: NDArray[np.float64]
+    low: NDArray[np.float64]
+    criterion: Criterion
+    metric: metrics.Metric
+    average: Average
+    method: str
+    status: Status
+    value: float
+    upper_bound: float | None
+    counts: Counts
+    scale: Kind
+    score_dtype: str
+    frame_seconds: float
+    n_recordings: int
+    hours: float
+    digest: str
+    created: str
+    versions: dict[str, str]
+    zero_division: float = 0.0
+    reason: str = ""
+    expected: Interval | None = None
+    expected_reason: str = ""
+    constraints: tuple[dict[str, Any], ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def objective(self) -> Objective:
+        """The objective tuned for."""
+        return Objective(self.metric, self.average, self.zero_division)
+
+    @property
+    def never(self) -> tuple[str, ...]:
+        """Names of the labels that are never given."""
+        return tuple(name for name, value in zip(self.labels, self.thresholds, strict=True) if value == np.inf)
+
+    def decide(self, scores: FrameScores) -> Events:
+        """Return the events of recordings.
+
+        Raises
+        ------
+        InputError
+            If labels, length of a frame or kind of scores are not those tuned on.
+        """
+        self.check(scores)
+        at = match(self.labels, scores.labels, between=("event thresholds", "scores"))
+        if at != list(range(len(at))):
+            found = {name: own[:, at] for name, own in scores.recordings.items()}
+            scores = FrameScores(self.labels, found, scores.frame_seconds, scores.durations)
+        return detect(scores, self.settings, self.thresholds, self.low)
+
+    def check(self, scores: FrameScores) -> None:
+        """Raise `InputError` if scores are not like those tuned on; `decide` does."""
+        match(self.labels, scores.labels, between=("event thresholds", "scores"))
+        if abs(scores.frame_seconds - self.frame_seconds) > 1e-6 * self.frame_seconds:
+            raise InputError(
+                f"the scores have frames of {scores.frame_seconds:g} s, and the event thresholds were tuned on "
+                f"frames of {self.frame_seconds:g} s. Use the model that was tuned, or tune again."
+            )
+        low, high = scores.extremes
+        if self.scale == "probability" and max(-low, high - 1) > BARELY:
+            raise InputError(
+                f"the scores reach from {low:.4g} to {high:.4g}, and the event thresholds are for probabilities. "
+                "Use the model's probabilities, or tune again on these scores."
+            )
+
+    def replaced(
+        self, settings: Mapping[str, Setting] | None = None, thresholds: Mapping[str, float] | None = None
+    ) -> tuple[tuple[Setting, ...], NDArray[np.float64], NDArray[np.float64]]:
+        """Return settings, thresholds and low thresholds with those of some labels changed."""
+        changed, values = settings or {}, thresholds or {}
+        new = tuple(changed.get(k, own) for k, own in zip(self.labels, self.settings, strict=True))
+        high = np.array([values.get(k, own) for k, own in zip(self.labels, self.thresholds, strict=True)])
+        return new, high, low_thresholds(high, new, self.scale)
+
+    def outcomes(self, counts: Counts, hours: float) -> tuple[dict[str, Any], ...]:
+        """Return, for each constraint tuned under, whether it holds for counts of other recordings."""
+        if not self.constraints:
+            return ()
+        bound = bind([constraint_of(entry) for entry in self.constraints], self.labels)
+        return tuple(outcomes(bound.moved(0.0, hours / self.hours), counts, self.thresholds, []))
+
+    def said_constraints(self) -> list[str]:
+        """Return one sentence for each constraint."""
+        return [f"{said_outcome(entry)} (on the recordings tuned on)" for entry in self.constraints]
+
+    def save(self, path: str | Path) -> None:
+        """Write the event thresholds as JSON: the whole file, or nothing.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written; one that stood there before is kept.
+        """
+        metrics.spec_to_save(self.metric)
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        with write_atomically(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> EventThresholds:
+        """Return the event thresholds of a JSON file.
+
+        Raises
+        ------
+        UnreadableError
+            If the file cannot be read.
+        InputError
+            If it is not a file of event thresholds, is cut short or altered, or is of a newer schema.
+        """
+        try:
+            text = Path(path).read_bytes().decode(errors="ignore")
+        except OSError as error:
+            raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
+        try:
+            content = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=once)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path} {said_of(text, error)} {WANTED}") from error
+        try:
+            return cls.from_dict(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of the JSON file: plain numbers, text and lists."""
+        return {
+            "schema": EVENTS_SCHEMA,
+            "schema_version": SCHEMA_VERSION,
+            "criterion": criterion_spec(self.criterion),
+            "metric": self.metric.spec,
+            **{key: getattr(self, key) for key in _PLAIN},
+            "expected": None if self.expected is None else self.expected._asdict(),
+            "score_scale": self.scale,
+            "data_digest": self.digest,
+            "constraints": list(self.constraints),
+            "labels": [
+                {
+                    "name": name,
+                    "threshold": _number(self.thresholds[k]),
+                    "low": _number(self.low[k]),
+                    "setting": self.settings[k].to_dict(),
+                    **{key: int(counts[k]) for key, counts in self.counts._asdict().items()},
+                }
+                for k, name in enumerate(self.labels)
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, content: Any) -> EventThresholds:
+        """Return the event thresholds of `to_dict`'s content, checked strictly.
+
+        Raises
+        ------
+        InputError
+            If anything is missing, unknown or of the wrong kind.
+        """
+        if not isinstance(content, dict) or content.get("schema") != EVENTS_SCHEMA:
+            raise InputError(
+                f"this is not a file of event thresholds: {said_of_other(content, EVENTS_SCHEMA)}. {WANTED}"
+            )
+        version = content.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise InputError(
+                f"the file has schema version {version!r}; this limen reads {SCHEMA_VERSION}. Upgrade limen: pip "
+                "install --upgrade limen."
+            )
+        check_fields(content, FIELDS, "the file")
+        for key, choices in (
+            ("score_scale", get_args(Kind)),
+            ("status", get_args(Status)),
+            ("average", get_args(Average)),
+            ("score_dtype", ("float16", "float32", "float64")),
+        ):
+            check_choice(content, key, choices)
+        labels = content["labels"]
+        if not labels or not all(isinstance(label, dict) for label in labels):
+            raise InputError("'labels' must be a list of objects, at least one.")
+        for number, label in enumerate(labels):
+            check_fields(label, LABEL_FIELDS, f"label {number}")
+            check_fields(label["setting"], _SETTING, f"'setting' of label {number}")
+            if not 0 <= label["tp"] <= min(label["pp"], label["p"]):
+                raise InputError(f"the counts of {label['name']!r} cannot be. The file was altered.")
+        if not (content["n_recordings"] >= 1 and content["frame_seconds"] > 0 and content["hours"] >= 0):
+            raise InputError("'n_recordings', 'frame_seconds' or 'hours' cannot be. The file was altered.")
+        names = unique((label["name"] for label in labels), "the file")
+        high, low = (np.array([threshold_of(label[key]) for label in labels]) for key in ("threshold", "low"))
+        if (low > high).any():
+            raise InputError(f"'low' of {names[int((low > high).argmax())]!r} is above its threshold.")
+        objective = objectives.objective(content["metric"], content["average"], content["zero_division"])
+        objective.check_labels(len(names))
+        counts = Counts(*(np.array([label[key] for label in labels], np.int64) for key in Counts._fields))
+        value = objective(*counts)
+        if abs(value - content["value"]) > 1e-6 * max(1.0, abs(value)):
+            raise InputError(
+                f"'value' is {content['value']!r}, and the counts of the labels give {objective} {value:.6g}. The "
+                "file was altered."
+            )
+        return cls(
+            labels=names,
+            settings=tuple(Setting(**label["setting"]) for label in labels),
+            thresholds=high,
+            low=low,
+            criterion=as_criterion(content["criterion"]),
+            metric=objective.metric,
+            counts=counts,
+            scale=content["score_scale"],
+            digest=content["data_digest"],
+            expected=interval_of(content, "expected"),
+            constraints=tuple(content["constraints"]),
+            **{key: content[key] for key in _PLAIN},
+        )
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both would be written as the same file."""
+        if not isinstance(other, EventThresholds):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def summary(self) -> str:
+        """Return one sentence: what was tuned, what it gives on the tuning data, what is proven."""
+        bound = "" if self.upper_bound is None else self.metric.said(self.upper_bound)
+        proof = {
+            "optimal": "proven optimal" + " under its constraints" * bool(self.constraints),
+            "bounded": f"at most {bound} is possible",
+            "local": "not proven optimal",
+            "infeasible": "nothing meets what was asked",
+        }[self.status]
+        expectation = f"; new data: not estimable: {self.expected_reason}" if self.expected_reason else ""
+        if self.expected is not None:
+            value, low, high = self.expected
+            expectation = f"; expect {self.metric.said(value)} ({self.metric.said_span(low, high)})"
+        return (
+            f"{self.objective.said(self.value)} of events by {self.criterion}, on the "
+            f"{count(self.n_recordings, 'recording')} tuned on ({proof}; method {self.method}){expectation}"
+        )
+
+    def __repr__(self) -> str:
+        return f"EventThresholds({count(len(self.labels), 'label')}; {self.summary()})"
+
+    def columns(self) -> dict[str, list[str]]:
+        """Return the display columns."""
+        return {
+            "label": list(self.labels),
+            "threshold": ["never" if value == np.inf else f"{value:.4g}" for value in self.thresholds],
+            "setting": list(map(str, self.settings)),
+            self.criterion.noun + "s": [str(number) for number in self.counts.p],
+            "given": [str(number) for number in self.counts.pp],
+            "correct": [str(number) for number in self.counts.tp],
+        }
+
+    def shown(self) -> Shown:
+        """Return the table that is shown."""
+        columns = self.columns()
+        rows = list(zip(*columns.values(), strict=True))
+        return Shown(self.summary(), list(columns), rows, ("setting",), ("correct", "given"), ("label",))
+
+
+def _number(value: Any) -> float | None:
+    return None if value == np.inf else float(value)
