@@ -17,6 +17,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/warm.py
 	$(MAKE) docs
 	$(BIN)/pytest -n auto --dist loadgroup
 

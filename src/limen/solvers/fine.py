@@ -119,9 +119,13 @@ class FineCurves:
 
     @property
     def units(self) -> NDArray[np.float64]:
-        """Mean size of the weights of positives and of negatives, by weight, (2, n_labels); 1 without weights."""
+        """Mean size of the weights of positives and of negatives, by weight, (2, n_labels); 1 without weights.
+
+        What rounding leaves of the weights once a part is taken away may have no squares: it has size 1 too.
+        """
         total = np.array([self.raw.n_positive, self.raw.n_known - self.raw.n_positive], np.float64)
-        return np.where(total > 0, self.squares / np.where(total > 0, total, 1), 1.0)
+        some = (total > 0) & (self.squares > 0)
+        return np.where(some, self.squares / np.where(some, total, 1), 1.0)
 
     @property
     def positives(self) -> NDArray[np.float64]:

@@ -141,6 +141,8 @@ def _as_matrix(data: Any, name: str) -> NDArray[Any]:
         raise InputError(f"{name} is not a matrix: its rows differ in length.") from error
     if array.ndim == 1:
         array = array[:, np.newaxis]
+    if array.dtype == object and not array.ndim:
+        raise InputError(f"{name} is a {type(data).__name__}. It must be a matrix: (n_items, n_labels).")
     if array.ndim != 2:
         raise InputError(f"{name} has {array.ndim} dimensions. It must have two: (n_items, n_labels).")
     return array
