@@ -24,8 +24,11 @@ from limen.cli.guarantee import guarantee
 from limen.cli.help import Group
 from limen.cli.report import report_
 from limen.cli.sample import precision_at, sample
+from limen.cli.score import score
 from limen.cli.show import curve, show
+from limen.cli.tag import tag
 from limen.cli.tune import tune
+from limen.cli.tune_events import tune_events
 from limen.cli.words import forget, in_words, wrapped
 from limen.errors import InputError, LimenError, UnsupportedError
 
@@ -55,6 +58,9 @@ COMMANDS = (
     evaluate,
     compare,
     learning_curve_,
+    score,
+    tune_events,
+    tag,
     guarantee,
     sample,
     precision_at,

@@ -48,6 +48,42 @@ def unspelled(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell.lstrip("'")[:1] in ("=", "@", "+", "-") else cell
 
 
+def numbered_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[int, list[str]]]:
+    """Give the lines of a text file of cells, each with its number, from 1; empty lines are left out.
+
+    Without a delimiter it is found as `TextColumns` finds it. Cells are as written, in quotes or not; with a tab,
+    quotes mean nothing, as where labels are typed by hand.
+
+    Raises
+    ------
+    InputError
+        If the text is not valid CSV, or its encoding is unknown.
+    UnreadableError
+        If the file is damaged.
+    """
+    encoding = ""
+    try:
+        encoding = _encoding(path)
+        mark = _delimiter(path, encoding) if delimiter is None else delimiter
+        quoting = csv.QUOTE_NONE if mark == "\t" else csv.QUOTE_MINIMAL
+        with _open(path, encoding) as lines:
+            reader, line = csv.reader(lines, delimiter=mark, quoting=quoting, strict=True), 0
+            while True:
+                try:
+                    row = next(reader)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    raise InputError(_not_csv(str(path), line + 1, str(error))) from error
+                if row and any(cell.strip() for cell in row):
+                    yield line + 1, row
+                line = reader.line_num
+    except UnicodeError as error:
+        raise InputError(_not_text(path, encoding)) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged(str(path), "text", "the program that made it", error) from error
+
+
 class TextColumns(Columns):
     """The columns of a .csv, .tsv, .csv.gz or .tsv.gz file: numbers as one matrix, text as lists.
 
