@@ -10,6 +10,7 @@ from limen.errors import count
 from limen.events import Events, EventThresholds, FrameScores
 from limen.events.matching import Criterion, as_criterion
 from limen.files.writing import write_atomically
+from limen.names import match
 from limen.reporting.assembly import Parts, assembled
 from limen.reporting.events.stretches import differing, picturing
 from limen.reporting.events.summary import summary
@@ -74,7 +75,7 @@ def report(
     """
     tick = progress or (lambda step, steps, note: None)
     tick(0, 100, "deciding")
-    scores = thresholds.aligned(scores)
+    scores = _in_order(scores, thresholds)
     references, _ = events.aligned(scores.names, scores.labels).merged()
     right_if = thresholds.criterion if criterion is None else as_criterion(criterion)
     beside = None if media is None else Media.of(media, scores.names)
@@ -92,3 +93,11 @@ def report(
     with write_atomically(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(output)
+
+
+def _in_order(scores: FrameScores, thresholds: EventThresholds) -> FrameScores:
+    """Return the scores with labels in the order of the thresholds."""
+    thresholds.check(scores)
+    at = match(thresholds.labels, scores.labels, between=("event thresholds", "scores"))
+    found = {name: own[:, at] for name, own in scores.recordings.items()}
+    return FrameScores(thresholds.labels, found, scores.frame_seconds, scores.durations)

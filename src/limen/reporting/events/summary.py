@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
 
 from limen.errors import InputError, count
 from limen.events import Events, EventThresholds, FrameScores
-from limen.events.matching import Criterion
+from limen.events.matching import Criterion, criterion_spec, references_of
 from limen.reporting.encoding import packed
 from limen.reporting.events.stretches import STRETCH_US
 
@@ -69,5 +70,37 @@ def summary(
             )
         ],
         "stretch_us": STRETCH_US,
-        "file": thresholds.to_dict(),
+        "objective": {
+            "f1": thresholds.metric.spec == "f1",
+            "average": thresholds.average,
+            "zero_division": thresholds.zero_division,
+        },
+        "file": {"original": thresholds.to_dict(), "edited": _edited(scores, references, thresholds, criterion)},
+    }
+
+
+def _edited(
+    scores: FrameScores, references: Events, thresholds: EventThresholds, criterion: Criterion
+) -> dict[str, Any]:
+    """Return the file of settings edited in the page, but for what the page counts."""
+    ends = np.array([scores.bounds(name)[-1] for name in scores.names])
+    p, n = references_of(references, criterion, ends)[1:]
+    digest = hashlib.sha256(repr((scores.labels, scores.names, scores.frame_seconds, criterion)).encode())
+    for array in (*scores.recordings.values(), references.recording, references.label, references.onset):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    content = thresholds.to_dict()
+    return content | {
+        "criterion": criterion_spec(criterion),
+        "status": "local",
+        "reason": "",
+        "upper_bound": None,
+        "expected": None,
+        "expected_reason": "the settings were edited by hand",
+        "n_recordings": len(scores.names),
+        "hours": scores.hours,
+        "data_digest": f"sha256:{digest.hexdigest()[:32]}",
+        "constraints": [],
+        "labels": [
+            label | {"p": int(p[:, k].sum()), "n": int(n[:, k].sum())} for k, label in enumerate(content["labels"])
+        ],
     }

@@ -27,7 +27,8 @@
  * @property {string} criterion_words
  * @property {(Setting & {threshold: number | null, low: number})[]} chosen  The low cut is 0 where there is none.
  * @property {number} stretch_us  Length of the stretches that recordings are shown in, in microseconds.
- * @property {Record<string, any>} file
+ * @property {{f1: boolean, average: string, zero_division: number}} objective
+ * @property {{original: Record<string, any>, edited: Record<string, any>}} file
  * @property {{items: (Medium | null)[], pictures: Record<string, Picture>, notes: string[], where: string} | null} media
  */
 

@@ -1,7 +1,7 @@
 // All labels side by side, the sums over them, and the file that is saved.
 
 import { before, changed, isGiven, now, ratios, reset, show, totals } from "./counting.js";
-import { framesOf } from "./deciding.js";
+import { framesOf, lowOf } from "./deciding.js";
 import { content, given, labels } from "./model.js";
 import { byId, counted, download, el, inPercent, nameOf, percent, short, whole } from "./parts.js";
 
@@ -32,19 +32,57 @@ function showBar() {
   /** @type {HTMLButtonElement} */ (byId("reset")).disabled = many === 0;
 }
 
-/** The file as given, with the settings as they are now; marked as edited by hand if one changed. */
-function eventsFile() {
-  const file = structuredClone(content.file), many = changed();
-  if (!many.length) return file;
-  return content.edited(file, many);
+/** The value of the objective at these counts, as limen has it. */
+function valueNow() {
+  const { average, zero_division: zero } = content.objective;
+  /** @param {number} tp @param {number} pp @param {number} p */
+  const f1 = (tp, pp, p) => (pp + p === 0 ? zero : 2 * tp / (pp + p));
+  /** @param {"tp" | "pp" | "p"} key */
+  const sum = (key) => now.outcomes.reduce((total, one) => total + one[key], 0);
+  if (average === "micro") return f1(sum("tp"), sum("pp"), sum("p"));
+  const weights = now.outcomes.map(({ p }) => (average === "weighted" ? p : 1));
+  const all = weights.reduce((total, weight) => total + weight, 0);
+  return now.outcomes.reduce((total, { tp, pp, p }, k) => total + weights[k] * f1(tp, pp, p), 0) / all;
+}
+
+/** @param {number} threshold */
+const inFile = (threshold) => (threshold === Infinity ? null : threshold);
+
+/** The file with the settings as they are now, marked as edited by hand, with counts of these recordings. */
+function editedFile() {
+  const { original, edited } = content.file, method = String(original.method), mark = ", edited by hand";
+  return {
+    ...edited,
+    method: method.endsWith(mark) ? method : method + mark,
+    value: valueNow(),
+    created: `${new Date().toISOString().slice(0, 19)}+00:00`,
+    details: { ...edited.details, edited: {
+      labels: changed().map((k) => ({ label: labels[k], from: { ...given[k], threshold: inFile(given[k].threshold) },
+        to: { ...now.chosen[k], threshold: inFile(now.chosen[k].threshold) } })),
+      report: content.title,
+      before: { method, status: original.status, value: original.value, created: original.created,
+        data_digest: original.data_digest, constraints: original.constraints },
+    } },
+    labels: edited.labels.map((/** @type {Record<string, any>} */ label, /** @type {number} */ k) => {
+      const { threshold, ...setting } = now.chosen[k], { tp, pp, p } = now.outcomes[k];
+      return { ...label, threshold: inFile(threshold), low: inFile(lowOf(k, now.chosen[k])), setting, tp, pp, p };
+    }),
+  };
+}
+
+function save() {
+  const many = changed().length;
+  if (many && !content.objective.f1) {
+    byId("saved").textContent = "Not saved: the page has no formula for the metric tuned for, only for F1.";
+    return;
+  }
+  download("events.json", `${JSON.stringify(many ? editedFile() : content.file.original, null, 2)}\n`, "application/json");
+  byId("saved").textContent = `Saved events.json${many ? ", marked as edited by hand" : " as given"}.`;
 }
 
 export function startTable() {
   byId("reset").addEventListener("click", reset);
-  byId("save").addEventListener("click", () => {
-    download("events.json", `${JSON.stringify(eventsFile(), null, 2)}\n`, "application/json");
-    byId("saved").textContent = `Saved events.json${changed().length ? ", marked as edited by hand" : " as given"}.`;
-  });
+  byId("save").addEventListener("click", save);
   let waiting = 0;
   now.listeners.push(() => {
     showBar();
