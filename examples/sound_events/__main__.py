@@ -39,17 +39,17 @@ def main() -> None:
     for number, part in enumerate(("tune", "test")):
         made = write_part(sources, part, asked.soundscapes, asked.seconds, output, asked.seed + 2 + number)
         scored[part] = score_part(made, tagger)
-        print(f"{part}: {asked.soundscapes} recordings of {asked.seconds:g} s scored.")
+        print(f"{part}: {asked.soundscapes} recordings of {asked.seconds:g} s scored.", flush=True)
 
     thresholds = tuned(scored["tune"], asked.metric)
     thresholds.save(output / "events.json")
-    print(f"wrote {output / 'events.json'}.\n")
+    print(f"wrote {output / 'events.json'}: {thresholds.summary()}\n", flush=True)
     tag_part(scored["test"], thresholds, output / "tags")
-    print(compared(scored["tune"], scored["test"]))
-    print(f"\nTags of the recordings held out are in {output / 'tags'}, as Audacity labels.")
+    print(f"Tags of the recordings held out are in {output / 'tags'}, as Audacity labels.")
     if asked.ship is not None:
         ship(sources, tagger, thresholds, asked.ship, asked.seed)
-        print(f"wrote what is shipped to {asked.ship}.")
+        print(f"wrote what is shipped to {asked.ship}.", flush=True)
+    print(compared(scored["tune"], scored["test"]))
 
 
 def _arguments() -> argparse.Namespace:

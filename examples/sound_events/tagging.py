@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 import limen.audio
-from limen.events import Events, EventThresholds, FrameScores, Setting, evaluate, tune
+from limen.events import Events, EventThresholds, FrameScores, Setting, evaluate, settings_grid, tune
 from limen.events.formats import read_events, write_events, write_scores
 from recordings import Part
 
 MEDIAN_9 = Setting(median=9 * 0.04)
+GRID = settings_grid(median=(0, 0.12, 0.2, 0.36, 0.52, 1.0), hysteresis=(0, 1, 2), gap=(0, 0.2))
+"""A third of limen's own, and as much less to wait for."""
 CRITERIA = ("collar", "intersection", "segment")
 
 
@@ -37,7 +39,7 @@ def score_part(part: Part, tagger: Path) -> Scored:
 
 def tuned(scored: Scored, metric: str) -> EventThresholds:
     """Return the thresholds and settings that `auto` finds; a group shares no sound with another."""
-    return tune(scored.scores, scored.events, criterion=metric, groups=scored.groups)
+    return tune(scored.scores, scored.events, criterion=metric, settings=GRID, groups=scored.groups)
 
 
 def tag_part(scored: Scored, thresholds: EventThresholds, folder: Path) -> None:
@@ -62,9 +64,9 @@ def compared(tuning: Scored, testing: Scored) -> str:
             tuning.scores, tuning.events, criterion=metric, settings=MEDIAN_9, method="exact"
         ),
         "shared setting and cut": lambda metric: tune(
-            tuning.scores, tuning.events, criterion=metric, method="shared"
+            tuning.scores, tuning.events, criterion=metric, settings=GRID, method="shared"
         ),
-        "exact": lambda metric: tune(tuning.scores, tuning.events, criterion=metric, method="exact"),
+        "exact": lambda metric: tune(tuning.scores, tuning.events, criterion=metric, settings=GRID, method="exact"),
         "auto": lambda metric: tuned(tuning, metric),
     }
     lines = [f"{'held-out micro-F1, %':26}" + "".join(f"{metric:>14}" for metric in CRITERIA)]

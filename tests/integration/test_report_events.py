@@ -62,7 +62,7 @@ def chrome():
 def tuned():
     scores, events = scored("probability")
     settings = [Setting(), Setting(0.2, 1.0, 0.08, 0.12), Setting(0.36, 2.0)]
-    return scores, events, tune(scores, events, "collar", settings=settings, method="exact")
+    return scores, events, tune(scores, events, criterion="collar", settings=settings, method="exact")
 
 
 @pytest.fixture(scope="module")
@@ -88,18 +88,24 @@ def counted_by(page, tries: list[list[dict]]) -> list:
     return page.evaluate(f"(tries) => {{ {own}; return tries.map((t) => t.map((one, k) => {{ {counts}; }})); }}", tries)
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """Give thresholds of scores of each kind, tuned once."""
+    of = {kind: scored(kind) for kind in ("probability", "logit")}
+    return {kind: tune(*both, settings=Setting(), method="exact") for kind, both in of.items()}
+
+
 @pytest.mark.parametrize("kind", ["probability", "logit"])
 @pytest.mark.parametrize(
     "criterion", [Collar(), Collar(0.1, 0.05, 0.5), Intersection(0.7, 0.3), Segments(0.7), Clips()], ids=str
 )
-def test_the_page_counts_as_limen_does(chrome, tmp_path, kind, criterion):
+def test_the_page_counts_as_limen_does(chrome, plain, tmp_path, kind, criterion):
     scores, events = scored(kind)
-    thresholds = tune(scores, events, criterion, settings=[Setting()], method="exact")
-    path = report(scores, events, thresholds, tmp_path / "events.html")
+    path = report(scores, events, plain[kind], tmp_path / "events.html", criterion=criterion)
     rng = np.random.default_rng(1)
     present = np.unique(np.concatenate([own.ravel() for own in scores.recordings.values()])).astype(np.float64)
     tries = []
-    for _ in range(12):
+    for _ in range(8):
         choices = ((0, 0.12, 0.2, 0.33), (0, 0.5, 2), (0, 0.04, 0.1, 0.4), (0, 0.08, 0.2))
         settings = [Setting(*(float(rng.choice(values)) for values in choices)) for _ in LABELS]
         tries.append((settings, rng.choice(np.append(present, 5.0), len(LABELS))))
@@ -125,7 +131,7 @@ def test_the_page_counts_as_limen_does(chrome, tmp_path, kind, criterion):
             assert by_page[k][1] == listed_events
             assert by_page[k][0] == counts[:3, k].tolist()
         n_found += int(counts[0].sum())
-    assert n_found > 50
+    assert n_found > 30
 
 
 def test_handles_count_anew_and_the_saved_file_decides_so(chrome, tuned, page, tmp_path):
@@ -175,7 +181,8 @@ def test_clips_that_matter_come_first_with_what_is_heard(chrome, tuned, page):
         assert clip.locator(".lane").count() >= 2
         policy = shown.page.locator("meta[http-equiv]").get_attribute("content")
         assert "default-src 'none'" in policy and "media-src 'self' file:" in policy
-    assert set(content(page)["media"]["pictures"]) == {f"{r} 0" for r in range(10)}
+    with_events = {f"{r} 0" for r in np.unique(events.recording)}
+    assert with_events <= set(content(page)["media"]["pictures"]) <= {f"{r} 0" for r in range(10)}
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
@@ -190,7 +197,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out(chrome, page, scheme, width):
 
 def test_scores_of_too_many_frames_are_refused(tuned, tmp_path, monkeypatch):
     scores, events, thresholds = tuned
-    monkeypatch.setattr("limen.reporting.events.summary.MOST_SCORES", 1000)
+    monkeypatch.setattr("limen.reporting.events.contents.MOST_SCORES", 1000)
     with pytest.raises(InputError, match="choose some of the recordings"):
         report(scores, events, thresholds, tmp_path / "events.html")
     assert list(tmp_path.iterdir()) == []

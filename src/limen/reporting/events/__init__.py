@@ -12,8 +12,8 @@ from limen.events.matching import Criterion, as_criterion
 from limen.files.writing import write_atomically
 from limen.names import match
 from limen.reporting.assembly import Parts, assembled
+from limen.reporting.events.contents import contents_of
 from limen.reporting.events.stretches import differing, picturing
-from limen.reporting.events.summary import summary
 from limen.reporting.media import NO_MEDIA, Media
 
 __all__ = ["report"]
@@ -80,7 +80,7 @@ def report(
     right_if = thresholds.criterion if criterion is None else as_criterion(criterion)
     beside = None if media is None else Media.of(media, scores.names)
     shown = title if title is not None else f"Events of {count(scores.n_labels, 'label')}"
-    content = summary(shown, scores, references, thresholds, right_if)
+    content = contents_of(shown, scores, references, thresholds, right_if)
     content["media"], policy = None, NO_MEDIA
     if beside is not None:
         wanted = differing(scores, references, thresholds.decide(scores))

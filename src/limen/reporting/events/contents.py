@@ -17,7 +17,7 @@ MOST_SCORES = 30_000_000
 """Scores of frames and labels; each takes 5 bytes of the page."""
 
 
-def summary(
+def contents_of(
     title: str, scores: FrameScores, references: Events, thresholds: EventThresholds, criterion: Criterion
 ) -> dict[str, Any]:
     """Return all that the page shows but media: plain numbers, text, lists, and packed arrays.
