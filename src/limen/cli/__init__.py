@@ -23,6 +23,7 @@ from limen.cli.export import birdnet_filter, export
 from limen.cli.guarantee import guarantee
 from limen.cli.help import Group
 from limen.cli.report import report_
+from limen.cli.report_events import report_events
 from limen.cli.sample import precision_at, sample
 from limen.cli.score import score
 from limen.cli.show import curve, show
@@ -67,6 +68,7 @@ COMMANDS = (
     show,
     curve,
     report_,
+    report_events,
     export,
     birdnet_filter,
     methods,
