@@ -20,6 +20,7 @@ MODULES = (
     "limen.sklearn",
     "limen.torch",
     "limen.onnx",
+    "limen.audio",
     "limen.exports.birdnet",
     "limen.exports.huggingface",
     "limen.exports.polars",

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from limen.errors import InputError, examples, require
+from limen.errors import InputError, require
 from limen.files.writing import write_atomically
 from limen.names import unique
 
@@ -76,6 +76,13 @@ SLACK = 1e-6
 """Frames; frame_seconds such as 0.064 times a rate is whole but for rounding."""
 
 
+def listed(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return labels as a tuple; a text is no list of them."""
+    if isinstance(labels, str):
+        raise InputError(f"labels={labels!r}: they must be a list of names.")
+    return tuple(labels)
+
+
 def frames_of_hop(window: int, hop: int, frame_samples: float) -> int:
     """Return the frames from one window to the next.
 
@@ -106,7 +113,7 @@ def described(text: str | None, given: Mapping[str, Any], name: str) -> Descript
     found = {} if text is None else _parsed(text, name)
     given = {key: value for key, value in given.items() if value is not None}
     if "labels" in given:
-        given["labels"] = tuple(given["labels"])
+        given["labels"] = listed(given["labels"])
     for key in found.keys() & given.keys():
         if found[key] != given[key] and key != "hop":
             raise InputError(
@@ -127,18 +134,19 @@ def described(text: str | None, given: Mapping[str, Any], name: str) -> Descript
 def _parsed(text: str, name: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
-        version = content["version"]
+        if (version := content["version"]) != VERSION:
+            raise InputError(
+                f"{name} is described by version {version!r}; this limen knows {VERSION}. Upgrade it: "
+                "pip install --upgrade limen"
+            )
         found = {key: content[key] for key in NAMES}
         found["labels"] = tuple(found["labels"])
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"what {name} says of its sound was altered. Write it again: limen.audio.describe."
         ) from error
-    if version != VERSION:
-        raise InputError(
-            f"{name} is described by version {version!r}; this limen knows {VERSION}. Upgrade it: "
-            "pip install --upgrade limen"
-        )
     return found
 
 
@@ -171,7 +179,7 @@ def describe(
     MissingDependencyError
         If onnx is not installed.
     """
-    about = Description(rate, window, hop, frame_seconds, tuple(labels), activation)
+    about = Description(rate, window, hop, frame_seconds, listed(labels), activation)
     require("onnx", extra="onnx", user="limen.audio.describe")
     from limen.onnx import models
 
@@ -186,8 +194,8 @@ def describe(
     whole = [size for size in sizes if isinstance(size, int)]
     if sizes and len(whole) == len(sizes) and len(about.labels) not in whole:
         raise InputError(
-            f"{model.name} gives {examples(whole)} scores for a frame, and {len(about.labels)} labels are given. "
-            "Name each column, in order."
+            f"{model.name} gives {' or '.join(map(str, whole))} scores for a frame, and {len(about.labels)} labels "
+            "are given. Name each column, in order."
         )
     kept = [entry for entry in model.proto.metadata_props if entry.key != KEY]
     del model.proto.metadata_props[:]

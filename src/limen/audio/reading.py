@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from limen.audio.headers import cut_short
 from limen.audio.resampling import resampled
+from limen.audio.streams import broken, least_samples
 from limen.errors import InputError, UnreadableError, count, require
 
 Channel = int | Literal["mean"]
@@ -126,7 +127,13 @@ class Reading:
     def _decoded(self) -> Iterator[Samples]:
         path, rate = self.info.path, self.info.rate
         self.seconds_read, n_read = 0.0, 0
+        if (end := broken(path, self.info.format, rate, self.info.subtype)) is not None:
+            raise UnreadableError(
+                f"{path} is damaged or cut short at {end.second:.3f} s: {end.why}. "
+                "Get the file again, or leave it out."
+            )
         with _opened(path) as (file, found):
+            promised = max(found.samples, least_samples(path) if found.format == "MP3" else 0)
             buffer = np.empty((self._block, found.channels), np.float32)
             while True:
                 try:
@@ -141,10 +148,10 @@ class Reading:
                 yield one_channel(pcm, self._channel, str(path), n_read / rate, rate)
                 n_read += len(pcm)
                 self.seconds_read = n_read / rate
-        if n_read < found.samples:
+        if n_read < promised:
             raise UnreadableError(
                 f"{path} is damaged or cut short: {n_read / rate:.3f} s could be read of the "
-                f"{found.seconds:.3f} s that its header promises. Get the file again, or leave it out."
+                f"{promised / rate:.3f} s that it promises. Get the file again, or leave it out."
             )
 
 

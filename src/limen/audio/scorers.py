@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.audio.description import KEY, Activation, Description, described
+from limen.audio.description import KEY, Activation, Description, described, listed
 from limen.errors import InputError, UnreadableError, examples, require
 
 __all__ = ["Activation", "CallableScorer", "HuggingFaceScorer", "OnnxScorer", "Scorer"]
@@ -235,7 +235,7 @@ class CallableScorer(_Described):
         labels: Sequence[str],
         activation: Activation,
     ) -> None:
-        super().__init__(Description(rate, window, hop, frame_seconds, tuple(labels), activation))
+        super().__init__(Description(rate, window, hop, frame_seconds, listed(labels), activation))
         self._function = function
 
     def __call__(self, windows: NDArray[np.float32], /) -> NDArray[Any]:
