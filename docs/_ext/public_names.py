@@ -21,6 +21,7 @@ MODULES = (
     "limen.torch",
     "limen.onnx",
     "limen.audio",
+    "limen.reporting.events",
     "limen.exports.birdnet",
     "limen.exports.huggingface",
     "limen.exports.polars",

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from integration.report_page import browser, content, opened
 from integration.test_report_types import checked
+from limen.cli import cli
 from limen.errors import InputError
 from limen.events import (
     Clips,
@@ -23,6 +25,7 @@ from limen.events import (
 )
 from limen.events.curves import low_thresholds
 from limen.events.detecting import detect
+from limen.events.formats import write_events, write_scores
 from limen.events.matching import count_right
 from limen.reporting.assembly import modules
 from limen.reporting.events import PAGE, report
@@ -213,3 +216,18 @@ def test_types_and_one_scope(tmp_path):
         seen |= set(declared)
     assert list(names)[-1] == "main.js"
     assert checked(tmp_path, [folder / name for name in names]).stdout == ""
+
+
+def test_the_command_writes_the_same_page(tuned, page, tmp_path):
+    scores, events, thresholds = tuned
+    write_scores(scores, tmp_path / "scores")
+    write_events(events, tmp_path / "events.csv")
+    thresholds.save(tmp_path / "events.json")
+    given = [str(tmp_path / name) for name in ("scores", "events.csv", "events.json")]
+    output = tmp_path / "page.html"
+    options = ["-o", str(output), "--media", str(page.parent / "sounds"), "--title", "A <b> garden"]
+    done = CliRunner().invoke(cli, ["report-events", *given, *options])
+    assert done.exit_code == 0 and "page.html" in done.output
+    by_command, by_python = content(output), content(page)
+    assert by_command.pop("media")["pictures"] == by_python.pop("media")["pictures"]
+    assert by_command == by_python
