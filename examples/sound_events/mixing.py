@@ -66,7 +66,7 @@ def targets(events: NDArray[np.int64], n_labels: int, n_frames: int, frame: int)
 
 
 def _noise(n_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return noise of power 1 whose spectrum falls with frequency by a random power from 0 (white) to 2 (brown)."""
+    """Return noise of power 1, of a random colour from white to brown."""
     spectrum = np.fft.rfft(rng.standard_normal(n_samples))
     spectrum *= np.maximum(np.arange(len(spectrum)), 20) ** -rng.uniform(0, 1)
     noise = np.fft.irfft(spectrum, n_samples)

@@ -69,7 +69,7 @@ def write_events(path: Path, made: dict[str, Soundscape], sources: Sources, endi
 
 
 def _dealt_out(sounds: list[Sound]) -> list[list[Sound]]:
-    """Return sounds in `N_GROUPS` groups, or fewer if there are few; sounds of the same labels go to each in turn."""
+    """Return sounds in `N_GROUPS` groups, or fewer; sounds of the same labels go to each in turn."""
     by_labels = sorted(sounds, key=lambda sound: sound.labels)
     n_groups = min(N_GROUPS, len(sounds))
     return [by_labels[start::n_groups] for start in range(n_groups)]

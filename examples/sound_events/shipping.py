@@ -1,4 +1,4 @@
-"""What limen ships to show itself: the tagger of spoken digits with its settings, and recordings held out from it."""
+"""What limen ships to show itself: the tagger of spoken digits, its settings, and recordings held out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def ship(sources: Sources, tagger: Path, thresholds: Any, folder: Path, seed: in
     shutil.copyfile(tagger, folder / "tagger.onnx")
     thresholds.save(folder / "events.json")
     rng = np.random.default_rng(seed + 4)
-    made = {f"digits_{n:02d}": mix(sources, sources.parts["test"], SECONDS, rng) for n in range(1, N_RECORDINGS + 1)}
+    made = {
+        f"digits_{n:02d}": mix(sources, sources.parts["test"], SECONDS, rng) for n in range(1, N_RECORDINGS + 1)
+    }
     for name, soundscape in made.items():
         write_sound(folder / "recordings" / f"{name}.ogg", soundscape, sources.rate)
     write_events(folder / "recordings.tsv", made, sources, ending="ogg")

@@ -1,4 +1,4 @@
-"""Real recordings to mix soundscapes from, in three parts that share none: one for the model, to tune on, to test on."""
+"""Real recordings to mix soundscapes from, in three parts that share none: for the model, to tune, to test."""
 
 from __future__ import annotations
 
@@ -120,6 +120,8 @@ def _heard(pcm: NDArray[np.float32], rate: int, range_db: float) -> NDArray[np.f
     loud = np.flatnonzero(energy > energy.max() * 10 ** (-range_db / 10))
     ends = np.flatnonzero(np.diff(loud) > round(LONGEST_GAP_S / FRAME_S))
     stretches = np.split(loud, ends + 1)
-    first, last = max(((part[0], part[-1]) for part in stretches), key=lambda ends: energy[ends[0] : ends[1] + 1].sum())
+    first, last = max(
+        ((part[0], part[-1]) for part in stretches), key=lambda ends: energy[ends[0] : ends[1] + 1].sum()
+    )
     stretch = whole[first : last + 1].ravel()
     return np.asarray(stretch / np.sqrt(np.mean(stretch**2)), np.float32)

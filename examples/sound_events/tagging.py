@@ -51,7 +51,7 @@ def tag_part(scored: Scored, thresholds: EventThresholds, folder: Path) -> None:
 
 
 def compared(tuning: Scored, testing: Scored) -> str:
-    """Return a table: micro-F1 on recordings held out, by criterion, of each step from 0.5 to everything together."""
+    """Return a table: micro-F1 on recordings held out, by criterion, of each step from 0.5 to all together."""
     at_half = np.zeros(tuning.scores.n_labels)  # in logits
 
     def one_cut(metric: str) -> EventThresholds:
@@ -66,7 +66,9 @@ def compared(tuning: Scored, testing: Scored) -> str:
         "shared setting and cut": lambda metric: tune(
             tuning.scores, tuning.events, criterion=metric, settings=GRID, method="shared"
         ),
-        "exact": lambda metric: tune(tuning.scores, tuning.events, criterion=metric, settings=GRID, method="exact"),
+        "exact": lambda metric: tune(
+            tuning.scores, tuning.events, criterion=metric, settings=GRID, method="exact"
+        ),
         "auto": lambda metric: tuned(tuning, metric),
     }
     lines = [f"{'held-out micro-F1, %':26}" + "".join(f"{metric:>14}" for metric in CRITERIA)]

@@ -78,7 +78,9 @@ def page(tuned, tmp_path_factory):
     for name in NAMES:
         tone = 0.1 * np.sin(np.arange(int(8000 * scores.seconds(name))) / 3)
         soundfile.write(folder / "sounds" / f"{name}.wav", tone, 8000)
-    return report(scores, events, thresholds, folder / "events.html", media=folder / "sounds", title="A <b> garden")
+    return report(
+        scores, events, thresholds, folder / "events.html", media=folder / "sounds", title="A <b> garden"
+    )
 
 
 def counted_by(page, tries: list[list[dict]]) -> list:
@@ -87,8 +89,11 @@ def counted_by(page, tries: list[list[dict]]) -> list:
     found = modules(PAGE.scripts)
     imports = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
     own = "\n".join(re.sub("^export ", "", imports.sub("", found[name]), flags=re.MULTILINE) for name in names)
-    counts = "const o = outcomeOf(k, one); return [[o.tp, o.pp, o.p], o.events.map((all) => all.map(s => [s.onset, s.offset]))]"
-    return page.evaluate(f"(tries) => {{ {own}; return tries.map((t) => t.map((one, k) => {{ {counts}; }})); }}", tries)
+    spans = "o.events.map((all) => all.map((one) => [one.onset, one.offset]))"
+    counts = f"const o = outcomeOf(k, one); return [[o.tp, o.pp, o.p], {spans}]"
+    return page.evaluate(
+        f"(tries) => {{ {own}; return tries.map((t) => t.map((one, k) => {{ {counts}; }})); }}", tries
+    )
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +120,10 @@ def test_the_page_counts_as_limen_does(chrome, plain, tmp_path, kind, criterion)
     opened_page = chrome.new_page()
     opened_page.goto(path.resolve().as_uri())
     listed = [
-        [{**setting.to_dict(), "threshold": value} for setting, value in zip(settings, values.tolist(), strict=True)]
+        [
+            {**setting.to_dict(), "threshold": value}
+            for setting, value in zip(settings, values.tolist(), strict=True)
+        ]
         for settings, values in tries
     ]
     found = counted_by(opened_page, listed)
@@ -160,8 +168,10 @@ def test_handles_count_anew_and_the_saved_file_decides_so(chrome, tuned, page, t
         shown.page.click("#reset")
         assert shown.page.inner_text("#changed-count") == "no change"
         again = EventThresholds.load(shown.download("#save", tmp_path))
-    assert edited.thresholds[1] == 0.35 and edited.settings[1] != thresholds.settings[1]
-    assert edited.settings[0] == thresholds.settings[0] and edited.method.endswith("edited by hand")
+    assert edited.thresholds[1] == 0.35
+    assert edited.settings[1] != thresholds.settings[1]
+    assert edited.settings[0] == thresholds.settings[0]
+    assert edited.method.endswith("edited by hand")
     assert again.to_dict() == thresholds.to_dict()
 
 
@@ -177,13 +187,16 @@ def test_clips_that_matter_come_first_with_what_is_heard(chrome, tuned, page):
             assert states == [kind] * min(12, int(number.sum()))
         shown.page.locator("#clip-kinds [data-kind=all]").click()
         clip = shown.page.locator("#clips .clip").first
-        assert clip.locator("canvas").count() == 1 and clip.locator(".score-track polyline").count() == 2
+        assert clip.locator("canvas").count() == 1
+        assert clip.locator(".score-track polyline").count() == 2
         source = clip.locator("audio").get_attribute("src")
-        assert source.startswith("./sounds/garden/") and (page.parent / source).is_file()
+        assert source.startswith("./sounds/garden/")
+        assert (page.parent / source).is_file()
         shown.page.check("#all-labels")
         assert clip.locator(".lane").count() >= 2
         policy = shown.page.locator("meta[http-equiv]").get_attribute("content")
-        assert "default-src 'none'" in policy and "media-src 'self' file:" in policy
+        assert "default-src 'none'" in policy
+        assert "media-src 'self' file:" in policy
     with_events = {f"{r} 0" for r in np.unique(events.recording)}
     assert with_events <= set(content(page)["media"]["pictures"]) <= {f"{r} 0" for r in range(10)}
 
@@ -227,7 +240,8 @@ def test_the_command_writes_the_same_page(tuned, page, tmp_path):
     output = tmp_path / "page.html"
     options = ["-o", str(output), "--media", str(page.parent / "sounds"), "--title", "A <b> garden"]
     done = CliRunner().invoke(cli, ["report-events", *given, *options])
-    assert done.exit_code == 0 and "page.html" in done.output
+    assert done.exit_code == 0
+    assert "page.html" in done.output
     by_command, by_python = content(output), content(page)
     assert by_command.pop("media")["pictures"] == by_python.pop("media")["pictures"]
     assert by_command == by_python

@@ -49,7 +49,5 @@ def report_events(
         truth = read_events(events, scores=frames)
         chosen = EventThresholds.load(thresholds)
     with progress("report") as tick:
-        path = report(
-            frames, truth, chosen, output, criterion=metric, media=media, title=title, progress=tick
-        )
+        path = report(frames, truth, chosen, output, criterion=metric, media=media, title=title, progress=tick)
     say(f"wrote {path}. Open it in a browser: {path.resolve().as_uri()}")

@@ -28,10 +28,10 @@ def spoken_tags() -> tuple[NDArray[np.uint8], NDArray[np.float32], tuple[str, ..
 def spoken_events() -> Iterator[Path]:
     """Give a folder with a tagger of spoken digits and speakers, and recordings to try it on.
 
-    It holds ``tagger.onnx`` (waveform of 8 kHz in, a logit for each of 16 labels and 40 ms out), ``events.json``
-    (thresholds and settings tuned for it), and ``recordings``, eight soundscapes of 10 s mixed from utterances that
-    neither saw, with the true events in ``recordings.tsv``. Made from the Free Spoken Digit Dataset (CC BY-SA 4.0); see
-    ATTRIBUTION.md.
+    It holds ``tagger.onnx`` (waveform of 8 kHz in, a logit for each of 16 labels and 40 ms out),
+    ``events.json`` (thresholds and settings tuned for it), and ``recordings``, eight soundscapes of 10 s
+    mixed from utterances that neither saw, with the true events in ``recordings.tsv``. Made from the Free
+    Spoken Digit Dataset (CC BY-SA 4.0); see ATTRIBUTION.md.
     """
     with as_file(files(__name__) / "spoken_events") as folder:
         yield folder

@@ -19,7 +19,7 @@ IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Parts:
-    """What a page is made of: a folder of scripts, a template, style sheets, and the chart library if it draws with it.
+    """What a page is made of: a folder of scripts, a template, style sheets, and the chart library if needed.
 
     Paths are below ``limen/reporting``.
     """

@@ -70,8 +70,9 @@ def report(
 
     Notes
     -----
-    The page holds the frame scores and decides anew whenever a handle is moved, by the steps of `EventThresholds.decide`
-    in whole microseconds: its counts are those of `limen.events.evaluate`. It needs no network and no server.
+    The page holds the frame scores and decides anew whenever a handle is moved, by the steps of
+    `EventThresholds.decide` in whole microseconds: its counts are those of `limen.events.evaluate`. It needs
+    no network and no server.
     """
     tick = progress or (lambda step, steps, note: None)
     tick(0, 100, "deciding")
@@ -85,7 +86,10 @@ def report(
     if beside is not None:
         wanted = differing(scores, references, thresholds.decide(scores))
         content["media"] = beside.content(
-            scores.names, Path(output), lambda share: tick(10 + round(80 * share), 100, "spectrograms"), picturing(wanted)
+            scores.names,
+            Path(output),
+            lambda share: tick(10 + round(80 * share), 100, "spectrograms"),
+            picturing(wanted),
         )
         policy = beside.policy(content["media"])
     tick(95, 100, "writing")

@@ -42,9 +42,7 @@ def picturing(
 ) -> Callable[[Mapping[int, Path], Callable[[float], None]], tuple[dict[str, Any], list[int]]]:
     """Return what draws the first `MOST_PICTURED` of these stretches, by ``"recording start"`` in microseconds."""
 
-    def draw(
-        files: Mapping[int, Path], progress: Callable[[float], None]
-    ) -> tuple[dict[str, Any], list[int]]:
+    def draw(files: Mapping[int, Path], progress: Callable[[float], None]) -> tuple[dict[str, Any], list[int]]:
         soundfile = require("soundfile", extra="audio", user="drawing spectrograms")
         there = [(number, place) for number, place in wanted if number in files][:MOST_PICTURED]
         pictures: dict[str, Any] = {}
