@@ -37,6 +37,7 @@ def say_how_good(output: str) -> None:
     tp, pp, p = (int(column.sum()) for column in found.counts[:3])
     say(
         f"of {p} events (a digit, or who speaks) {tp} were found, among {pp} given: micro-F1 "
-        f"{percent(found.value)} by {found.criterion}. These recordings were mixed from utterances that the tagger never heard."
+        f"{percent(found.value)} by {found.criterion}. The recordings were mixed from "
+        "utterances that the tagger never heard."
     )
     say(f"look at them in Audacity: open a recording, then File > Import > Labels, {output}/NAME.txt")
