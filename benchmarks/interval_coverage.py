@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import limen
-from heldout import SETS, load
+from labelled import SETS, load
 from limen.decisions import decide_rows
 from limen.objectives import Objective, objective
 from report import Checks, markdown

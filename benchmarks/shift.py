@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import limen
-from heldout import SETS, load
+from labelled import SETS, load
 from limen import shift
 from report import markdown
 

@@ -174,7 +174,7 @@ def compare(
     repeats : int
         How often the folds are drawn anew.
     constraints : sequence of constraints
-        As in `limen.tune`; the methods that take them (exact, auto, smoothed) are tuned under them, in each part
+        As in `limen.tune`; the methods that take them (exact and the regularised ones) are tuned under them,
         with ``infeasible="never"``, and the others are not bound by them. See ``kept`` of the rows.
     groups : array-like (n_items,), optional
         Group of each item, such as its recording: neither folds nor resamples divide groups.
@@ -292,7 +292,7 @@ def _kept(rounds: list[list[_Run]], bound: Bound, n_items: int) -> float | None:
     """Return how often the limits on counts held on the items measured."""
     held: list[Any] = []
     for run in (run for runs in rounds for run in runs):
-        here = bound.moved(0.0, len(run.part.rows) / n_items)
+        here = bound.scaled(len(run.part.rows) / n_items)
         held += [row.slack(*run.sums)[row.applies] >= 0 for row in here.rows]
         held += [row.slack(*(part.sum() for part in run.sums)) >= 0 for row in here.pooled]
     return float(np.concatenate(held).mean()) if held else None

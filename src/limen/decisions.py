@@ -79,6 +79,43 @@ def closed_edges(rule: str, n_labels: int) -> tuple[tuple[int, int], ...]:
     return edges
 
 
+def by_threshold(rule: str) -> bool:
+    """Return whether a rule compares scores with a threshold for each label, closed under a hierarchy or not."""
+    return rule == THRESHOLD_RULE or (not isinstance(rule, ExpectedF) and rule.startswith(CLOSED))
+
+
+def counted_for(rule: str, n_labels: int) -> list[list[int]]:
+    """Return, for each label, the numbers of the labels whose scores count for it: its own, and its descendants'.
+
+    Examples
+    --------
+    >>> counted_for("closed:1>0,2>1", 3)
+    [[0, 1, 2], [1, 2], [2]]
+    """
+    found = [[k] for k in range(n_labels)]
+    if rule.startswith(CLOSED):
+        for parent, child in children_first(closed_edges(rule, n_labels)):
+            found[parent] += [k for k in found[child] if k not in found[parent]]
+    return found
+
+
+def rule_for(rule: str, order: NDArray[np.int64]) -> str:
+    """Return the rule for labels that are those of these numbers, in this order.
+
+    Examples
+    --------
+    >>> rule_for("closed:1>0,2>0", np.array([2, 1, 0]))
+    'closed:1>2,0>2'
+    """
+    if isinstance(rule, ExpectedF):
+        return rule.of_labels(order)
+    if not rule.startswith(CLOSED):
+        return rule
+    place = np.argsort(order).tolist()
+    edges = closed_edges(rule, len(order))
+    return f"{CLOSED}:" + ",".join(f"{place[child]}>{place[parent]}" for parent, child in edges)
+
+
 def values_by_label(given: Any, labels: Sequence[str], dtype: Any) -> NDArray[Any]:
     """Return one threshold for each label, in ``dtype`` (n_labels,).
 

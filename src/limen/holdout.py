@@ -80,7 +80,7 @@ def hold_out(
     part = data.take(others)
     tuned_on = Problem.of(objective, replace(part, groups=_several(part.groups)), random_state)
     if bound is not None:
-        tuned_on = tuned_on.constrained(bound.moved(0.0, len(others) / data.n_items))
+        tuned_on = tuned_on.constrained(bound.scaled(len(others) / data.n_items))
     start = time.perf_counter()
     values, solution = solved(tuned_on, solver)
     seconds = time.perf_counter() - start

@@ -48,7 +48,7 @@ class Objective:
             )
         if not (math.isfinite(self.zero_division) and 0 <= self.zero_division <= 1):
             raise InputError(f"zero_division={self.zero_division} is not usable. It must be a number from 0 to 1.")
-        check(self.metric)
+        check(self.metric, float(self.zero_division))
         if self.metric.of_whole_items:
             if self.average in ("macro", "weighted"):
                 raise InputError(
@@ -152,6 +152,21 @@ class Objective:
         if self.average == "weighted":
             return np.asarray(metrics.ratio(p, p.sum(), 0.0))
         return np.full(len(p), 1 / len(p))
+
+    def most_at_all(self, p: NDArray[Any], n: NDArray[Any], or_none: bool) -> NDArray[np.bool_]:
+        """Return for which labels giving every item may be best, though negatives are among them, (n_labels,).
+
+        A metric that is 0/0 there (MCC is) falls when a false positive is dropped, and the best cut need not be at
+        the score of a positive item. ``or_none`` says that giving no item is allowed, which may do as well.
+        """
+        n_labels = len(p)
+        if not self.zero_division or self.needs_items:
+            return np.zeros(n_labels, bool)
+        p, n = (np.asarray(part.sum() if self.pooled else part, np.float64) for part in (p, n))
+        counts = (0 * p, 0 * p), (p, n - 1e-6 * (n - p)), (p, n)
+        none, fewer, every = (self.of_labels(*given, p, n) for given in counts)
+        found = (every > fewer) & (n > p)
+        return np.broadcast_to(found & (every > none) if or_none else found, n_labels)
 
     def check_labels(self, n_labels: int) -> None:
         """Raise `InputError` if parameters by label, such as costs, are not one for each label."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,8 @@ from limen.errors import InputError, count, examples, percent
 
 KINDS = {"precision": "precision", "recall": "recall", "false_positive_rate": "false-positive rate"}
 """What can be promised, and what people read."""
+HOLDS = {"precision": "tags", "recall": "positives", "false_positive_rate": "negatives"}
+"""What a unit holds of that of which a share is promised."""
 PERS = ("label", "all")
 BOUNDS = {
     "binomial": "exact binomial bounds",
@@ -49,8 +51,10 @@ class Promise:
         Data that it was made from.
     n_fitted : int
         Units among them that only chose which cuts to test.
-    largest : float or None
-        A unit that holds more than this counts as if it held so much (betting only).
+    largest : dict
+        For each share that is promised by betting one number for each of ``labels``, or one in all if ``per`` is
+        "all": a unit that holds more than this (of tags given, positives or negatives) counts as if it held so
+        much.
     """
 
     asked: dict[str, float]
@@ -64,7 +68,7 @@ class Promise:
     n_items: int
     n_units: int
     n_fitted: int = 0
-    largest: float | None = None
+    largest: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     def said(self) -> str:
         """Return what is promised, in words."""
@@ -94,13 +98,14 @@ class Promise:
             if self.n_fitted
             else ""
         )
-        cap = (
-            f"; {self.units[:-1]}s with more than {self.largest:g} tags count as {self.largest:g}"
-            if self.largest
-            else ""
-        )
+        cap = "".join(f"; {self._capped(kind, most)}" for kind, most in self.largest.items() if most)
         spread = "" if self.confidence is None or self.per == "all" else f", correction {self.correction}"
         return f"{BOUNDS[self.bound]}{spread}, from {count(self.n_items, 'item')}{groups}{weighted}{fitted}{cap}"
+
+    def _capped(self, kind: str, largest: Sequence[float]) -> str:
+        low, high = min(largest), max(largest)
+        number = f"{low:g} {HOLDS[kind]}" if low == high else f"{low:g} to {high:g} {HOLDS[kind]} (by label)"
+        return f"{self.units} with more than {number} count as if they had so many"
 
     def measure(self, labels: Sequence[str], counts: Counts) -> list[Measured]:
         """Return how each share that is promised came out on data with these counts by label."""
@@ -118,7 +123,8 @@ class Promise:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content for a JSON file."""
-        return {**asdict(self), "labels": list(self.labels)}
+        largest = {kind: list(numbers) for kind, numbers in self.largest.items()}
+        return {**asdict(self), "labels": list(self.labels), "largest": largest}
 
     @classmethod
     def from_dict(cls, content: Any, labels: Sequence[str]) -> Promise:
@@ -154,10 +160,25 @@ class Promise:
             and isinstance(content["correction"], str)
             and (sure is None or (isinstance(sure, float) and 0 < sure < 1))
             and all(type(number) is int and number >= 0 for number in whole)
-            and (content["largest"] is None or isinstance(content["largest"], int | float))
+            and _are_sizes(content["largest"], content)
         ):
             raise InputError(f"'promise' is {str(content)[:200]}, which no promise can be. The file was altered.")
-        return cls(**{**content, "labels": tuple(kept)})
+        largest = {kind: tuple(map(float, sizes)) for kind, sizes in content["largest"].items()}
+        return cls(**{**content, "labels": tuple(kept), "largest": largest})
+
+
+def _are_sizes(largest: Any, content: dict[str, Any]) -> bool:
+    """Return whether these can be the largest sizes of a promise with this content, the rest of which is right."""
+    if content["bound"] != "betting":
+        return bool(largest == {})
+    number = 1 if content["per"] == "all" and content["labels"] else len(content["labels"])
+    return isinstance(largest, dict) and all(
+        kind in content["asked"]
+        and isinstance(sizes, list)
+        and len(sizes) == number
+        and all(isinstance(size, int | float) and size > 0 for size in sizes)
+        for kind, sizes in largest.items()
+    )
 
 
 class Measured(NamedTuple):

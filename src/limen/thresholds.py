@@ -166,7 +166,9 @@ class Thresholds(Displayed):
 
     def said_constraints(self) -> list[str]:
         """Return one sentence for each constraint: whether it holds on the tuning data, and what it costs."""
-        return [f"{said_outcome(entry)} (on the items tuned on)" for entry in self.constraints]
+        elsewhere = self.value_measured_on not in (TUNING_DATA, REWEIGHTED)
+        where = f"on the {self.value_measured_on}" if elsewhere else "on the items tuned on"
+        return [f"{said_outcome(entry)} ({where})" for entry in self.constraints]
 
     def outcomes(self, counts: Counts, n_items: int) -> tuple[dict[str, Any], ...]:
         """Return, for each constraint tuned under, whether it holds for counts of other items."""
@@ -174,7 +176,7 @@ class Thresholds(Displayed):
         if bound is None:
             return ()
         excused = self.details.get("never_by_constraint", [])
-        return tuple(outcomes(bound.moved(0.0, n_items / self.n_items), counts, self.values, excused))
+        return tuple(outcomes(bound.scaled(n_items / self.n_items), counts, self.values, excused))
 
     def states(self, bar: float = BAR) -> tuple[str, ...]:
         """Return the state of each label on the tuning data, a key of `limen.states.STATES`.

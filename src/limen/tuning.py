@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import objectives, solvers
-from limen.constraints import Infeasible, bind, outcomes
+from limen.constraints import Bound, Infeasible, bind, outcomes
 from limen.curves import Curves, Placement, prevalence_factors
 from limen.data import as_data
 from limen.decisions import HALF, Counts, count_decisions, in_dtype
@@ -25,7 +25,7 @@ from limen.intervals import Part
 from limen.metrics import Metric
 from limen.names import beyond
 from limen.solvers.base import Problem, Progress, Solver
-from limen.solvers.constrained import extended, in_range, kept_or_never, placed
+from limen.solvers.constrained import extended, in_range, kept_or_never, permitted, placed
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
 from limen.states import label_states
@@ -45,6 +45,7 @@ def tune(
     mask: Any = None,
     constraints: Sequence[Any] = (),
     infeasible: Infeasible = "error",
+    hold: float | None = None,
     zero_division: float = 0.0,
     placement: Placement = "midpoint",
     min_positive: float = 0.0,
@@ -82,10 +83,15 @@ def tune(
         True where the label of an item is known. A frame is joined as ``y_true`` is.
     constraints : sequence of constraints
         What the decisions must keep: objects of `limen.constraints`, such as ``[MinPrecision(0.9)]``. The exact
-        method keeps them on the tuning data; "auto" and "smoothed" with a reserve found by cross-fitting.
+        method keeps them on the tuning data; "auto", "smoothed", "bagged", "shrunk" and "calibrated" with a
+        reserve for new data, found by cross-fitting.
     infeasible : {"error", "never", "status"}
         Where a label cannot keep its constraints: raise `InfeasibleError`; never give such labels (constraints
         over all labels still raise); or return what is nearest, with the status "infeasible" and the reason.
+    hold : float, optional
+        How often the reserve shall make limits hold on plenty of new items, as the folds tell: 0.9 if left out. A
+        limit over all labels after that share of tunings; one for each label for that share of the labels. For a
+        promise with a stated confidence see `limen.guarantee`.
     zero_division : float in [0, 1]
         Value of a ratio that is 0/0, for example the F1 of a label with no positives that is never given.
     placement : {"midpoint", "score"}
@@ -146,7 +152,9 @@ def tune(
         raise InputError(f"min_positive goes with method='auto', {found}. Leave it out.")
     if constraints:
         problem = problem.constrained(bind(constraints, problem.labels, infeasible))
-        solver = solvers.constrained(solver)
+        solver = solvers.constrained(solver, hold)
+    elif hold is not None:
+        raise InputError("hold goes with constraints: how often they shall hold on new data. Leave it out.")
     solvers.check_fit(solver, problem)
     solution = solver.solve(problem)
     name = method if isinstance(method, str) else str(method)
@@ -183,7 +191,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         upper_bound=solution.upper_bound,
         counts=counts,
         n_items=problem.n_items,
-        digest=curves.digest(),
+        digest=problem.digest,
         created=now(),
         versions=versions(),
         rule=solution.rule,
@@ -295,10 +303,17 @@ class Frontier(Displayed):
         Precision of the first point, with no tag given, is 1 by convention.
     slope : float64 (n_points - 1,)
         True positives gained for each tag added on the way to the next point; falling.
+    bound : Bound, optional
+        The limits of each label that all points keep; the thresholds of a point say so (`said_constraints`). What
+        one costs is told by `limen.tune`, which solves again without it; a point has no price.
+    excused : tuple of str
+        Labels that are never given, for they cannot keep theirs.
     """
 
     curves: Curves
     walk: Walk
+    bound: Bound | None = None
+    excused: tuple[str, ...] = ()
 
     @property
     def tp(self) -> NDArray[Any]:
@@ -339,9 +354,14 @@ class Frontier(Displayed):
                 f"the frontier holds counts by label; {objective.noun} needs whole items. Use a metric of counts, "
                 "and measure this one with limen.evaluate."
             )
+        details = {"never_by_constraint": list(self.excused)} if self.excused else {}
+        solution = Solution(index=self.walk.index(self.curves, point), details=details)
         problem = Problem(objective, (), self.curves)
-        solution = Solution(index=self.walk.index(self.curves, point))
-        return make_thresholds(problem, solution, f"frontier point {point}", placement)
+        thresholds = make_thresholds(problem, solution, f"frontier point {point}", placement)
+        if self.bound is None:
+            return thresholds
+        found = outcomes(self.bound, thresholds.counts, thresholds.values, self.excused)
+        return replace(thresholds, constraints=tuple(found))
 
     def __len__(self) -> int:
         return len(self.walk.tp)
@@ -414,7 +434,10 @@ def frontier(
                 "hierarchies and limits over all labels."
             )
         curves = extended(curves, curves.sources, limits)
-        curves = curves.at(kept_or_never(curves, limits))
+        kept = permitted(curves, limits)
+        excused = tuple(curves.labels[k] for k in kept.unmet)
+        curves = curves.at(kept_or_never(curves, limits, kept))
+        return Frontier(curves, Walk.of(curves), limits, excused)
     return Frontier(curves, Walk.of(curves))
 
 

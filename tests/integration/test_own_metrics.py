@@ -1,6 +1,7 @@
 """A metric of one's own at every door: it works, or is refused in words at once."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -228,6 +229,37 @@ def test_what_is_declared_must_be_so(metric, words):
     with pytest.raises((InputError, UnsupportedError)) as caught:
         limen.tune([[1], [0]], [[0.9], [0.1]], metric=metric)
     assert words in str(caught.value)
+
+
+def test_what_0_0_counts_as_must_not_reward_false_positives():
+    metric = made(__call__=formula("ratio(tp, p * (pp < 3), zero_division)"))
+    assert limen.tune([[1], [0]], [[0.9], [0.1]], metric=metric, method="exact").value == 1
+    with pytest.raises(UnsupportedError, match="It is less with a false positive dropped"):
+        limen.tune([[1], [0]], [[0.9], [0.1]], metric=metric, zero_division=1)
+
+
+class Npv(metrics.LinearRatio):
+    """Rejections that are right, of all: 0/0 where everything is given."""
+
+    name = "npv"
+
+    def terms(self, p, n, zero_division=0.0):
+        return metrics.Linear(1, -1, n - p), metrics.Linear(0, -1, n)
+
+
+@pytest.mark.parametrize("average", ["micro", "macro"])
+def test_giving_everything_may_be_best(average):
+    def exact(tp, pp, p, n, zero_division=0):
+        return naive._ratio(n - p - pp + tp, n - pp, zero_division)
+
+    for seed in range(10):
+        problem = random_data(seed, most_items=6, unknown=False)
+        t = tuned(problem, metric=Npv(), average=average, zero_division=1)
+        assert t.status == "optimal"
+        assert t.value == pytest.approx(float(best_value(exact, average, problem, 1)), abs=1e-12)
+    curves = limen.Curves.from_arrays([[1], [0]], [[0.9], [0.1]])
+    assert tuned(curves, metric=Npv(), zero_division=1).status == "optimal"
+    assert tuned(replace(curves, sources=()), metric=Npv(), zero_division=1).status == "optimal"
 
 
 @pytest.mark.parametrize("kind", [3, int, Gain(), type("Nameless", (Precision,), {})])

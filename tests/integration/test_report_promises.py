@@ -25,21 +25,21 @@ def edited(chrome, path, folder):
 def test_constraints_are_told_and_judged_anew_after_edits(chrome, data, tmp_path):
     t = limen.tune(*data, labels=["a", "b", "c"], constraints=[MinPrecision(0.9)], method="exact")
     path = limen.report(*data, t, tmp_path / "r.html", methods=())
-    (line,) = content(path)["promises"]
-    assert line.startswith("precision at least 90.0 % for each label: kept")
+    (limit,) = content(path)["limits"]["all"]
+    assert limit["said"] == "precision at least 90.0 % for each label"
+    assert limit["known"]["binds"]
     saved, text = edited(chrome, path, tmp_path)
-    assert line in text
-    assert "after edits" in text
+    assert "broken by 1 label" in text
     (said,) = saved.said_constraints()
     assert "broken by 1 label" in said
     assert "binds" not in saved.constraints[0]
 
 
-def test_an_edited_file_promises_nothing(chrome, data, tmp_path):
+def test_an_edited_label_promises_nothing(chrome, data, tmp_path):
     t = limen.guarantee(*data, labels=["a", "b", "c"], precision=0.8)
     path = limen.report(*data, t, tmp_path / "r.html", methods=())
-    assert content(path)["promises"][0] == f"promised: {t.promise.said()}"
+    assert content(path)["promise"]["said"] == t.promise.said()
     saved, text = edited(chrome, path, tmp_path)
     assert t.promise.said() in text
-    assert t.promise is not None
-    assert saved.promise is None
+    assert "is dropped" in text
+    assert len(saved.promise.labels) == len(t.promise.labels) - 1

@@ -180,3 +180,30 @@ def test_placed_thresholds_keep_them(name, placement):
         assert t.values.dtype == problem.y_score.dtype
         if t.status != "infeasible":
             check(t, problem, oracle, "f1", "micro")
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_no_proof_is_wrong_whatever_0_0_counts_as(average):
+    """Where nothing is given, or everything, a metric may be 0/0, and more than beside it: MCC is, at both."""
+    wanted = ("recall", "at least", "range", "recall of all", "same and above", "precision and recall")
+    proven = 0
+    for number, metric in enumerate([*METRICS, *["mcc"] * 12]):
+        problem = random_data(5000 + number, most_items=6, most_labels=3)
+        labels = LABELS[: problem.y_true.shape[1]]
+        for zero in (0.5, 1):
+            options = {"metric": metric, "average": average, "zero_division": zero, "labels": labels}
+            for name in (None, *wanted[number % 2 :: 2]):
+                mine, oracle = (
+                    ([], []) if name is None else CONSTRAINTS[name](len(labels), np.random.default_rng(number))
+                )
+                t = tuned(problem, infeasible="status", constraints=mine, **options)
+                top, _, _ = constrained.best(metric, average, oracle, *problem, zero_division=zero)
+                reached = naive.as_float(metric, naive.value(metric, average, recounted(problem, t.values), zero))
+                if t.status == "infeasible":
+                    continue
+                assert t.status in ("optimal", "bounded")
+                highest = naive.as_float(metric, top)
+                assert reached <= highest + 1e-13, (metric, zero, name, number)
+                assert highest <= t.upper_bound + 1e-13, (metric, zero, name, number)
+                proven += t.status == "optimal"
+    assert proven > 150

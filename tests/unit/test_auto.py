@@ -592,7 +592,7 @@ def test_ties_unknown_labels_weights_and_the_ends_of_the_range(problem):
 
 
 def test_weights_of_which_rounding_leaves_something():
-    """A part with all of a label's weight, taken from the whole, once left some of the weight and none of its squares."""
+    """Taking away a part with all of a label's weight once left some of the weight and none of its squares."""
     problem = data([[0, 0, 0], [0, 0, 1]], np.zeros((2, 3), np.float16), sample_weight=np.array([0.25, 0.75]))
     for average in ("micro", "macro"):
         assert not np.isnan(auto(problem, average=average).values).any()

@@ -283,10 +283,65 @@ class TestOutOfSample:
         problem = smooth_data(0, n_items=300, n_labels=4)
         t = tuned(problem, method="auto", constraints=[limits.MinPrecision(0.7), limits.MinRecall(0.2, per="all")])
         first, second = t.constraints
-        assert set(first["out_of_sample"]) == {"held_for_labels", "labels", "holds"}
-        assert 0 <= second["out_of_sample"]["held_in_folds"] <= 1
-        assert first["reserve"] == t.details["reserve"]
+        assert set(first["out_of_sample"]) == {"held", "held_in_folds", "held_for_labels", "labels", "holds"}
+        assert set(second["out_of_sample"]) == {"measured", "held", "held_in_folds", "holds"}
+        for entry in t.constraints:
+            assert 0 <= entry["out_of_sample"]["held_in_folds"] <= 1
+            assert entry["reserve"] == t.details["reserve"]
+        assert second["out_of_sample"]["held"] >= t.details["hold"] == 0.9
         assert t.expected.low <= t.expected.value <= t.expected.high
+
+    @pytest.mark.parametrize("method", ["auto", "smoothed", "bagged", "shrunk", "calibrated"])
+    def test_every_regularised_method_keeps_limits_on_new_data(self, method):
+        """In more than half of a few draws for each, of limits that the exact method breaks in most."""
+        held = of = 0
+        for seed in range(4):
+            y_true, y_score, _ = smooth_data(seed, n_items=2300, n_labels=4)
+            for limit in (limits.MinPrecision(0.8, per="all"), limits.MinRecall(0.7)):
+                t = limen.tune(y_true[:300], y_score[:300], method=method, constraints=[limit])
+                assert t.method == method
+                (entry,) = limen.evaluate(y_true[300:], y_score[300:], t).constraints
+                held += 4 - len(entry["broken_by"]) if "broken_by" in entry else 4 * entry["holds"]
+                of += 4
+        assert held >= 0.75 * of
+
+    def test_few_positives_lean_on_the_pool(self):
+        y_true, y_score, _ = smooth_data(1, n_items=200, n_labels=4)
+        y_true = y_true.copy()
+        y_true[3:, 0] = 0
+        limit = [limits.MinRecall(0.7)]
+        plain, leaning = (limen.tune(y_true, y_score, min_positive=m, constraints=limit) for m in (0, 20))
+        assert plain.values[0] < 0.1 < leaning.values[0]
+
+    def test_more_hold_is_more_reserve(self):
+        problem = smooth_data(2, n_items=300, n_labels=4)
+        limit = [limits.MinPrecision(0.8, per="all")]
+        found = [tuned(problem, method="auto", hold=hold, constraints=limit) for hold in (0.6, 0.9, 0.99)]
+        reserves = [t.details["reserve"] for t in found]
+        assert reserves == sorted(reserves)
+        assert reserves[0] < reserves[-1]
+        for t, hold in zip(found, (0.6, 0.9, 0.99), strict=True):
+            assert t.constraints[0]["out_of_sample"]["held"] >= hold
+
+    def test_weights_of_any_size_say_the_same(self):
+        """Numbers of tags are sums of weights, and standard errors do not grow with the unit."""
+        y_true, y_score, _ = smooth_data(4, n_items=200, n_labels=3)
+        weight = np.random.default_rng(0).integers(1, 4, 200).astype(float)
+        found = [
+            limen.tune(y_true, y_score, sample_weight=scale * weight, constraints=[limit])
+            for scale in (1, 10)
+            for limit in (limits.MaxPredictions(150 * scale, per="all"),)
+        ]
+        np.testing.assert_allclose(found[0].values, found[1].values)
+        assert all(t.constraints[0]["holds"] for t in found)
+
+    def test_groups_that_resemble_each_other_need_more_reserve(self):
+        y_true, y_score, _ = smooth_data(6, n_items=60, n_labels=3)
+        copies = np.repeat(np.arange(60), 8)
+        limit = [limits.MinRecall(0.7, per="all")]
+        apart = limen.tune(y_true[copies], y_score[copies], constraints=limit)
+        known = limen.tune(y_true[copies], y_score[copies], constraints=limit, groups=copies)
+        assert known.counts.tp.sum() > apart.counts.tp.sum()
 
     @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
     def test_shapes_are_kept_exactly(self, dtype):
@@ -323,15 +378,35 @@ class TestOutOfSample:
             assert t.constraints[0]["out_of_sample"]["holds"]
 
 
+def test_the_digest_is_of_the_data_not_of_the_cuts_that_constraints_need():
+    problem = smooth_data(0, n_items=30, n_labels=2)
+    plain = limen.Curves.from_arrays(*problem[:2]).digest()
+    for limit in (
+        limits.AtMost("0", "1"),
+        limits.AtMost("0", "1", closed=True),
+        limits.MinPredictions(20),
+        limits.MinRecall(0.5),
+    ):
+        for average, zero in (("micro", 0), ("macro", 1)):
+            t = tuned(problem, metric="mcc", average=average, zero_division=zero, constraints=[limit])
+            assert t.digest == plain
+
+
 class TestRefused:
-    @pytest.mark.parametrize("method", ["bagged", "sgl", "shared", "fixed:0.5", "top-k", "numerical"])
+    @pytest.mark.parametrize("method", ["sgl", "shared", "fixed:0.5", "top-k", "numerical"])
     def test_methods_that_take_none(self, method):
         with pytest.raises(UnsupportedError, match=r"takes no constraints\. Use method='exact'"):
             tuned(OWL, method=method, constraints=[limits.MinPrecision(0.5)])
 
-    def test_min_positive(self):
-        with pytest.raises(UnsupportedError, match="takes no constraints with min_positive"):
-            tuned(OWL, method="auto", min_positive=3, constraints=[limits.MinPrecision(0.5)])
+    def test_hold(self):
+        limit = [limits.MinPrecision(0.5)]
+        for hold in (0.4, 1, "often", True):
+            with pytest.raises(InputError, match="is no rate at which limits hold on new data"):
+                tuned(OWL, method="auto", hold=hold, constraints=limit)
+        with pytest.raises(UnsupportedError, match="method='exact' keeps constraints on the data tuned on"):
+            tuned(OWL, hold=0.9, constraints=limit)
+        with pytest.raises(InputError, match="hold goes with constraints"):
+            tuned(OWL, hold=0.9)
 
     @pytest.mark.parametrize(
         "constraint",
@@ -343,6 +418,9 @@ class TestRefused:
         with pytest.raises(UnsupportedError, match="Give the scores and labels"):
             tuned(alone, constraints=[constraint])
         assert tuned(alone, constraints=[limits.MinPrecision(0.5)]).status == "optimal"
+        every = {"metric": "mcc", "zero_division": 1, "constraints": [limits.MinRecall(0.5)]}
+        assert tuned(alone, **every).status == "local"  # To give everything may be better.
+        assert tuned(OWL, **every).status == "optimal"
 
 
 def test_in_compare():
@@ -376,6 +454,11 @@ def test_the_frontier_of_what_labels_keep():
         tp, pp, _, _ = f.thresholds(point).counts
         assert (tp >= 0.7 * pp - 1e-12).all()
         assert (tp.sum(), pp.sum()) == (f.tp[point], f.pp[point])
+        (said,) = f.thresholds(point).said_constraints()
+        assert said.startswith("precision at least 70.0 % for each label: kept")
+    few = limen.frontier(*OWL[:2], labels=["Owl", "Dog"], constraints=[limits.MinPrecision(0.9)])
+    assert few.thresholds(-1).details["never_by_constraint"] == ["Owl"]
+    assert few.thresholds(-1).constraints[0]["holds"]
     best = tuned(problem, constraints=[limit], infeasible="never")
     assert best.value == pytest.approx(max(2 * f.tp / (f.pp + problem.y_true.sum())))
     least = limen.frontier(*problem[:2], constraints=[limits.MinRecall(0.5), limits.MinPredictions(40)])

@@ -114,7 +114,7 @@ def test_budgets_are_those_of_the_size_of_the_data():
     ):
         (row,) = bind([limit], ["a"]).rows
         assert row.slack(*counts)[0] == 0
-    half = bind([limits.MaxPredictions(8)], ["a"]).moved(0.0, 0.5).rows[0]
+    half = bind([limits.MaxPredictions(8)], ["a"]).scaled(0.5).rows[0]
     assert half.slack(*counts)[0] < 0
     assert half.slack(counts[0], np.array([4]), *counts[2:])[0] == 0
 

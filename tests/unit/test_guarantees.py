@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 import limen
 from limen.data import as_data
 from limen.errors import InputError, LimenWarning, UnsupportedError
-from limen.guarantees import needed
+from limen.guarantees import betting, needed
 from limen.guarantees.binomial import starts, tails
 from limen.promises import Promise, held
 
@@ -222,6 +222,56 @@ def test_masked_and_unlabelled_items_change_nothing() -> None:
     assert masked.values.tolist() == same.values.tolist()
 
 
+@pytest.mark.parametrize("kind", ["precision", "recall", "false_positive_rate"])
+def test_bets_are_those_of_a_plain_twin(kind: str) -> None:
+    rng = np.random.default_rng(3)
+    score, weight, groups = rng.integers(9, size=(90, 2)) / 9, rng.choice([0.0, 1.0, 2.5], 90), np.arange(90) // 3
+    truth = np.where(rng.random((90, 2)) < 0.1, np.nan, rng.random((90, 2)) < score)
+    data = as_data(truth, score, sample_weight=weight, groups=groups)
+    parts, share = betting.dealt(data, 0.3, 0), 0.6
+    for k, found in enumerate(betting.tested_all(betting.columns_of(data), parts, kind, share)):
+        assert len(found.cuts) > 2
+        for cut, log, largest in zip(found.cuts, found.logs, found.largest, strict=True):
+            seen: list[list[tuple[float, float]]] = []
+            for part in parts:
+                outcomes = []
+                for unit in range(part.number):
+                    own = np.flatnonzero((part.unit == unit) & ~np.isnan(truth[:, k]))
+                    of = {y: weight[own][truth[own, k] == y].sum() for y in (0, 1)}
+                    given = {y: weight[own][(truth[own, k] == y) & (score[own, k] >= cut)].sum() for y in (0, 1)}
+                    outcomes.append({
+                        "precision": ((1 - share) * given[1] - share * given[0], given[0] + given[1]),
+                        "recall": (given[1] - share * of[1], of[1]),
+                        "false_positive_rate": (share * of[0] - given[0], of[0]),
+                    }[kind])  # fmt: skip
+                seen.append(outcomes)
+            moments = [sum(x for x, _ in seen[0]), sum(x * x for x, _ in seen[0]), sum(m for _, m in seen[0]),
+                       max(m for _, m in seen[0]), sum(m > 0 for _, m in seen[0])]  # fmt: skip
+            stakes, *_ = betting.stakes_of(kind, share, np.array([moments]), parts[0].number)
+            grown = [np.prod([1 + b * x * min(1, largest / m) for x, m in seen[1] if m]) for b in stakes[0]]
+            assert largest == moments[3]
+            np.testing.assert_allclose(log, np.log(np.mean(grown)), rtol=1e-9, atol=1e-12)
+
+
+def test_each_label_says_what_counts_whole_and_one_unseen_in_the_fitted_part_is_told_of(tmp_path) -> None:
+    truth, score = owls(4000)
+    groups = np.arange(4000) // 4
+    last = betting.dealt(as_data(truth, score, groups=groups), 0.3, 0)[1].unit.argmax()
+    truth[:, 0] = np.arange(4000) == last
+    with pytest.warns(LimenWarning, match="0: 1 positive, none of them in the part that chooses"):
+        made = limen.guarantee(truth, score, precision=0.8, groups=groups)
+    assert made.promise.labels == ("1", "2")
+    assert [0 < size <= 4 for size in made.promise.largest["precision"]] == [True, True]
+    assert "tags" in made.promise.basis()
+    made.save(tmp_path / "t.json")
+    assert limen.Thresholds.load(tmp_path / "t.json") == made
+    with pytest.raises(InputError, match="no promise can be"):
+        Promise.from_dict({**made.promise.to_dict(), "largest": {"precision": [4.0]}}, made.labels)
+    pooled = limen.guarantee(truth, score, precision=0.8, groups=groups, per="all")
+    assert len(pooled.promise.largest["precision"]) == 1
+    assert "groups with more than" in pooled.promise.basis()
+
+
 @pytest.mark.parametrize("how", ["groups", "sample_weight"])
 @pytest.mark.parametrize("asked", [{"precision": 0.8}, {"recall": 0.8}, {"false_positive_rate": 0.1}])
 def test_bets_need_more_than_exact_tails_and_keep_the_promise(how: str, asked: dict[str, float]) -> None:
@@ -258,6 +308,30 @@ def test_pooled_promise_is_for_the_tags_of_all_labels(asked: dict[str, float]) -
     assert made.promise.labels == made.labels
     grouped = limen.guarantee(truth, score, per="all", groups=np.arange(2000) // 4, **asked)
     assert grouped.promise.units == "groups"
+
+
+def test_a_pooled_promise_that_cannot_be_made_says_how_near_it_came_or_is_refused() -> None:
+    truth, score = owls(200)
+    with pytest.warns(LimenWarning, match=r"tags of all labels together.*best vector tested has a precision of"):
+        made = limen.guarantee(truth, score, precision=0.999, per="all")
+    assert made.status == "infeasible"
+    with pytest.raises(InputError, match=r"of all labels together.*Ask for less, check more items"):
+        limen.guarantee(truth, score, precision=0.999, per="all", infeasible="refuse")
+
+
+def test_odd_labels_are_told_of_in_plain_words() -> None:
+    truth, score = owls(200, 2)
+    said = {}
+    for key, y, s, given in (
+        ("no weight", truth[:6], score[:6], {"precision": 0.8, "sample_weight": [0.0, 1, 2, 0, 1, 2]}),
+        ("no positive", 0 * truth, score, {"false_positive_rate": 0.1}),
+        ("one score", truth, 0 * score, {"false_positive_rate": 0.1}),
+    ):
+        with pytest.warns(LimenWarning) as told:
+            said[key] = limen.guarantee(y, s, **given).details["not_promised"]["0"]
+        assert len(told) == 1
+    assert said["no positive"] == "no positive among its items: it must be found first"
+    assert said["one score"] == "no cut keeps a false-positive rate of 10.0 % with this confidence"
 
 
 def test_expectation_is_conformal_risk_control() -> None:

@@ -9,11 +9,18 @@ import click
 from limen.cli.console import busy, progress, say
 from limen.cli.help import Command
 from limen.cli.inputs import read_data
-from limen.cli.limits import constraint_options
+from limen.cli.limits import LIMITS, constraint_options
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_options
 
+SECTIONS = {
+    "What to serve": ("metric", "beta", "costs", "average", "zero_division"),
+    "What to keep": tuple(name for name in LIMITS if name != "infeasible"),
+    "Data": ("groups", "corrections"),
+    "How": ("methods", "cv", "repeats", "jobs", "seed"),
+}
 
-@click.command(cls=Command, epilog=FILES, short_help="Compare methods on new items.")
+
+@click.command(cls=Command, sections=SECTIONS, epilog=FILES, short_help="Compare methods on new items.")
 @click.argument("scores")
 @click.argument("labels")
 @click.option(

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 
-@click.command(cls=Command, epilog=FILES, short_help="Find thresholds that keep a promise.")
+SECTIONS = {
+    "What to promise (one or more)": ("precision", "recall", "false_positive_rate"),
+    "How sure, for whom": ("confidence", "per", "correction", "infeasible"),
+    "What to serve besides": ("metric", "beta", "costs", "average"),
+    "Data": ("groups", "seed"),
+}
+
+
+@click.command(cls=Command, sections=SECTIONS, epilog=FILES, short_help="Find thresholds that keep a promise.")
 @click.argument("scores")
 @click.argument("labels")
 @click.option("-o", "--output", default="thresholds.json", show_default=True, help="Where to write.")

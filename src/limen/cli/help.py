@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -14,7 +15,33 @@ _TOKEN = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")
 
 
 class Command(click.Command):
-    """A command whose examples are as narrow as its help."""
+    """A command whose examples are as narrow as its help, and whose options may stand under headings.
+
+    Parameters
+    ----------
+    sections : mapping from heading to names of parameters
+        Options that stand under a heading, in this order; the others follow under "Options".
+    """
+
+    def __init__(self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sections = dict(sections or {})
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options by section."""
+        if not self.sections:
+            super().format_options(ctx, formatter)
+            return
+        records = {
+            str(option.name): record
+            for option in self.get_params(ctx)
+            if isinstance(option, click.Option) and (record := option.get_help_record(ctx)) is not None
+        }
+        for heading, names in self.sections.items():
+            with formatter.section(heading):
+                formatter.write_dl([records.pop(name) for name in names])
+        with formatter.section("Options"):
+            formatter.write_dl(list(records.values()))
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help, its examples broken at options."""

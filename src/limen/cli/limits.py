@@ -88,6 +88,23 @@ def constraint_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_constraints
 
 
+LIMITS = (
+    "min_precision",
+    "min_recall",
+    "max_fpr",
+    "max_rate",
+    "max_tags",
+    "min_tags",
+    "per",
+    "threshold_range",
+    "same",
+    "at_most",
+    "hierarchy",
+    "closed",
+    "constraints",
+    "infeasible",
+)
+"""What these options are called, for the help of a command."""
 INFEASIBLE = click.option(
     "--infeasible",
     type=click.Choice(["error", "never", "status"]),

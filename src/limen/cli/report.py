@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from limen.cli.console import busy, progress, say
@@ -12,6 +14,7 @@ from limen.cli.inputs import (
     refuse_to_replace,
     thresholds_of,
 )
+from limen.cli.limits import constraint_options
 from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, FILES, GROUPS, MEDIA, SEED
 from limen.errors import InputError
 
@@ -34,6 +37,7 @@ from limen.errors import InputError
 )
 @MEDIA
 @CORRECTIONS
+@constraint_options
 @GROUPS
 @click.option("--title", help="Heading of the report.")
 @SEED
@@ -51,6 +55,7 @@ def report_(
     cv: int,
     media: str | None,
     corrections: str | None,
+    constraints: list[Any],
     groups: str | None,
     title: str | None,
     seed: int,
@@ -64,8 +69,12 @@ def report_(
     limen report scores.csv labels.csv
     limen report test_scores.csv test_labels.csv thresholds.json -o test.html
     limen report scores.csv labels.csv --media recordings
+    limen report scores.csv labels.csv thresholds.json --min-precision 0.9 --same "Cat,Dog"
+
+    Constraints are judged in the page after each change; those given here stand in for the thresholds' own.
     """
     from limen.reporting import report
+    from limen.thresholds import Thresholds
 
     refuse_to_replace(output, inputs=(scores, labels, thresholds, groups, corrections))
     if metric is None and (beta is not None or costs is not None):
@@ -81,6 +90,7 @@ def report_(
             None,
             chosen,
             output,
+            constraints=constraints or None,
             metric=None if metric is None else metric_of(metric, beta, costs),
             average=average,
             methods=() if no_compare else [name.strip() for name in methods.split(",") if name.strip()],
@@ -91,4 +101,6 @@ def report_(
             random_state=seed,
             progress=tick,
         )
+    if constraints and isinstance(chosen, Thresholds) and chosen.constraints:
+        say("the page judges the constraints given here, not those that the thresholds were tuned under")
     say(f"wrote {path}. Open it in a browser: {path.resolve().as_uri()}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from limen.errors import count, percent
+from limen.errors import count, examples, percent
 from limen.names import shortened
 
 if TYPE_CHECKING:
@@ -87,4 +87,10 @@ def edits(thresholds: Thresholds) -> str:
     data = f"{on}{items}" if isinstance(on, str) else f"data that the file does not name{items}"
     before = edited.get("before")
     again = "; it had been edited before" if isinstance(before, dict) and before.get("edited") else ""
-    return f"edited by hand in a report{named}: {labels}, looking at {data}{again}"
+    dropped = edited.get("promise_dropped")
+    lost = (
+        f"; the promise of {examples(dropped, most=3)} was dropped"
+        if dropped and isinstance(dropped, list)
+        else ""
+    )
+    return f"edited by hand in a report{named}: {labels}, looking at {data}{again}{lost}"

@@ -9,7 +9,7 @@ import click
 from limen.cli.console import busy, progress, say, say_next
 from limen.cli.help import Command
 from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace
-from limen.cli.limits import INFEASIBLE, constraint_options
+from limen.cli.limits import INFEASIBLE, LIMITS, constraint_options
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, MEDIA, SEED, objective_options
 from limen.cli.states import MOST, attention
 from limen.errors import InputError, count, examples, percent
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 KINDS = {"probability": "probabilities", "logit": "logits", "real": "real numbers", None: "numbers"}
 
 
-@click.command(cls=Command, epilog=FILES, short_help="Find thresholds that serve a metric.")
+SECTIONS = {
+    "What to serve": ("metric", "beta", "costs", "average", "zero_division"),
+    "What to keep": LIMITS,
+    "Data": ("groups", "corrections", "target_prevalence", "adapt_to"),
+    "How": ("method", "min_positive", "placement", "seed"),
+    "What to write": ("output", "report", "media", "verbose"),
+}
+
+
+@click.command(cls=Command, sections=SECTIONS, epilog=FILES, short_help="Find thresholds that serve a metric.")
 @click.argument("scores")
 @click.argument("labels")
 @click.option("-o", "--output", default="thresholds.json", show_default=True, help="Where to write.")

@@ -33,9 +33,12 @@ class Row:
         The value for each label; NaN where it has none. For all labels together (1,).
     terms : Terms of int64 (n_labels,), or (1,)
     reserve : float
-        How far the value was moved to the strict side.
+        How far, in standard errors of what is limited, the limit was moved to the strict side.
     share : float
         Size of the data, of those that numbers of tags are meant for.
+    given : float, optional
+        Tags by which that of a precision is reckoned, so that the limit stays linear; if left out, by those of the
+        counts in hand.
     """
 
     constraint: CountConstraint
@@ -43,15 +46,23 @@ class Row:
     terms: Terms
     reserve: float = 0.0
     share: float = 1.0
+    given: float | None = None
 
     @classmethod
-    def of(cls, constraint: CountConstraint, limit: NDArray[np.float64], reserve: float, share: float) -> Row:
+    def of(
+        cls,
+        constraint: CountConstraint,
+        limit: NDArray[np.float64],
+        reserve: float = 0.0,
+        share: float = 1.0,
+        given: float | None = None,
+    ) -> Row:
         """Return the row of limits; ``share`` is the size of the data, of those that totals are meant for."""
         some = np.flatnonzero(~np.isnan(limit))
         columns: NDArray[Any] = np.zeros((5, len(limit)), np.int64)
         values, which = np.unique(limit[some], return_inverse=True)
         for k, value in enumerate(values.tolist()):
-            terms = constraint.terms(constraint.stricter(value, reserve))
+            terms = constraint.terms(value)
             if share != 1 and terms.constant:
                 # Tags for so much of the data: of_pp * pp + constant * share, in whole numbers.
                 ratio = (Fraction(share) * terms.constant / abs(terms.of_pp)).limit_denominator(EXACT)
@@ -59,7 +70,7 @@ class Row:
                 of_tp = sign * ratio.denominator if terms.of_tp else 0
                 terms = Terms(-of_tp, sign * ratio.denominator, 0, 0, ratio.numerator)
             columns[:, some[which == k]] = np.array(terms)[:, np.newaxis]
-        return cls(constraint, limit, Terms(*columns), reserve, share)
+        return cls(constraint, limit, Terms(*columns), reserve, share, given)
 
     def measured(self, *counts: Any) -> Any:
         """Return what is limited, of tp, pp, p and n, as float64; numbers of tags as on all of the data."""
@@ -70,6 +81,15 @@ class Row:
     def applies(self) -> NDArray[np.bool_]:
         """Which labels it limits, (n_labels,)."""
         return ~np.isnan(self.limit)
+
+    def error(self, pp: Any, p: Any, n: Any, label_of: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Return the standard error of the slack of independent items, elementwise, where it is 0."""
+        limit, unit = self.limit, np.maximum(np.abs(self.terms.of_tp), np.abs(self.terms.of_pp))
+        if label_of is not None and len(limit) > 1:
+            limit, unit, p, n = limit[label_of], unit[label_of], p[label_of], n[label_of]
+        by = pp if self.given is None else self.given
+        error = unit * np.sqrt(np.nan_to_num(np.maximum(self.constraint.variance(limit, by, p, n, self.share), 0)))
+        return np.asarray(error * pp / self.given if self.given and self.constraint.of_given else error)
 
     def slack(self, tp: Any, pp: Any, p: Any, n: Any, label_of: NDArray[np.int64] | None = None) -> NDArray[Any]:
         """Return what must not be negative, elementwise; ``label_of`` says the label of each element of tp.
@@ -85,6 +105,8 @@ class Row:
             totals = totals[label_of]
             if not same:
                 of_tp, of_pp = of_tp[label_of], of_pp[label_of]
+        if self.reserve:
+            totals = totals - self.reserve * self.error(pp, p, n, label_of)
         found = of_tp * tp + of_pp * pp + totals
         if np.asarray(found).dtype.kind != "f":
             return np.asarray(found)
@@ -112,8 +134,8 @@ class Bound:
         Those that decisions must keep too.
     infeasible : {"error", "never", "status"}
         What becomes of what cannot be met.
-    reserve, share : float
-        How far limits were moved to the strict side, and the size of the data, of those that totals are for.
+    share : float
+        Size of the data, of those that totals are for.
     """
 
     labels: tuple[str, ...]
@@ -126,7 +148,6 @@ class Bound:
     edges: tuple[tuple[int, int], ...]
     closed: tuple[tuple[int, int], ...]
     infeasible: Infeasible = "error"
-    reserve: float = 0.0
     share: float = 1.0
 
     @property
@@ -144,19 +165,25 @@ class Bound:
         """How decisions are made: by thresholds, or with the closure of a hierarchy."""
         return ">=" if not self.closed else closed_rule(self.closed)
 
-    def moved(self, reserve: float, share: float | None = None) -> Bound:
-        """Return the constraints with another reserve, for data of a share of the size."""
-        share = self.share if share is None else share
+    def scaled(self, share: float) -> Bound:
+        """Return the constraints for data of a share of the size."""
         by_label, pooled = (
-            tuple(Row.of(row.constraint, row.limit, reserve, share) for row in rows)
+            tuple(Row.of(row.constraint, row.limit, row.reserve, share, row.given) for row in rows)
             for rows in (self.rows, self.pooled)
         )
-        return replace(self, rows=by_label, pooled=pooled, reserve=reserve, share=share)
+        return replace(self, rows=by_label, pooled=pooled, share=share)
+
+    def reserved(self, reserves: Sequence[float], given: float | None = None) -> Bound:
+        """Return the constraints with a reserve for each row, those over all labels for so many tags ``given``."""
+        by_row = iter(reserves)
+        by_label = tuple(replace(row, reserve=next(by_row)) for row in self.rows)
+        pooled = tuple(replace(row, reserve=next(by_row), given=given) for row in self.pooled)
+        return replace(self, rows=by_label, pooled=pooled)
 
     def without(self, constraint: Constraint) -> Bound | None:
         """Return the other constraints; None if there are none."""
         others = [other for other in self.constraints if other is not constraint]
-        return bind(others, self.labels, self.infeasible).moved(self.reserve, self.share) if others else None
+        return bind(others, self.labels, self.infeasible).scaled(self.share) if others else None
 
 
 def bind(constraints: Sequence[Any], labels: Sequence[str], infeasible: Any = "error") -> Bound:
@@ -185,13 +212,13 @@ def bind(constraints: Sequence[Any], labels: Sequence[str], infeasible: Any = "e
             )
         if isinstance(constraint, CountConstraint):
             if constraint.pooled:
-                pooled.append(Row.of(constraint, np.array([constraint.value], np.float64), 0.0, 1.0))
+                pooled.append(Row.of(constraint, np.array([constraint.value], np.float64)))
                 continue
             named = constraint.named
             _known(named, number, constraint)
             limit = np.full(n_labels, np.nan if constraint.value is None else constraint.value, np.float64)
             limit[[number[name] for name in named]] = list(named.values())
-            rows.append(Row.of(constraint, limit, 0.0, 1.0))
+            rows.append(Row.of(constraint, limit))
         elif isinstance(constraint, ThresholdRange):
             _known(constraint.labels or (), number, constraint)
             own = [number[name] for name in constraint.labels or labels]

@@ -52,6 +52,8 @@ class CountConstraint:
     noun: ClassVar[str]
     at_least: ClassVar[bool] = True
     """Whether what is measured must be at least the value; else at most."""
+    of_given: ClassVar[bool] = False
+    """Whether it is a share of the tags given."""
 
     def __post_init__(self) -> None:
         if isinstance(self.per, Mapping):
@@ -96,9 +98,12 @@ class CountConstraint:
         """Return what is limited, elementwise, as float64; NaN where it is 0/0."""
         raise NotImplementedError
 
-    def stricter(self, value: float, reserve: float) -> float:
-        """Return the value with a reserve: the share of the way to the strictest one; below 0 it is looser."""
-        return max(value + reserve * (1 - value), 0.0) if self.at_least else value * (1 - reserve)
+    def variance(self, value: Any, pp: Any, p: Any, n: Any, share: float = 1.0) -> Any:
+        """Return the variance of the count that is limited, elementwise, where it is just at the value.
+
+        That of as many independent items; ``share`` is the size of the data, of those that totals are for.
+        """
+        raise NotImplementedError
 
     def said(self, value: float) -> str:
         """Return a value as people read it."""
@@ -132,6 +137,7 @@ class MinPrecision(CountConstraint):
 
     name: ClassVar[str] = "MinPrecision"
     noun: ClassVar[str] = "precision"
+    of_given: ClassVar[bool] = True
 
     def terms(self, value: float) -> Terms:
         """Return what must not be negative."""
@@ -141,6 +147,10 @@ class MinPrecision(CountConstraint):
     def measured(self, tp: Any, pp: Any, p: Any, n: Any) -> Any:
         """Return the precision."""
         return _share(tp, pp)
+
+    def variance(self, value: Any, pp: Any, p: Any, n: Any, share: float = 1.0) -> Any:
+        """Return the variance of the right tags among those given, where so many are right."""
+        return value * (1 - value) * np.asarray(pp, np.float64)
 
 
 @dataclass(frozen=True)
@@ -165,6 +175,10 @@ class MinRecall(CountConstraint):
         """Return the recall."""
         return _share(tp, p)
 
+    def variance(self, value: Any, pp: Any, p: Any, n: Any, share: float = 1.0) -> Any:
+        """Return the variance of the positive items found, where so many are."""
+        return value * (1 - value) * np.asarray(p, np.float64)
+
 
 @dataclass(frozen=True)
 class MaxFalsePositiveRate(CountConstraint):
@@ -188,6 +202,10 @@ class MaxFalsePositiveRate(CountConstraint):
     def measured(self, tp: Any, pp: Any, p: Any, n: Any) -> Any:
         """Return the false positive rate."""
         return _share(np.asarray(pp) - tp, np.asarray(n) - p)
+
+    def variance(self, value: Any, pp: Any, p: Any, n: Any, share: float = 1.0) -> Any:
+        """Return the variance of the negative items given, where so many are."""
+        return value * (1 - value) * (np.asarray(n, np.float64) - p)
 
 
 @dataclass(frozen=True)
@@ -250,9 +268,12 @@ class Predictions(CountConstraint):
             return _share(pp, n)
         return np.asarray(pp, np.float64) / (1 if self.hours is None else self.hours)
 
-    def stricter(self, value: float, reserve: float) -> float:
-        """Return the value with a reserve, as a share of it."""
-        return value * (1 + reserve if self.at_least else 1 - reserve)
+    def variance(self, value: Any, pp: Any, p: Any, n: Any, share: float = 1.0) -> Any:
+        """Return the variance of the number of tags, where it is just the limit."""
+        if self.rate is not None:
+            return value * (1 - value) * np.asarray(n, np.float64)
+        limit = value * share * (1 if self.hours is None else self.hours)
+        return limit * np.clip(1 - limit / np.maximum(n, 1e-300), 0, 1)
 
     def said(self, value: float) -> str:
         """Return a value as people read it."""

@@ -174,7 +174,7 @@ class PostProcessor:
     Raises
     ------
     UnsupportedError
-        If the rule of the thresholds is not ``">="``.
+        If the rule of the thresholds is neither ``">="`` nor closed under a hierarchy.
 
     Warns
     -----
@@ -191,7 +191,7 @@ class PostProcessor:
     """
 
     def __init__(self, thresholds: Thresholds, *, softmax: bool = False) -> None:
-        self.cuts = plain_thresholds(thresholds, to="a post-processor")
+        self.cuts = plain_thresholds(thresholds, to="a post-processor", closed=True)
         self.thresholds = thresholds
         self.softmax = softmax
 

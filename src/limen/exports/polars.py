@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from limen.decisions import counted_for
 from limen.errors import require
 from limen.exports.plain_thresholds import plain_thresholds
 
@@ -36,7 +37,7 @@ def expressions(thresholds: Thresholds) -> list[pl.Expr]:
     Raises
     ------
     UnsupportedError
-        If the rule of the thresholds is not ``">="``.
+        If the rule of the thresholds is neither ``">="`` nor closed under a hierarchy.
 
     Notes
     -----
@@ -51,9 +52,11 @@ def expressions(thresholds: Thresholds) -> list[pl.Expr]:
     >>> pl.DataFrame({"id": ["a", "b"], "dog": [0.5, 0.4]}).select("id", *expressions(t)).rows()
     [('a', True), ('b', False)]
     """
+    cuts = plain_thresholds(thresholds, to="Polars", closed=True)
+    counted = counted_for(thresholds.rule, len(cuts))
     return [
-        _decision(_column(name), pl.lit(cut, pl.Float64)).alias(name)
-        for name, cut in plain_thresholds(thresholds, to="Polars").items()
+        _decision([_column(thresholds.labels[k]) for k in others], pl.lit(cut, pl.Float64)).alias(name)
+        for (name, cut), others in zip(cuts.items(), counted, strict=True)
     ]
 
 
@@ -91,7 +94,7 @@ def long_expression(thresholds: Thresholds, *, label: str = "label", score: str 
     threshold = (
         _column(label).cast(pl.String).replace_strict(list(cuts), list(cuts.values()), return_dtype=pl.Float64)
     )
-    return _decision(_column(score), threshold).alias("given")
+    return _decision([_column(score)], threshold).alias("given")
 
 
 def _column(name: str) -> pl.Expr:
@@ -101,6 +104,9 @@ def _column(name: str) -> pl.Expr:
     return pl.col(name)
 
 
-def _decision(score: pl.Expr, threshold: pl.Expr) -> pl.Expr:
-    wide = score.cast(pl.Float64)
-    return pl.when(wide.is_finite()).then(wide >= threshold)
+def _decision(scores: list[pl.Expr], threshold: pl.Expr) -> pl.Expr:
+    """Return whether any score is at or above a threshold, null unless all are numbers."""
+    wide = [score.cast(pl.Float64) for score in scores]
+    return pl.when(pl.all_horizontal(one.is_finite() for one in wide)).then(
+        pl.any_horizontal(one >= threshold for one in wide)
+    )

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from limen.decisions import counted_for
 from limen.errors import InputError, examples
 from limen.exports.plain_thresholds import plain_thresholds
 
@@ -42,12 +43,13 @@ def case_sql(thresholds: Thresholds, *, table: str | Sequence[str] = "scores", i
     -------
     str
         A ``SELECT`` of two lines a label. TRUE where ``score >= threshold``, FALSE elsewhere and for a label
-        that is never given, NULL where the score is NULL, NaN or infinite.
+        that is never given, NULL where the score is NULL, NaN or infinite. Under a closed hierarchy a label has
+        the decision on its own score and those of the labels below it.
 
     Raises
     ------
     UnsupportedError
-        If the rule of the thresholds is not ``">="``.
+        If the rule of the thresholds is neither ``">="`` nor closed under a hierarchy.
     InputError
         If a name cannot be that of a column: names may not be empty, have a NUL, or differ only in the case
         of ASCII letters.
@@ -63,13 +65,14 @@ def case_sql(thresholds: Thresholds, *, table: str | Sequence[str] = "scores", i
     >>> con.execute(case_sql(t)).fetchall()
     [('a', 1), ('b', 0)]
     """
-    cuts = plain_thresholds(thresholds, to="SQL")
+    cuts = plain_thresholds(thresholds, to="SQL", closed=True)
     _check_columns([*([] if id is None else [id]), *cuts])
     columns = [] if id is None else [_column(id)]
-    for name, cut in cuts.items():
-        score = _column(name)
-        decision = "FALSE" if cut == math.inf else f"{score} >= {_double(cut)}"
-        finite = f"{score} BETWEEN finite.lowest AND finite.highest"
+    counted = counted_for(thresholds.rule, len(cuts))
+    for (name, cut), others in zip(cuts.items(), counted, strict=True):
+        scores = [_column(thresholds.labels[k]) for k in others]
+        decision = "FALSE" if cut == math.inf else " OR ".join(f"{score} >= {_double(cut)}" for score in scores)
+        finite = " AND ".join(f"{score} BETWEEN finite.lowest AND finite.highest" for score in scores)
         columns.append(f"CASE WHEN {finite}\n    THEN {decision} END AS {_identifier(name)}")
     return "\n".join(
         [

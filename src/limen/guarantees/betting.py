@@ -75,10 +75,14 @@ def evidence(logs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class Tested(NamedTuple):
-    """Cuts of one label by falling score, what was found at each, and the one to begin with (-1: none)."""
+    """Cuts of one label by falling score, what was found at each, and the one to begin with (-1: none).
+
+    ``largest`` is the size beyond which a unit counts as if it held so much.
+    """
 
     cuts: NDArray[Any]
     logs: NDArray[np.float64]
+    largest: NDArray[np.float64]
     begin: int
 
 
@@ -93,62 +97,67 @@ def walked(tested: Tested, kind: str, level: float) -> tuple[NDArray[np.bool_], 
     return kept, bool(kept[path].all())
 
 
-class Label(NamedTuple):
-    """The known items of one label by falling score: score, truth, weight, and its number among all items."""
+class Columns(NamedTuple):
+    """Scores and truth (n_labels, n_items), -1 where unknown, and the weights of the items, float64 (n_items,)."""
 
-    score: NDArray[Any]
+    scores: NDArray[Any]
     truth: NDArray[np.int8]
     weight: NDArray[np.float64]
-    row: NDArray[np.int64]
-
-    def items(self, units: Units) -> tuple[Any, ...]:
-        """Return what the kernels take."""
-        return self.score, self.truth, self.weight, units.unit[self.row]
 
 
-def labels_of(data: Data) -> list[Label]:
-    """Return the items of each label: one pass over the data, which are copied."""
-    blocks = list(data.source.dense_blocks())
-    scores, truth = (np.concatenate([getattr(block, name) for block in blocks]) for name in ("scores", "truth"))
-    weight = np.concatenate([block.weight for block in blocks]).astype(np.float64)
-    found = []
-    for k in range(scores.shape[1]):
-        rows = np.flatnonzero(truth[:, k] >= 0)
-        rows = rows[np.argsort(-scores[rows, k], kind="stable")]
-        found.append(Label(scores[rows, k], truth[rows, k], weight[rows], rows))
-    return found
+def columns_of(data: Data) -> Columns:
+    """Return the items label by label: one pass over the data, which are copied."""
+    blocks, labels = list(data.source.dense_blocks()), len(data.labels)
+    scores = np.empty((labels, data.n_items), blocks[0].scores.dtype)
+    truth, row = np.empty((labels, data.n_items), np.int8), 0
+    for block in blocks:
+        span = slice(row, row + len(block.scores))
+        scores[:, span], truth[:, span] = block.scores.T, block.truth.T
+        row = span.stop
+    return Columns(scores, truth, np.concatenate([block.weight for block in blocks]).astype(np.float64))
 
 
-def tested_on(label: Label, parts: tuple[Units, Units], kind: str, share: float) -> Tested:
-    """Return what a label's units say of a promise at the cuts that its fitted units choose."""
+def tested_all(columns: Columns, parts: tuple[Units, Units], kind: str, share: float) -> list[Tested]:
+    """Return what the units say of a promise for each label, at the cuts that its fitted units choose."""
+    from limen._kernels import threads
+
+    def some(span: tuple[int, int]) -> list[Tested]:
+        return [_tested(columns, k, parts, kind, share) for k in range(*span)]
+
+    spans = threads.divided(len(columns.scores), columns.scores.size)
+    return [one for found in threads.share(some, [(span,) for span in spans]) for one in found]
+
+
+def _tested(columns: Columns, k: int, parts: tuple[Units, Units], kind: str, share: float) -> Tested:
     from limen._kernels import betting as kernels
 
     fitted, others = parts
-    cuts = _chosen_cuts(label, fitted)
+    score, truth = columns.scores[k], columns.truth[k]
+    cuts = _chosen_cuts(score[(truth == 1) & (fitted.unit >= 0)])
     if kind == "recall" and len(cuts):
         cuts = np.append(cuts, np.finfo(cuts.dtype).min)  # every item
     found, code = np.zeros((len(cuts), 5)), KINDS.index(kind)
     if not len(cuts):
-        return Tested(cuts, np.zeros(0), -1)
-    kernels.label_moments(code, share, label.items(fitted), cuts, fitted.number, found)
+        return Tested(cuts, np.zeros(0), np.zeros(0), -1)
+    entered = kernels.entering(score, truth, cuts)
+    kernels.label_moments(code, share, (truth, columns.weight, fitted.unit), entered, fitted.number, found)
     stakes, largest, promised = stakes_of(kind, share, found, fitted.number)
-    logs = np.zeros(stakes.shape)
-    kernels.label_growth(code, share, label.items(others), cuts, others.number, (stakes, largest), logs)
+    logs, bets = np.zeros(stakes.shape), (stakes, largest)
+    kernels.label_growth(code, share, (truth, columns.weight, others.unit), entered, others.number, bets, logs)
     begin = {
         "precision": int(promised.argmax()) if promised.max() > 0 else -1,
         "recall": len(cuts) - 1,
         "false_positive_rate": 0,
     }[kind]
-    return Tested(cuts, evidence(logs), begin)
+    return Tested(cuts, evidence(logs), largest, begin)
 
 
-def _chosen_cuts(label: Label, fitted: Units) -> NDArray[Any]:
-    """Return some of the positive scores of the fitted part, falling, evenly by the logarithm of their rank."""
-    own = (label.truth == 1) & (fitted.unit[label.row] >= 0)
-    scores = np.unique(label.score[own])[::-1]
+def _chosen_cuts(positive: NDArray[Any]) -> NDArray[Any]:
+    """Return some of the scores of positives, falling, evenly by the logarithm of their rank."""
+    scores, number = np.unique(positive, return_counts=True)
+    scores, rank = scores[::-1], np.cumsum(number[::-1])
     if len(scores) <= MOST_CUTS:
-        return scores
-    rank = np.searchsorted(-label.score[own], -scores, side="right")
+        return scores.copy()
     wanted = np.geomspace(rank[0], rank[-1], MOST_CUTS)
     return np.asarray(scores[np.unique(np.minimum(np.searchsorted(rank, wanted), len(scores) - 1))])
 

@@ -121,8 +121,8 @@ def precision_at(
 
     Notes
     -----
-    A logistic regression on the log odds of the scores, as is the practice for bird detectors (Wood & Kahl 2024),
-    whose offsets and slopes are drawn from normal distributions over labels: labels with few checked detections
+    A logistic regression of right or wrong on the log odds of the scores, as is usual for detectors of birds. Its
+    offsets and slopes are drawn from normal distributions over labels, so that labels with few checked detections
     lean on the others (`limen.solvers.Calibrated`). It is an estimate: `limen.guarantee` gives promises.
 
     Examples

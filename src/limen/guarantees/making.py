@@ -16,13 +16,14 @@ from limen.data import Data, as_data
 from limen.draws import as_seed
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples
 from limen.guarantees import betting, binomial, pooled
-from limen.guarantees.advice import reasons
+from limen.guarantees.advice import reached, reasons
 from limen.guarantees.sharing import Kept, Shared, shared_by, walked_all
 from limen.metrics import Metric
 from limen.promises import KINDS, PERS, Promise
 from limen.solvers.base import Problem
 from limen.solvers.exact import EXACT
 from limen.solvers.solution import Solution
+from limen.sources.candidates import Candidates
 from limen.thresholds import Thresholds
 from limen.tuning import make_thresholds
 
@@ -44,6 +45,10 @@ class Found:
     bound : str
     level : float64 (n_labels,)
         Error that each label had.
+    n_fitted : int
+        Units that only chose which cuts to test.
+    largest : dict of float64 (n_candidates,)
+        For each promise by betting the size beyond which a unit counts as if it held so much.
     """
 
     curves: Curves
@@ -52,8 +57,7 @@ class Found:
     bound: str
     level: NDArray[np.float64]
     n_fitted: int = 0
-    largest: float | None = None
-    details: dict[str, Any] = field(default_factory=dict)
+    largest: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def guarantee(
@@ -170,7 +174,7 @@ def guarantee(
             "weights and groups: precision need not fall as the cut does. Give a confidence, such as 0.95."
         )
     if per == "all":
-        return _pooled(problem, data, asked, confidence, fit, seed)
+        return _pooled(problem, data, asked, confidence, infeasible, fit, seed)
     if confidence is None:
         found = _expected(problem, asked)
     else:
@@ -231,27 +235,34 @@ def _expected(problem: Problem, asked: dict[str, float]) -> Found:
 
 def _bet(problem: Problem, data: Data, asked: dict[str, float], shared: Shared, fit: float, seed: int) -> Found:
     parts = betting.dealt(data, fit, seed)
-    items = betting.labels_of(data)
-    tested = [[betting.tested_on(label, parts, kind, share) for label in items] for kind, share in asked.items()]
+    columns = betting.columns_of(data)
+    tested = [betting.tested_all(columns, parts, kind, share) for kind, share in asked.items()]
     candidates = betting.candidates_of(data.labels, problem.dtype, tested)
     curves = Curves.from_source(data.source, candidates)
 
+    places = [[_places(candidates, k, one.cuts) for k, one in enumerate(of_label)] for of_label in tested]
+    largest = {kind: np.zeros(len(candidates.cuts)) for kind in asked}
+    for sizes, of_label, at in zip(largest.values(), tested, places, strict=True):
+        for one, own in zip(of_label, at, strict=True):
+            sizes[own] = one.largest
+
     def test(levels: NDArray[np.float64]) -> list[Kept]:
         found = []
-        for kind, of_label in zip(asked, tested, strict=True):
+        for kind, of_label, at in zip(asked, tested, places, strict=True):
             kept, ends = np.zeros(len(candidates.cuts), bool), np.zeros(len(of_label), bool)
             for k, one in enumerate(of_label):
-                own, ends[k] = betting.walked(one, kind, levels[k])
-                at = candidates.offsets[k] + np.searchsorted(
-                    -candidates.cuts[candidates.offsets[k] : candidates.offsets[k + 1]], -one.cuts[own]
-                )
-                kept[at] = True
+                kept[at[k]], ends[k] = betting.walked(one, kind, levels[k])
             found.append((kept, ends))
         return found
 
     kept, levels = walked_all(shared, len(asked), test)
-    largest = None
     return Found(curves, kept, "score", "betting", levels, parts[0].number, largest)
+
+
+def _places(candidates: Candidates, k: int, cuts: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the numbers of a label's cuts among all candidates."""
+    own = candidates.cuts[candidates.offsets[k] : candidates.offsets[k + 1]]
+    return np.asarray(candidates.offsets[k] + np.searchsorted(-own, -cuts))
 
 
 def _chosen(
@@ -296,14 +307,20 @@ def _chosen(
         n_items=data.n_items,
         n_units=data.n_units,
         n_fitted=found.n_fitted,
-        largest=found.largest,
+        largest={kind: tuple(sizes[at[can]].tolist()) for kind, sizes in found.largest.items()},
     )
     status: Any = "infeasible" if not can.any() else "optimal" if best else "local"
     return _thresholds(problem, values, promise, status, why)
 
 
 def _pooled(
-    problem: Problem, data: Data, asked: dict[str, float], confidence: float | None, fit: float, seed: int
+    problem: Problem,
+    data: Data,
+    asked: dict[str, float],
+    confidence: float | None,
+    infeasible: str,
+    fit: float,
+    seed: int,
 ) -> Thresholds:
     """Return the best member of a family that was fitted on some units and tested on the others."""
     parts = betting.dealt(data, fit, seed)
@@ -311,15 +328,14 @@ def _pooled(
         raise InputError("per='all' fits on some items and tests on others; there is one. Give more items.")
     members = pooled.members_of(data, parts[0])
     fitted, others = (pooled.family_on(data, members, part) for part in parts)
-    kept, largest = np.ones(len(members), bool), 0.0
+    kept, sizes = np.ones(len(members), bool), {}
     for kind, share in asked.items():
         if confidence is None:
             kept &= pooled.members_in_expectation(others, kind, share)
         else:
             level = (1 - confidence) / len(asked)
-            own, most = pooled.proven_members(fitted, others, kind, share, level)
+            own, sizes[kind] = pooled.proven_members(fitted, others, kind, share, level)
             kept &= own
-            largest = max(largest, most)
     totals = fitted.totals.sum(axis=1) + others.totals.sum(axis=1)
     tp, fp = (fitted.given.sum(axis=2) + others.given.sum(axis=2)).T
     objective = problem.objective
@@ -339,9 +355,14 @@ def _pooled(
         n_items=data.n_items,
         n_units=data.n_units,
         n_fitted=parts[0].number,
-        largest=largest or None,
+        largest={kind: (float(most[best]),) for kind, most in sizes.items()} if can else {},
     )
-    why = {} if can else {"all labels": "no member of the family that was tested keeps it with this confidence"}
+    why = {} if can else {"all labels": reached(asked, tp, fp, totals)}
+    if why and infeasible == "refuse":
+        raise InputError(
+            f"nothing can be promised of the tags of all labels together: {why['all labels']}. Ask for less, "
+            "check more items, or use infeasible='never', which then gives no tags."
+        )
     chosen = members[best].astype(np.float64) if can else np.full(len(data.labels), np.inf)
     return _thresholds(problem, chosen, promise, "local" if can else "infeasible", why)
 
@@ -357,8 +378,9 @@ def _thresholds(
     if why:
         said = "; ".join(f"{name}: {text}" for name, text in list(why.items())[:3])
         more = f"; and {len(why) - 3} more" if len(why) > 3 else ""
+        of = "the tags of all labels together" if promise.per == "all" else count(len(why), "label")
         warnings.warn(
-            f"nothing can be promised of {count(len(why), 'label')}, never given then. {said}{more}.",
+            f"nothing can be promised of {of}, never given then. {said}{more}.",
             LimenWarning,
             stacklevel=4,
         )

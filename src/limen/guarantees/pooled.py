@@ -63,8 +63,8 @@ def family_on(data: Data, values: NDArray[np.float64], units: Units) -> Family:
 
 def proven_members(
     fit: Family, test: Family, kind: str, share: float, level: float
-) -> tuple[NDArray[np.bool_], float]:
-    """Return the members that keep a promise (n_members,), and the largest unit that counts whole.
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return the members that keep a promise, and for each the largest unit that counts whole (n_members,).
 
     Notes
     -----
@@ -76,12 +76,12 @@ def proven_members(
     code, n_members = KINDS.index(kind), len(fit.values)
     found = np.zeros((n_members, 5))
     for given, out in zip(fit.given, found, strict=True):
-        kernels.moments(code, share, given, fit.totals, out)
+        kernels.moments(code, share, given, fit.totals, np.arange(fit.totals.shape[1]), out)
     stakes, largest, promised = stakes_of(kind, share, found, fit.totals.shape[1])
-    logs = np.zeros(stakes.shape)
+    logs, units = np.zeros(stakes.shape), np.arange(test.totals.shape[1])
     for given, stake, most, out in zip(test.given, stakes, largest, logs, strict=True):
         if most > 0:
-            kernels.growth(code, share, given, test.totals, stake, most, out)
+            kernels.growth(code, share, given, test.totals, units, stake, most, out)
     passes = evidence(logs) >= -np.log(level)
     kept = np.zeros(n_members, bool)
     if kind == "recall":
@@ -91,7 +91,7 @@ def proven_members(
     else:
         path = np.arange(int(promised.argmax()), n_members) if promised.max() > 0 else np.arange(0)
     kept[path] = np.logical_and.accumulate(passes[path])
-    return kept, float(largest[kept].max()) if kept.any() else 0.0
+    return kept, largest
 
 
 def members_in_expectation(test: Family, kind: str, share: float) -> NDArray[np.bool_]:

@@ -14,11 +14,18 @@ from limen.metrics.base import LinearRatio, Metric
 STRUCTURES = ("linear", "quasiconvex", "other")
 TABLES = 400
 SLACK = 1e-9
-_checked: set[tuple[type[Metric], str]] = set()
+_checked: set[tuple[type[Metric], str, float]] = set()
 
 
-def check(metric: Metric) -> None:
+def check(metric: Metric, zero_division: float = 0.0) -> None:
     """Raise if what a metric declares is not so, at the first use of each class and its parameters.
+
+    Parameters
+    ----------
+    metric : Metric
+    zero_division : float
+        What it is to be where it is 0/0: with this too it must not fall when a false positive is dropped, unless
+        that was the last negative item not given.
 
     Raises
     ------
@@ -34,17 +41,19 @@ def check(metric: Metric) -> None:
     kind = type(metric)
     if (
         kind.__module__ in ("limen.metrics.formulas", "limen.metrics.items")
-        or (key := (kind, repr(metric))) in _checked
+        or (key := (kind, repr(metric), zero_division)) in _checked
     ):
         return
     with np.errstate(all="ignore"):
         labels = np.arange(TABLES)
-        for problem in _problems(metric.with_labels(lambda parameter: parameter[labels % len(parameter)])):
+        for problem in _problems(
+            metric.with_labels(lambda parameter: parameter[labels % len(parameter)]), zero_division
+        ):
             raise problem
     _checked.add(key)
 
 
-def _problems(metric: Metric) -> Iterator[InputError | UnsupportedError]:
+def _problems(metric: Metric, zero_division: float) -> Iterator[InputError | UnsupportedError]:
     """Yield what is wrong; each check may rely on those before it."""
     name = type(metric).__name__
     if metric.structure not in STRUCTURES or (metric.structure == "linear") != isinstance(metric, LinearRatio):
@@ -68,14 +77,16 @@ def _problems(metric: Metric) -> Iterator[InputError | UnsupportedError]:
             values > 1 + SLACK, values, InputError, "A metric is at most 1: divide it by its largest."
         )
         tp, pp, p, n = tables
-        fewer = metric(tp, tp + 0.5 * (pp - tp), p, n) if not whole else metric(tp, np.maximum(pp - 1, tp), p, n)
-        yield from shown(
-            values > fewer + SLACK * (1 + np.abs(values)),
-            values,
-            UnsupportedError,
-            "It is less with a false positive dropped; limen needs a metric that never is. Turn it round, or take "
-            "that part out.",
-        )
+        fewer = np.maximum(pp - 1, tp) if whole else tp + 0.5 * (pp - tp)
+        for zero in {0.0, zero_division}:
+            here, there = (np.asarray(metric(tp, given, p, n, zero)) for given in (pp, fewer))
+            yield from shown(
+                (there < here - SLACK * (1 + np.abs(here))) & ((pp < n) | (zero == 0)),
+                here,
+                UnsupportedError,
+                "It is less with a false positive dropped; limen needs a metric that never is. Turn it round, or "
+                "take that part out.",
+            )
     yield from _structure(metric, rng)
     yield from _gradient(metric, rng)
 

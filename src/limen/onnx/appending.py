@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, external_data_helper, helper
 
-from limen.decisions import THRESHOLD_RULE, rounded_up
+from limen.decisions import THRESHOLD_RULE, by_threshold, rounded_up
 from limen.errors import FileError, InputError
 from limen.files.writing import write_atomically
 from limen.onnx import metadata, models, verification
@@ -232,7 +232,7 @@ def _append(model: models.Model, thresholds: Thresholds, options: _Options) -> m
     check_kind(model, found, thresholds, gives, sigmoid)
     found = with_columns_seen(model, found, len(thresholds.labels), options.inputs, check=options.verify)
     version = prepare_opset(model, thresholds.rule)
-    if thresholds.rule != THRESHOLD_RULE and gives == "logits" and sigmoid is None:
+    if not by_threshold(thresholds.rule) and gives == "logits" and sigmoid is None:
         sigmoid = "probabilities"
 
     proto = model.proto
@@ -255,8 +255,10 @@ def _append(model: models.Model, thresholds: Thresholds, options: _Options) -> m
 
 
 def _in_words(decided_on: str, thresholds: Thresholds, gives: Gives, dtype: np.dtype[Any]) -> str:
-    if thresholds.rule != THRESHOLD_RULE:
+    if not by_threshold(thresholds.rule):
         return f"{thresholds.rule} of {decided_on}"
+    if thresholds.rule != THRESHOLD_RULE:
+        decided_on = f"highest {decided_on} of a label and those below it"
     if gives != "scores":
         return f"{decided_on} >= thresholds, moved through the {'sigmoid' if gives == 'logits' else 'logit'}"
     rounded = np.any(rounded_up(thresholds.values, dtype).astype(np.float64) != thresholds.values)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
-from limen.decisions import THRESHOLD_RULE, Counts
+from limen.decisions import THRESHOLD_RULE, Counts, by_threshold, rule_for
 from limen.errors import InputError, UnsupportedError, count
 from limen.expected_f import ExpectedF
 from limen.names import match, unique
@@ -41,6 +41,7 @@ def in_columns(thresholds: Thresholds, labels: Sequence[str] | None) -> Threshol
         thresholds,
         labels=tuple(names),
         values=thresholds.values[order],
+        rule=rule_for(thresholds.rule, np.asarray(order)),
         counts=Counts(*(part[order] for part in thresholds.counts)),
         ranges=None if thresholds.ranges is None else thresholds.ranges[:, order],
     )
@@ -132,7 +133,7 @@ def prepare_opset(model: Model, rule: str) -> int:
         return GREATER_OR_EQUAL
     if rule != THRESHOLD_RULE and version < GREATER_OR_EQUAL:
         raise InputError(
-            f"{model.name} has opset {version}; the rule {rule!r} needs {GREATER_OR_EQUAL} or later: "
+            f"{model.name} has opset {version}; the rule {rule[:60]!r} needs {GREATER_OR_EQUAL} or later: "
             "onnx.version_converter.convert_version(model, 17), or export it again."
         )
     return version
@@ -145,7 +146,7 @@ def check_kind(model: Model, scores: Output, thresholds: Thresholds, gives: Give
             f"sigmoid={sigmoid!r} (--sigmoid) adds the sigmoid of logits, and the model is said to give {gives}. "
             "Leave it out."
         )
-    by_item = thresholds.rule != THRESHOLD_RULE
+    by_item = not by_threshold(thresholds.rule)
     if gives == "probabilities" and by_item:
         raise UnsupportedError(
             f"the rule {thresholds.rule!r} compares an item's logits, and {scores.name!r} has probabilities. "

@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from limen.decisions import THRESHOLD_RULE, rounded_up
+from limen.decisions import by_threshold, counted_for, rounded_up
 from limen.errors import InputError
 from limen.onnx.models import SHORT, names_in_use, opset
 
@@ -79,8 +79,8 @@ def add_decisions(
     """
     if kind in SHORT:
         scores = build.add("Cast", [scores], to=TensorProto.DOUBLE)
-    if rule == THRESHOLD_RULE:
-        _add_thresholds(build, scores, tags, lowest, never)
+    if by_threshold(rule):
+        _add_thresholds(build, _raised(build, scores, rule, len(lowest)), tags, lowest, never)
     else:
         _add_rule_by_item(build, scores, tags, rule, len(lowest))
 
@@ -130,6 +130,16 @@ def _add_thresholds(
     tagged = build.add(operator, [scores, constant], None if never.any() else tags)
     if never.any():
         build.add("And", [tagged, build.constant(~never)], tags)
+
+
+def _raised(build: Builder, scores: str, rule: str, n_labels: int) -> str:
+    """Append what raises a label's scores to those of the labels that count for it too, if there are any."""
+    counted = counted_for(rule, n_labels)
+    others = [[own[min(j, len(own) - 1)] for own in counted] for j in range(1, max(map(len, counted)))]
+    if not others:
+        return scores
+    columns = [build.add("Gather", [scores, build.constant(np.array(one))], axis=-1) for one in others]
+    return build.add("Max", [scores, *columns])
 
 
 def _add_rule_by_item(build: Builder, scores: str, tags: str, rule: str, n_labels: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from limen.decisions import THRESHOLD_RULE
+from limen.decisions import THRESHOLD_RULE, by_threshold
 from limen.onnx.lowest_given import Gives, lowest_given
 from limen.onnx.models import FLOATS, SHORT
 from limen.thresholds import Thresholds
@@ -26,7 +26,7 @@ def ties(thresholds: Thresholds, kind: int, gives: Gives) -> NDArray[Any]:
     """
     dtype = FLOATS[kind]
     n_labels, limits = len(thresholds.labels), np.finfo(dtype)
-    if thresholds.rule != THRESHOLD_RULE:
+    if not by_threshold(thresholds.rule):
         few = np.array([0, -0.0, 0.5, np.nextafter(dtype.type(0.5), 1), limits.max / 2, limits.min / 2], dtype)
         return _usable(np.random.default_rng(0).choice(few, (512, n_labels)), kind)
     tiny = limits.smallest_subnormal
@@ -37,7 +37,12 @@ def ties(thresholds: Thresholds, kind: int, gives: Gives) -> NDArray[Any]:
             row = rows[0]
             for _ in range(_NEIGHBOURS):
                 rows.append(row := np.nextafter(row, dtype.type(towards)))
-    return _usable(np.concatenate([rows, np.repeat(ends[:, np.newaxis], n_labels, axis=1)]), kind)
+    found = np.concatenate([rows, np.repeat(ends[:, np.newaxis], n_labels, axis=1)])
+    if thresholds.rule != THRESHOLD_RULE:  # each label at its threshold while others are anywhere, or lowest
+        rng = np.random.default_rng(0)
+        mixed = np.take_along_axis(found, rng.integers(len(found), size=(256, n_labels)), axis=0)
+        found = np.concatenate([found, mixed, np.where(rng.random(mixed.shape) < 0.7, limits.min, mixed)])
+    return _usable(found, kind)
 
 
 def random(thresholds: Thresholds, kind: int, gives: Gives, seed: int) -> NDArray[Any]:
@@ -55,7 +60,7 @@ def random(thresholds: Thresholds, kind: int, gives: Gives, seed: int) -> NDArra
 def every(thresholds: Thresholds, kind: int) -> Iterator[NDArray[Any]]:
     """Give all finite numbers of a kind of 16 bits, in blocks (n, 1); none if that is too many for all labels."""
     n_labels = len(thresholds.labels)
-    if thresholds.rule != THRESHOLD_RULE or kind not in SHORT or n_labels << 16 > _EXHAUSTIVE_SCORES:
+    if not by_threshold(thresholds.rule) or kind not in SHORT or n_labels << 16 > _EXHAUSTIVE_SCORES:
         return
     bits = np.arange(1 << 16, dtype=np.uint32)
     numbers = (bits << 16).view(np.float32) if kind == TensorProto.BFLOAT16 else bits.astype("u2").view("f2")

@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from limen.decisions import THRESHOLD_RULE
+from limen.decisions import by_threshold, decide_rows
 from limen.errors import InputError, LimenError, LimenWarning, count, examples
 from limen.onnx import metadata, models, trials
 from limen.onnx.lowest_given import Gives, lowest_given
@@ -141,7 +141,7 @@ def verify(
             "(--no-verify)."
         ) from error
     n_items, not_run = _check_whole(tagged, inputs, providers, random_state)
-    own_scores = not_run is None and chosen.rule == THRESHOLD_RULE
+    own_scores = not_run is None and by_threshold(chosen.rule)
     return Verified(comparison.runtime, n_ties, n_random, n_every, n_items, own_scores, not_run)
 
 
@@ -209,7 +209,7 @@ def _check_whole(
         rows = np.concatenate(seen)
         if not len(rows):
             return 0, "it gave no finite scores"
-        if thresholds.rule == THRESHOLD_RULE:
+        if by_threshold(thresholds.rule):
             tied = _with_ties(tagged, rows[0])
             for scores, tags in runs(tied.model, pair, inputs, n_labels, providers, seed):
                 _check_rows(tied, scores, tags)
@@ -255,7 +255,8 @@ def _compare(tags: NDArray[Any], scores: NDArray[Any], thresholds: Thresholds, g
     if gives == "scores":
         wrong = tags != thresholds.decide(scores)
     else:
-        wrong = tags != (scores >= lowest_given(thresholds.values, scores.dtype, gives))
+        lowest = lowest_given(thresholds.values, scores.dtype, gives)
+        wrong = tags != decide_rows(scores, lowest, thresholds.rule)
     if not wrong.any():
         return
     row, column = (int(index) for index in np.argwhere(wrong)[0])
@@ -263,14 +264,14 @@ def _compare(tags: NDArray[Any], scores: NDArray[Any], thresholds: Thresholds, g
     score, threshold = float(scores[row, column]), float(thresholds.values[column])
     raise LimenError(
         f"the model does not decide as the thresholds do: {thresholds.labels[column]!r} gets {has} at {score!r} "
-        f"and should get {has_not} (rule {thresholds.rule}, threshold {threshold!r}); {int(wrong.sum())} of "
+        f"and should get {has_not} (rule {thresholds.rule[:60]}, threshold {threshold!r}); {int(wrong.sum())} of "
         f"{wrong.size} decisions differ. Export again from the original model; if that does not help, report it."
     )
 
 
 def _warn_of_logits(tagged: _Tagged, low: float, high: float) -> None:
     values = tagged.thresholds.values[np.isfinite(tagged.thresholds.values)]
-    if tagged.gives != "scores" or tagged.thresholds.rule != THRESHOLD_RULE or not values.size:
+    if tagged.gives != "scores" or not by_threshold(tagged.thresholds.rule) or not values.size:
         return
     if (low < 0 or high > 1) and values.min() >= 0 and values.max() <= 1:
         warnings.warn(

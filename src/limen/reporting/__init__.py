@@ -14,19 +14,23 @@ from typing import Any
 
 from limen import objectives, solvers
 from limen.comparison import METHODS, Comparison, compare
+from limen.constraints import Constraint
 from limen.curves import Curves
 from limen.data import Data, as_data
-from limen.decisions import THRESHOLD_RULE, values_by_label
+from limen.decisions import THRESHOLD_RULE, closed_edges, values_by_label
 from limen.draws import as_seed
-from limen.errors import InputError, LimenError, UnsupportedError, count
+from limen.errors import InfeasibleError, InputError, LimenError, UnsupportedError, count
 from limen.evaluation import labels_of, measured_by
 from limen.files.writing import write_atomically
 from limen.metrics import Metric, spec_to_save
 from limen.reporting.assembly import assembled
+from limen.reporting.limits import Limits, is_shown, rule_for
 from limen.reporting.media import NO_MEDIA, Media
 from limen.reporting.summary import Summary
 from limen.solvers.base import Problem, Solver
+from limen.solvers.constrained import extended
 from limen.solvers.solution import Solution
+from limen.sources.raised import Raised
 from limen.thresholds import Thresholds
 from limen.tuning import make_thresholds, tune
 
@@ -47,6 +51,7 @@ def report(
     mask: Any = None,
     zero_division: float | None = None,
     groups: Any = None,
+    constraints: Sequence[Constraint] | None = None,
     methods: Iterable[str | Solver] | Mapping[str, str | Solver] = METHODS,
     cv: int = 5,
     title: str | None = None,
@@ -69,9 +74,13 @@ def report(
         The objective; that of the thresholds if left out, or else micro-F1.
     ids : sequence of n_items, optional
         Names of the items, shown in the review; row numbers if left out.
+    constraints : sequence of constraints, optional
+        What the thresholds must keep, judged anew after each change: objects of `limen.constraints`, instead of
+        those that the thresholds were tuned under; numbers of tags are for these data. Where nothing keeps them,
+        thresholds that are tuned here are the nearest.
     methods : iterable of methods, or a mapping from a name to a method
         To compare by cross-validation, as `limen.compare` takes them; empty for no comparison. The method
-        of the thresholds joins them.
+        of the thresholds joins them, and those that take constraints get them.
     cv : int
         Number of folds of the comparison.
     title : str, optional
@@ -91,8 +100,8 @@ def report(
     UnreadableError
         If ``media`` is no folder.
     UnsupportedError
-        If the thresholds decide by a rule that has no cut by label (top-k, mcut), or the metric is the user's
-        own and not registered.
+        If the thresholds decide by a rule that has no cut by label (top-k, mcut), the metric is the user's
+        own and not registered, or ``constraints`` close decisions that the thresholds leave open.
     FileError
         If the file cannot be written.
 
@@ -132,7 +141,6 @@ def report(
     objective.check_labels(len(data.labels))
     tick("counting", 0.0)
     seed = as_seed(random_state)
-    problem = replace(Problem.of(objective, data, seed), counted=Curves.from_source(data.source))
     settings: dict[str, Any] = {
         "metric": objective.metric,
         "average": objective.average,
@@ -141,14 +149,20 @@ def report(
     }
     if thresholds is None:
         tick("tuning", 0.1)
-        given = tune(data, **settings)
-    elif given is None:
+        given = tune(data, **settings, constraints=constraints or (), infeasible="status")
+    problem = Problem.of(objective, data, seed)
+    rule = rule_for(given, constraints, data.labels)
+    if rule != THRESHOLD_RULE:
+        problem = replace(problem, sources=(Raised(data.source, closed_edges(rule, len(data.labels))),))
+    if given is None:
         values = values_by_label(thresholds, data.labels, data.source.dtype)
         name = f"fixed:{thresholds:g}" if isinstance(thresholds, int | float) else "given"
-        given = make_thresholds(problem, Solution(values=values), name, "midpoint")
-    comparison, why_not = _compared(data, methods, given, {**settings, "cv": cv}, tick)
+        given = make_thresholds(problem, Solution(values=values, rule=rule), name, "midpoint")
+    limits = Limits.of(given, data.n_items, None if thresholds is None else constraints)
+    problem, digest = _counted(problem, given, limits)
+    comparison, why_not = _compared(data, methods, given, limits.constraints, {**settings, "cv": cv}, tick)
     names = None if data.ids is None else [_encodable(name) for name in data.ids]
-    summary = Summary(given, problem, comparison, why_not, names, files)
+    summary = Summary(given, problem, comparison, why_not, limits, digest, names, files)
     shown = title if title is not None else f"Thresholds of {count(len(data.labels), 'label')}"
     shown = _encodable(shown)
     content = summary.as_dict(shown, tick.measuring)
@@ -184,10 +198,22 @@ class _Ticks:
         self("spectrograms", 0.9 + 0.1 * share)
 
 
+def _counted(problem: Problem, given: Thresholds, limits: Limits) -> tuple[Problem, str]:
+    """Return the problem with its curves, at all cuts that the constraints need, and the digest of `TunedOn`."""
+    source = problem.sources[0]
+    curves = Curves.from_source(source) if limits.bound is None else extended(None, (source,), limits.bound)
+    digest = curves.digest()
+    if not limits.own:
+        own = given.bound()
+        digest = (Curves.from_source(source) if own is None else extended(None, (source,), own)).digest()
+    return replace(problem, counted=curves), digest
+
+
 def _compared(
     data: Data,
     methods: Iterable[str | Solver] | Mapping[str, str | Solver],
     given: Thresholds,
+    constraints: list[Constraint],
     settings: dict[str, Any],
     tick: _Ticks,
 ) -> tuple[Comparison | None, str]:
@@ -197,8 +223,15 @@ def _compared(
         return None, "No comparison was asked for."
     if isinstance(chosen, list) and given.method not in chosen and _is_method(given.method, settings):
         chosen.append(given.method)
+    solver = [
+        solvers.choose(settings["metric"], settings["average"], method)
+        for method in (chosen.values() if isinstance(chosen, dict) else chosen)
+    ]
+    taken = constraints if any(map(solvers.takes_constraints, solver)) else []
     try:
-        return compare(data, methods=chosen, progress=tick.comparing, **settings), ""
+        return compare(data, methods=chosen, constraints=taken, progress=tick.comparing, **settings), ""
+    except InfeasibleError as error:
+        return None, f"Not under these constraints: {error}"
     except InputError as error:
         if data.n_items > settings["cv"]:
             raise
@@ -214,7 +247,7 @@ def _is_method(name: str, settings: dict[str, Any]) -> bool:
 
 
 def _check_rule(thresholds: Thresholds) -> None:
-    if thresholds.rule != THRESHOLD_RULE:
+    if not is_shown(thresholds.rule):
         raise UnsupportedError(
             f"these thresholds decide by the rule {thresholds.rule!r}, which has no cut by label to show. Use "
             "limen.evaluate, or tune with another method."

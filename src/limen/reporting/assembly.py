@@ -30,7 +30,12 @@ class Parts:
     chart: bool
 
 
-REPORT = Parts("page", "page/page.html", ("vendor/uPlot.min.css", "page/page.css", "page/review.css"), chart=True)
+REPORT = Parts(
+    "page",
+    "page/page.html",
+    ("vendor/uPlot.min.css", "page/page.css", "page/review.css", "page/limits.css"),
+    chart=True,
+)
 
 
 def modules(scripts: str = REPORT.scripts) -> dict[str, str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics
+from limen.constraints import Bound
 from limen.curves import Curves
 from limen.decisions import Counts
 from limen.objectives import Objective
 from limen.reporting.encoding import packed, rising
+from limen.solvers.constrained import in_range
 from limen.solvers.frontier import Walk
 
 MOST_IN_ALL = 200_000
@@ -34,7 +37,7 @@ class Positions:
     known : dict from name to int64 (n_labels,)
         Where each vector of given thresholds lies, counted from the label's first position.
     step_label, step_position : int64 (n_steps,)
-        The frontier: each step moves one label to a lower position.
+        The frontier: each step moves one label to a lower position, and with it those that share its threshold.
     all_cuts : int64 (n_labels,)
         Number of distinct cuts before thinning.
     """
@@ -55,17 +58,22 @@ class Positions:
         objective: Objective,
         given: dict[str, tuple[NDArray[Any], Counts]],
         most: int = MOST_IN_ALL,
+        bound: Bound | None = None,
     ) -> Positions:
         """Return the candidates of the curves and the given thresholds, thinned to about ``most``.
 
         Kept in any case: the given thresholds, "never", all vertices of the frontier, and each label's
-        best cut by the objective's metric and by F1. The rest of a label is thinned evenly by rank.
+        best cut by the objective's metric and by F1. The rest of a label is thinned evenly by rank. Labels that
+        share a threshold have the same cuts.
 
         Parameters
         ----------
         given : dict from name to (thresholds (n_labels,), their Counts)
+        bound : Bound, optional
+            Constraints that the curves were extended for.
         """
-        walk = Walk.of(curves)
+        groups = bound.groups if bound is not None else ()
+        walk = _walk(curves, groups)
         size = np.diff(curves.offsets)
         keep = _evenly(size, _cap(size, most))
         keep[curves.offsets[:-1]] = True
@@ -77,9 +85,14 @@ class Positions:
             np.asarray(metrics.get("f1")(curves.tp, curves.pp, p[label_of], n[label_of], zero)),
         ):
             keep[_best(values, curves.offsets)] = True
+        for group in groups:
+            of_all = [slice(curves.offsets[k], curves.offsets[k + 1]) for k in group]
+            together = np.logical_or.reduce([keep[own] for own in of_all])
+            for own in of_all:
+                keep[own] = together
         kept = np.flatnonzero(keep)
         n_labels = len(size)
-        parts = [(label_of[kept], curves.thresholds(kept), curves.tp[kept], curves.fp[kept])]
+        parts = [(label_of[kept], _thresholds(curves, kept, bound), curves.tp[kept], curves.fp[kept])]
         parts += [(np.arange(n_labels), cuts, counts.tp, counts.pp - counts.tp) for cuts, counts in given.values()]
         label, cuts, tp, fp = (np.concatenate(column) for column in zip(*parts, strict=True))
         cuts = cuts + np.zeros((), np.float32)
@@ -116,6 +129,39 @@ class Positions:
             **{name: packed(at) for name, at in self.known.items()},
             "all_cuts": packed(self.all_cuts) if thinned else None,
         }
+
+
+def _walk(curves: Curves, groups: Sequence[tuple[int, ...]]) -> Walk:
+    """Return the frontier; labels that share a threshold, whose candidates are the same, move as their first."""
+    if not groups:
+        return Walk.of(curves)
+    tp, fp, size = curves.tp.copy(), curves.fp.copy(), np.diff(curves.offsets)
+    alone = np.ones(len(tp), bool)
+    for first, *others in groups:
+        own = slice(curves.offsets[first], curves.offsets[first + 1])
+        for k in others:
+            of_other = slice(curves.offsets[k], curves.offsets[k + 1])
+            tp[own] += tp[of_other]
+            fp[own] += fp[of_other]
+            alone[of_other.start + 1 : of_other.stop] = False
+            tp[of_other.start], fp[of_other.start], size[k] = 0, 0, 1
+    candidates = replace(curves.candidates, offsets=np.concatenate([[0], np.cumsum(size)]))
+    walk = Walk.of(replace(curves, candidates=candidates, tp=tp[alone], fp=fp[alone], sources=()))
+    return replace(walk, candidate=np.flatnonzero(alone)[walk.candidate])
+
+
+def _thresholds(curves: Curves, kept: NDArray[np.int64], bound: Bound | None) -> NDArray[Any]:
+    """Return thresholds at candidates: halfway to the score below, or where constraints want them.
+
+    Within a range where it can be; at the cut itself for labels that share a threshold.
+    """
+    values = curves.thresholds(kept)
+    if bound is None:
+        return values
+    label, cuts = curves.label_of[kept], curves.thresholds(kept, "score")
+    own = replace(bound, low=bound.low[label], high=np.full(len(kept), np.inf))
+    together = np.isin(label, [k for group in bound.groups for k in group])
+    return np.where(together, cuts, np.minimum(in_range(values, own), cuts))
 
 
 def _cap(size: NDArray[np.int64], most: int) -> int:

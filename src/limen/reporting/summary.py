@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from limen import metrics
 from limen.comparison import Comparison
-from limen.constraints import said_outcome
 from limen.curves import Curves
 from limen.decisions import THRESHOLD_RULE, Counts, count_decisions
 from limen.folds import unit_count
@@ -23,6 +22,7 @@ from limen.reporting.commands import commands
 from limen.reporting.encoding import packed
 from limen.reporting.formulas import shown
 from limen.reporting.items import Axis, looked_at
+from limen.reporting.limits import Limits
 from limen.reporting.positions import Positions
 from limen.reporting.tuned_on import TunedOn
 from limen.reporting.verdict import HOW, Verdict, verdict
@@ -35,8 +35,6 @@ from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds
 from limen.tuning import thresholds_of
 
 SHARED_CUTS = 64
-KNOWN_AS_TUNED = ("binds", "binds_for", "price", "step", "out_of_sample", "reserve")
-"""What is known of constraints only for the thresholds as tuned."""
 Note = Callable[[str, float], None]
 
 
@@ -53,6 +51,10 @@ class Summary:
     comparison : Comparison or None
     why_not_compared : str
         Empty if the methods were compared.
+    limits : Limits
+        What the thresholds must keep; the problem's curves are extended for it.
+    digest : str
+        As of `TunedOn`.
     ids : tuple of n_items str, or None
     files : mapping, optional
         Names of the files of ``scores``, ``labels``, ``groups`` and ``thresholds``.
@@ -62,6 +64,8 @@ class Summary:
     problem: Problem
     comparison: Comparison | None
     why_not_compared: str
+    limits: Limits
+    digest: str
     ids: Sequence[str] | None
     files: Mapping[str, str | None] | None = None
 
@@ -73,7 +77,7 @@ class Summary:
     @cached_property
     def tuned_on(self) -> TunedOn:
         """Whether these are the data tuned on."""
-        return TunedOn(self.thresholds, self.problem, self._counts["given"])
+        return TunedOn(self.thresholds, self.problem, self._counts["given"], self.digest)
 
     @cached_property
     def _vectors(self) -> dict[str, NDArray[Any]]:
@@ -99,7 +103,8 @@ class Summary:
         curves, objective, given = self.problem.curves, self.problem.objective, self.thresholds
         note("the cuts that the page shows", 0.0)
         vectors, counts = self._vectors, self._counts
-        positions = Positions.of(curves, objective, {name: (vectors[name], counts[name]) for name in vectors})
+        at_vectors = {name: (vectors[name], counts[name]) for name in vectors}
+        positions = Positions.of(curves, objective, at_vectors, bound=self.limits.bound)
         of_metric = partial(shown, zero_division=objective.zero_division, curves=curves, positions=positions)
         note("intervals", 0.0)
         judged = self._verdict()
@@ -120,7 +125,8 @@ class Summary:
             "created": given.created,
             "draft": self._draft(),
             "states": self._states(),
-            "promises": self._promises(counts["given"]),
+            "limits": self.limits.content(self.tuned_on.these_data),
+            "promise": self._promise(counts["given"]),
             "verdict": {
                 "origin": judged.origin,
                 "expected": _interval(judged.expected),
@@ -279,11 +285,9 @@ class Summary:
             "zero_division": objective.zero_division,
             "status": "local",
             "expected": None,
-            "promise": None,  # It was made of the thresholds as given.
-            "constraints": [
-                {key: part for key, part in entry.items() if key not in KNOWN_AS_TUNED}
-                for entry in original["constraints"]
-            ],
+            "reason": "",
+            "promise": None,  # The page adds what is left of it.
+            "constraints": self.limits.to_save(),
             "score_dtype": str(dtype),
             "n_items": self.problem.n_items,
             "data_digest": self.problem.curves.digest(),
@@ -295,13 +299,22 @@ class Summary:
         }
         return {"original": original, "edited": edited}
 
-    def _promises(self, counts: Counts) -> list[str]:
-        """Return what the thresholds as given must keep and what they promise, in sentences, on these data."""
-        given = self.thresholds
-        lines = [said_outcome(entry) for entry in given.outcomes(counts, self.problem.n_items)]
-        if given.promise is not None:
-            lines += [f"promised: {given.promise.said()}", held(given.promise.measure(given.labels, counts))]
-        return lines
+    def _promise(self, counts: Counts) -> dict[str, Any] | None:
+        """Return what the thresholds as given promise, in sentences, and for which labels it may outlast edits.
+
+        What is promised for all labels at once holds for any part of them; what holds for each by itself, for
+        sums over labels or in expectation is of the thresholds as they were chosen, all of them.
+        """
+        promise = self.thresholds.promise
+        if promise is None:
+            return None
+        lasting = promise.per == "label" and promise.confidence is not None and promise.correction != "none"
+        return {
+            "said": promise.said(),
+            "held": held(promise.measure(self.thresholds.labels, counts)),
+            "labels": [self.thresholds.labels.index(name) for name in promise.labels],
+            "lasting": lasting,
+        }
 
     def _compared(self) -> dict[str, Any]:
         if self.comparison is None:
@@ -312,6 +325,7 @@ class Summary:
                 "held_out": [row.held_out, row.low, row.high],
                 "difference": list(row.difference),
                 "rank": row.rank,
+                "kept": row.kept,
                 "fitted": row.fitted,
                 "seconds": row.seconds,
             }

@@ -25,23 +25,26 @@ class TunedOn:
         The report's data.
     counts : Counts
         Of the thresholds on the report's data.
+    digest : str
+        Digest of the report's data as the thresholds' constraints have them counted.
     """
 
     thresholds: Thresholds
     problem: Problem
     counts: Counts
+    digest: str
 
     @cached_property
     def these_data(self) -> bool:
         """Whether the thresholds were tuned, or edited, on just these data."""
-        return self.thresholds.digest == self.problem.curves.digest()
+        return self.thresholds.digest == self.digest
 
     @cached_property
     def before_edits(self) -> bool:
         """Whether the thresholds were edited in a report of other data, and tuned on these."""
         edited = self.thresholds.details.get("edited")
         before = edited.get("before") if isinstance(edited, dict) else None
-        return isinstance(before, dict) and before.get("data_digest") == self.problem.curves.digest()
+        return isinstance(before, dict) and before.get("data_digest") == self.digest
 
     @cached_property
     def same_items(self) -> bool:

@@ -15,10 +15,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from limen.decisions import THRESHOLD_RULE, values_by_label
+from limen.decisions import THRESHOLD_RULE, rule_for, values_by_label
 from limen.errors import InputError, count, examples
 from limen.evaluation import measured_by
-from limen.expected_f import ExpectedF
 from limen.names import beyond
 from limen.objectives import objective
 from limen.sklearn.deciding import Cuts, Decider
@@ -172,8 +171,7 @@ class FixedThresholds(Decider):
         if set(names) == set(own):
             place = {name: k for k, name in enumerate(own)}
             order = np.array([place[name] for name in names])
-            rule = tuned.rule.of_labels(order) if isinstance(tuned.rule, ExpectedF) else tuned.rule
-            return Cuts(tuned.values[order], rule, measured)
+            return Cuts(tuned.values[order], rule_for(tuned.rule, order), measured)
         if self.labels is not None or target.named:
             lacking = beyond(names, own)
             raise InputError(

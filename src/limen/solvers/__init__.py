@@ -14,6 +14,7 @@ items               averages over items, subset accuracy, error rates        non
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from limen import objectives
@@ -22,7 +23,7 @@ from limen.metrics import Metric
 from limen.solvers.auto import Auto
 from limen.solvers.base import Problem, Solver, check_fit, refuse_items
 from limen.solvers.calibrated import Calibrated
-from limen.solvers.constrained.reserved import Reserved
+from limen.solvers.constrained.reserved import FOLDS, Reserved
 from limen.solvers.constrained.solver import Constrained
 from limen.solvers.exact import EXACT, Dinkelbach, Enumeration
 from limen.solvers.expected import ExpectedFSets
@@ -30,7 +31,7 @@ from limen.solvers.frontier import FrontierWalk
 from limen.solvers.item_ascent import Ascent
 from limen.solvers.numerical import Numerical
 from limen.solvers.random_search import RandomSearch
-from limen.solvers.regularised import Bagged, Shrunk, Smoothed
+from limen.solvers.regularised import Bagged, LogOddsSolver, Shrunk, Smoothed
 from limen.solvers.rules import Fixed, MCut, PCut, Shared, TopK
 from limen.solvers.solution import Solution
 from limen.solvers.surrogate import SurrogateGradient
@@ -92,12 +93,18 @@ _PARAMETER: dict[str, Callable[[str], Any]] = {"fixed": float, "top-k": int}
 
 def takes_constraints(solver: Solver) -> bool:
     """Return whether `constrained` has a solver for this one."""
-    exact = isinstance(solver, Enumeration | Dinkelbach | FrontierWalk | Smoothed)
-    return exact or (isinstance(solver, Auto) and not solver.min_positive) or getattr(solver, "constrains", False)
+    exact = isinstance(solver, Enumeration | Dinkelbach | FrontierWalk)
+    return exact or isinstance(solver, LogOddsSolver) or getattr(solver, "constrains", False)
 
 
-def constrained(solver: Solver) -> Solver:
+def constrained(solver: Solver, hold: float | None = None) -> Solver:
     """Return the solver that does under constraints what this one does without.
+
+    Parameters
+    ----------
+    solver : Solver
+    hold : float, optional
+        How often limits shall hold on new data; see `Reserved`.
 
     Raises
     ------
@@ -106,15 +113,21 @@ def constrained(solver: Solver) -> Solver:
     """
     if not takes_constraints(solver):
         raise UnsupportedError(
-            f"{solver.name} takes no constraints{' with min_positive' * isinstance(solver, Auto)}. Use "
-            "method='exact', which keeps them on the tuning data, or 'auto' or 'smoothed', which keep them with a "
-            "reserve for new data."
+            f"{solver.name} takes no constraints. Use method='exact', which keeps them on the tuning data, or "
+            "'auto', 'smoothed', 'bagged', 'shrunk' or 'calibrated', which keep them with a reserve for new data."
         )
-    if isinstance(solver, Auto):
-        return Reserved(folds=solver.folds)
-    if isinstance(solver, Smoothed):
-        return Reserved(smoothed=solver)
-    return solver if getattr(solver, "constrains", False) else Constrained()
+    if isinstance(solver, LogOddsSolver):
+        solver = Reserved(solver, getattr(solver, "folds", FOLDS))
+    elif not getattr(solver, "constrains", False):
+        solver = Constrained()
+    if hold is None:
+        return solver
+    if not isinstance(solver, Reserved):
+        raise UnsupportedError(
+            "method='exact' keeps constraints on the data tuned on, with nothing to spare: hold is of methods "
+            "with a reserve, such as 'auto'. Leave it out, or use one of these."
+        )
+    return replace(solver, hold=hold)
 
 
 def choose(

@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.curves import Curves
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.calibrated import Calibrated, Calibration
@@ -17,7 +18,7 @@ from limen.solvers.fine import FineCurves
 from limen.solvers.item_ascent import Ascent
 from limen.solvers.item_auto import cross_fits, held_out, kinds_of, trained_on_others, weights_of
 from limen.solvers.one_cut import averaged, one_cut, resampled_cuts
-from limen.solvers.regularised import Bagged, LogOddsSolver
+from limen.solvers.regularised import Bagged, LogOddsSolver, Smoothed, blended
 from limen.solvers.solution import CrossFit, Solution
 from limen.solvers.spread import spread
 
@@ -173,6 +174,15 @@ class Auto(LogOddsSolver):
             ranges=np.array([whole.back(end) for end in ends]),
             details=self._explain(weights, values, len(dealt), whole),
         )
+
+    def tables(self, fine: FineCurves, at: NDArray[np.float64], keys: NDArray[np.uint64]) -> list[Curves]:
+        """Return smoothed counts; of labels with fewer than ``min_positive`` those that calibration expects."""
+        (smooth,) = Smoothed().tables(fine, at, keys)
+        few = ~_own(fine.positives, self.min_positive)
+        if not self.min_positive or not few.any():
+            return [smooth]
+        (pool,) = Calibrated().tables(fine, at, keys)
+        return [blended(smooth, pool, np.where(few, 0.0, 1.0), 0.0)]
 
     def _solve_items(self, problem: Problem) -> Solution:
         """Return what `solve` does for an average over items, whose exact cuts are local optima."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, NoReturn, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.constraints import Bound
+from limen.constraints import Bound, bind
 from limen.curves import Curves
 from limen.data import Data
 from limen.draws import name_keys
@@ -121,13 +121,39 @@ class Problem:
     def curves(self) -> Curves:
         """The exact curves, counted on first use."""
         curves = self.counted
-        if self.bound is not None:
+        if self.bound is not None or self._every.any():
             from limen.solvers.constrained import extended
 
-            curves = extended(curves, self.sources, self.bound)
+            bound = bind((), self.labels) if self.bound is None else self.bound
+            curves = extended(curves, self.sources, bound, self._every)
         elif curves is None:
             curves = Curves.from_source(self.sources[0])
         return curves if self.target_prevalence is None else curves.reweighted(self.target_prevalence)
+
+    @cached_property
+    def _every(self) -> NDArray[np.bool_]:
+        """Labels of which giving every item may be best, (n_labels,)."""
+        if not self.objective.zero_division:
+            return np.zeros(len(self.labels), bool)
+        if self.counted is not None:
+            p, n = self.counted.n_positive, self.counted.n_known
+        else:
+            totals = [source.totals() for source in self.sources]
+            p, n = np.add.reduce([t.positive for t in totals]), np.add.reduce([t.known for t in totals])
+        return self.objective.most_at_all(p, n, or_none=self.bound is None)
+
+    @property
+    def digest(self) -> str:
+        """What tells the data tuned on: the digest of their curves, without cuts that constraints need besides."""
+        from limen.solvers.constrained import needs_more
+
+        if not ((self.bound is not None and needs_more(self.bound)) or self._every.any()):
+            return self.curves.digest()
+        curves = self.counted
+        if curves is None:
+            parts = [Curves.from_source(source) for source in self.given]
+            curves = sum(parts[1:], start=parts[0])
+        return (curves if self.target_prevalence is None else curves.reweighted(self.target_prevalence)).digest()
 
     @property
     def labels(self) -> tuple[str, ...]:

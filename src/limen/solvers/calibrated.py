@@ -8,12 +8,13 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.curves import Curves
 from limen.objectives import Objective
 from limen.scales import sigmoid
 from limen.solvers.fine import FineCurves
 from limen.solvers.one_cut import one_cut
 from limen.solvers.places import MARGIN
-from limen.solvers.regularised import LogOddsSolver, weighted_quantile
+from limen.solvers.regularised import LogOddsSolver, on_grid, weighted_quantile
 
 MANY, CELLS = 1 << 15, 64
 """Of many points those of a label in one of so many cells are one, at their mean, if that makes them few."""
@@ -116,6 +117,17 @@ class Calibrated(LogOddsSolver):
     def cuts(self, fine: FineCurves, objective: Objective, random_state: int) -> NDArray[np.float64]:
         """Return the cut of each label, in log odds (n_labels,)."""
         return self.cuts_of(Calibration.fit(fine), fine, objective)
+
+    def tables(self, fine: FineCurves, at: NDArray[np.float64], keys: NDArray[np.uint64]) -> list[Curves]:
+        """Return the counts that the calibration expects."""
+        points, fitted = fine.points, Calibration.fit(fine)
+        p = sigmoid(fitted.log_odds(points.x, points.label))
+        weight = points.positive + points.negative
+        counts = np.empty((2, *at.shape))
+        for g in range(len(at)):
+            kept = weight * (points.x >= at[g, points.label])
+            counts[0, g], counts[1, g] = fine.sums(kept * p), fine.sums(kept * (1 - p))
+        return [on_grid(fine, at, counts, np.minimum(fine.sums(weight * p) + fine.below[0], fine.curves.n_known))]
 
     @staticmethod
     def cuts_of(fitted: Calibration, fine: FineCurves, objective: Objective) -> NDArray[np.float64]:

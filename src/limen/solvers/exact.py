@@ -85,8 +85,9 @@ class Dinkelbach:
         def value(at: NDArray[np.int64]) -> float:
             return objective(curves.tp[at], curves.pp[at], curves.n_positive, curves.n_known)
 
-        if value(never) >= value(index):
-            index = never
+        every = curves.offsets[1:] - 1
+        index = every if value(every) > value(index) else index
+        index = never if value(never) >= value(index) else index
         return proven(curves, index, value(index), tuple(history))
 
 

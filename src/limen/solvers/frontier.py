@@ -102,6 +102,9 @@ class FrontierWalk:
         def value(at: NDArray[np.int64]) -> float:
             return objective(curves.tp[at], curves.pp[at], curves.n_positive, curves.n_known)
 
+        # Where every item is given a metric may be 0/0, and more than beside it.
+        every = curves.offsets[1:] - 1
+        index = every if value(every) > value(index) else index
         if objective.structure != "counts":
             return proven(curves, index, value(index))
         best = value(index)

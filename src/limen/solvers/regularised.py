@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.curves import Curves
+from limen.curves import Curves, prevalence_factors
 from limen.draws import name_keys
 from limen.objectives import Objective
 from limen.solvers.base import OF_COUNTS, Problem
 from limen.solvers.exact import exact_index
 from limen.solvers.fine import FineCurves
 from limen.solvers.one_cut import one_cut
-from limen.solvers.places import MARGIN, Points
+from limen.solvers.places import MARGIN, Points, increments
 from limen.solvers.resampled import exact_cuts_of
 from limen.solvers.solution import Solution
 from limen.sources.candidates import Candidates
@@ -36,6 +36,14 @@ class LogOddsSolver:
 
     def cuts(self, fine: FineCurves, objective: Objective, random_state: int) -> NDArray[np.float64]:
         """Return the cut of each label, in log odds (n_labels,)."""
+        raise NotImplementedError
+
+    def tables(self, fine: FineCurves, at: NDArray[np.float64], keys: NDArray[np.uint64]) -> list[Curves]:
+        """Return the counts that the method works with, at cuts in log odds (n_cuts, n_labels), falling.
+
+        Under constraints the exact solver chooses from them; from several, as of bootstrap samples, the cuts are
+        averaged. ``keys`` (n_labels,) decide what is drawn.
+        """
         raise NotImplementedError
 
 
@@ -71,6 +79,27 @@ class Bagged(LogOddsSolver):
         ``keys`` (n_labels,), and the number of the ``first`` sample, decide what is drawn.
         """
         return exact_cuts_of(fine, objective, keys, first, self.samples)
+
+    def tables(self, fine: FineCurves, at: NDArray[np.float64], keys: NDArray[np.uint64]) -> list[Curves]:
+        """Return the counts of bootstrap samples, a third as many."""
+        from limen._kernels import sampling as kernels
+
+        whole, samples = on_grid(fine, at, _counted(fine, at)), max(1, self.samples // 3)
+        last, label = whole.offsets[1:] - 1, whole.label_of
+        cells = np.array(increments(whole), np.float64)
+        drawn = np.empty((samples, *cells.shape))
+        below = np.array([whole.n_positive - whole.tp[last], whole.n_known - whole.n_positive - whole.fp[last]])
+        totals = np.repeat(np.maximum(below, 0)[np.newaxis], samples, axis=0)
+        factors = np.ones((2, fine.n_labels))
+        if fine.target is not None:
+            factors = np.array(prevalence_factors(fine.raw.n_positive, fine.raw.n_known, fine.target))
+        units = np.maximum(fine.units * factors, 1e-300)
+        kernels.resample(whole.offsets, np.maximum(cells, 0), units, keys, 0, drawn, totals)
+        assert len(label) == drawn.shape[2]
+        return [
+            replace(whole, tp=tp, fp=fp, n_positive=positive, n_known=positive + negative)
+            for (tp, fp), (positive, negative) in zip(drawn, totals, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -111,7 +140,11 @@ class Smoothed(LogOddsSolver):
             kept = 0.5 * (1 + np.tanh((points.x - at[g, points.label]) / (2 * width[points.label])))
             counts[0, g] = fine.sums(kept * points.positive)
             counts[1, g] = fine.sums(kept * points.negative)
-        return _on_grid(fine, at, counts)
+        return on_grid(fine, at, counts)
+
+    def tables(self, fine: FineCurves, at: NDArray[np.float64], keys: NDArray[np.uint64]) -> list[Curves]:
+        """Return the smoothed counts."""
+        return [self.curves(fine, at)]
 
     def _widths(self, fine: FineCurves) -> NDArray[np.float64]:
         """Return the kernel's width for each label: its positives' spread, half drawn to the median label's."""
@@ -146,10 +179,45 @@ class Shrunk(LogOddsSolver):
         own = fine.positives / (fine.positives + self.strength)
         return np.asarray(own * exact + (1 - own) * one_cut(fine, fine.points.x, objective))
 
+    def tables(self, fine: FineCurves, at: NDArray[np.float64], keys: NDArray[np.uint64]) -> list[Curves]:
+        """Return the counts, drawn to those that calibration across labels expects, as cuts are without limits."""
+        from limen.solvers.calibrated import Calibrated  # which is built on this module
 
-def _on_grid(fine: FineCurves, at: NDArray[np.float64], counts: NDArray[np.float64]) -> Curves:
-    """Return curves of counts (2, grid, n_labels) at cuts (grid, n_labels), with "never" before them."""
+        own = on_grid(fine, at, _counted(fine, at))
+        (pool,) = Calibrated().tables(fine, at, keys)
+        return [blended(own, pool, fine.positives, self.strength)]
+
+
+def blended(own: Curves, pool: Curves, positives: NDArray[np.float64], strength: float) -> Curves:
+    """Return curves at the same cuts, drawn from those of each label to the pool's; halfway at the strength."""
+    share = positives / np.maximum(positives + strength, 1e-300)
+    by_candidate = share[own.label_of]
+    return replace(
+        own,
+        tp=by_candidate * own.tp + (1 - by_candidate) * pool.tp,
+        fp=by_candidate * own.fp + (1 - by_candidate) * pool.fp,
+        n_positive=share * own.n_positive + (1 - share) * pool.n_positive,
+    )
+
+
+def _counted(fine: FineCurves, at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return tp and fp (2, grid, n_labels) at cuts (grid, n_labels)."""
+    tp, pp = fine.counts(at)
+    return np.array([tp, pp - tp])
+
+
+def on_grid(
+    fine: FineCurves,
+    at: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    n_positive: NDArray[np.float64] | None = None,
+) -> Curves:
+    """Return curves of counts (2, grid, n_labels) at cuts (grid, n_labels), with "never" before them.
+
+    ``n_positive`` (n_labels,) is that of the data, if left out.
+    """
     n_labels, size = fine.n_labels, len(at) + 1
+    n_positive = fine.curves.n_positive if n_positive is None else n_positive
     never = np.full((1, n_labels), np.inf)
     cuts = np.concatenate([never, at]).T.ravel()
     tp, fp = (np.concatenate([np.zeros((1, n_labels)), part]).T.ravel() for part in counts)
@@ -159,7 +227,7 @@ def _on_grid(fine: FineCurves, at: NDArray[np.float64], counts: NDArray[np.float
         tp,
         fp,
         np.full(len(cuts), -np.inf),
-        fine.curves.n_positive.astype(np.float64),
+        n_positive.astype(np.float64),
         fine.curves.n_known.astype(np.float64),
         fine.curves.n_items,
     )

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from limen.decisions import THRESHOLD_RULE, rounded_up
+from limen.decisions import THRESHOLD_RULE, by_threshold, counted_for, rounded_up
 from limen.errors import InputError, UnsupportedError, count, examples
 from limen.metrics import Metric
 from limen.names import beyond, unique
@@ -50,13 +50,16 @@ class ThresholdLayer(ExactModule):
         A buffer, or a parameter (float32 or float64) if trainable.
     labels : tuple of n_labels str
         "0", "1", ... if they have no names.
+    rule : str
+        ">=", or "closed:CHILD>PARENT,..." of thresholds that are closed under a hierarchy: then a label is decided
+        by the highest of its own score and those of the labels below it.
 
     Raises
     ------
     InputError
         If the thresholds, their number or the names do not fit together.
     UnsupportedError
-        If the thresholds decide by item: the rules "top-k" and "mcut".
+        If the thresholds decide by item: the rules "top-k", "mcut" and "expected-f".
 
     Notes
     -----
@@ -67,8 +70,8 @@ class ThresholdLayer(ExactModule):
     threshold past a score. In training mode a trainable layer returns float decisions 0.0 and 1.0, with
     the surrogate's gradient; a threshold at +inf gets none, and stays.
 
-    ``state_dict`` carries the thresholds, in their dtype, and the names of the labels, as a tensor. A
-    state with other names is refused; a layer without names takes those of the state.
+    ``state_dict`` carries the thresholds, in their dtype, and the names of the labels and the rule, as a tensor. A
+    state with other names or another rule is refused; a layer without names takes those of the state.
 
     Examples
     --------
@@ -80,6 +83,7 @@ class ThresholdLayer(ExactModule):
     """
 
     thresholds: Tensor
+    _others: Tensor
 
     def __init__(
         self,
@@ -102,12 +106,13 @@ class ThresholdLayer(ExactModule):
         if isinstance(thresholds, Thresholds):
             if labels is not None:
                 raise InputError("labels are in the thresholds already. Leave labels out.")
-            if thresholds.rule != THRESHOLD_RULE:
+            if not by_threshold(thresholds.rule):
                 raise UnsupportedError(
                     f"a ThresholdLayer needs one threshold a label; these thresholds have the rule "
                     f"{thresholds.rule!r}, which decides by item. Use Thresholds.decide, or another method."
                 )
             labels = thresholds.labels
+        self.rule = thresholds.rule if isinstance(thresholds, Thresholds) else THRESHOLD_RULE
         self._names = _names(labels)
         values = _values(thresholds, len(self._names) if self._names is not None else n_labels)
         for known, what in ((self._names and len(self._names), "labels"), (n_labels, "n_labels")):
@@ -125,6 +130,8 @@ class ThresholdLayer(ExactModule):
             )
         if not isinstance(thresholds, Tensor):
             values = values.to(torch.empty(0).device)  # the default device, or that of torch.device(...)
+        others = _others(self.rule, len(values)).to(values.device)
+        self.register_buffer("_others", others, persistent=False)
         self.trainable, self.surrogate, self.smooth = trainable, surrogate, smooth
         self.slope: float | Tensor = slope
         if trainable:
@@ -158,6 +165,8 @@ class ThresholdLayer(ExactModule):
                 f"scores have dtype {scores.dtype} and shape {tuple(scores.shape)}. They must be floating-point, "
                 f"of shape (..., {self.n_labels}): one column for each label ({examples(self.labels, most=3)})."
             )
+        if len(self._others):
+            scores = torch.stack([scores, *(scores[..., one] for one in self._others)]).amax(dim=0)
         if not (self.training and self.trainable):
             return decide(scores, self.thresholds)
         return threshold(scores, self.thresholds, surrogate=self.surrogate, slope=self.slope, smooth=self.smooth)
@@ -196,7 +205,7 @@ class ThresholdLayer(ExactModule):
             y_score,
             metric=metric,
             average=average,
-            method=_Trained(self.values()),
+            method=_Trained(self.values(), self.rule),
             labels=self.labels,
             sample_weight=on_processor(sample_weight),
             mask=on_processor(mask),
@@ -213,12 +222,16 @@ class ThresholdLayer(ExactModule):
         return "; ".join(parts)
 
     def get_extra_state(self) -> Tensor:
-        """Return the names of the labels, as the bytes of JSON, so that any format for tensors can hold them."""
-        return torch.frombuffer(bytearray(json.dumps(self._names), "utf-8"), dtype=torch.uint8)
+        """Return the names of the labels, as the bytes of JSON, so that any format for tensors can hold them.
+
+        Under a closed hierarchy they stand in an object with the rule.
+        """
+        known = self._names if self.rule == THRESHOLD_RULE else {"labels": self._names, "rule": self.rule}
+        return torch.frombuffer(bytearray(json.dumps(known), "utf-8"), dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take the names of the labels, if there are any."""
-        names = json.loads(bytes(state.tolist()))
+        names, _ = _known(state)
         self._names = self._names if names is None else tuple(names)
 
     def _load_from_state_dict(
@@ -232,7 +245,12 @@ class ThresholdLayer(ExactModule):
         error_msgs: list[str],
     ) -> None:
         extra = state_dict.get(f"{prefix}_extra_state")
-        found = None if extra is None else json.loads(bytes(extra.tolist()))
+        found, rule = (None, self.rule) if extra is None else _known(extra)
+        if rule != self.rule:
+            raise InputError(
+                f"the state is of a layer with the rule {rule[:60]!r}, this one has {self.rule[:60]!r}. Build the "
+                "layer from the same thresholds: it then has their hierarchy."
+            )
         if found is not None and self._names is not None and tuple(found) != self._names:
             other = beyond(found, self._names)
             differ = (
@@ -275,12 +293,28 @@ class _Trained:
     needs: ClassVar[Literal["curves", "scores"]] = "scores"
     serves: ClassVar[tuple[str, ...]] = EVERYTHING
     values: NDArray[Any]
+    rule: str
 
     def solve(self, problem: Problem) -> Solution:
-        return Solution(values=rounded_up(self.values, problem.dtype).astype(np.float64))
+        return Solution(values=rounded_up(self.values, problem.dtype).astype(np.float64), rule=self.rule)
 
     def __str__(self) -> str:
         return "trained in PyTorch"
+
+
+def _known(state: Tensor) -> tuple[list[str] | None, str]:
+    """Return the names and the rule that a state has."""
+    found = json.loads(bytes(state.tolist()))
+    return (found["labels"], found["rule"]) if isinstance(found, dict) else (found, THRESHOLD_RULE)
+
+
+def _others(rule: str, n_labels: int) -> Tensor:
+    """Return labels whose scores count for each label too, int64 (most, n_labels); where fewer do, again one."""
+    counted = counted_for(rule, n_labels)
+    most = max(map(len, counted)) - 1
+    return torch.tensor(
+        [[own[min(j, len(own) - 1)] for own in counted] for j in range(1, most + 1)], dtype=torch.int64
+    )
 
 
 def _names(labels: Sequence[str] | None) -> tuple[str, ...] | None:

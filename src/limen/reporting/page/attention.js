@@ -6,6 +6,7 @@ import { commit, edits, move } from "./edits.js";
 import {
   LEVEL, byId, counted, cutText, el, inPercent, metricText, nameOf, objectiveName, percent, sizeText, unit, whole,
 } from "./elements.js";
+import { together } from "./groups.js";
 import { atHalf, content, cutAt, given, labels, nLabels, positives } from "./model.js";
 import { againstHalf, isFew, states, troubled, wordsOf } from "./states.js";
 
@@ -50,7 +51,7 @@ export function byNeed() {
 /** By how much the objective would change if a label were at a position. @param {number} k @param {number} i */
 function effectOf(k, i) {
   const at = Int32Array.from(edits.at), average = content.objective.average;
-  at[k] = i;
+  for (const [m, place] of together(k, i, at[k])) at[m] = place;
   return totalsAt(at)[average] - edits.totals[average];
 }
 

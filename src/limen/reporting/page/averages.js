@@ -113,7 +113,7 @@ function metricOf(from) {
 }
 
 export const allPositives = positives.reduce((sum, p) => sum + p, 0);
-const allKnown = known.reduce((sum, n) => sum + n, 0);
+export const allKnown = known.reduce((sum, n) => sum + n, 0);
 
 export const spec = content.objective.metric;
 export const metric = metricOf(spec);

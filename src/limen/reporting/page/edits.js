@@ -1,7 +1,8 @@
 // The thresholds as edited: one position for each label, with undo.
 
 import { totalsAt } from "./averages.js";
-import { cutAt, given, nLabels, sizeOf } from "./model.js";
+import { membersOf, together } from "./groups.js";
+import { cutAt, given, sizeOf } from "./model.js";
 
 /** @typedef {{label: number, from: number, to: number}[]} Step  What one action of a person changed. */
 /** @typedef {{labels: number[], done: boolean}} Change  Labels that moved; done when the hand is off. */
@@ -34,26 +35,32 @@ function tellMoved(moved, done) {
   for (const listener of edits.listeners) listener({ labels: moved, done });
 }
 
-/** Move one label, as part of a gesture that `commit` ends. @param {number} k @param {number} position */
-export function move(k, position) {
-  const i = Math.min(Math.max(position, 0), sizeOf(k) - 1);
-  if (i === edits.at[k]) return;
-  if (!edits.before.has(k)) edits.before.set(k, edits.at[k]);
-  edits.at[k] = i;
-  tellMoved([k], false);
-}
-
-/** Move all labels, as part of a gesture that `commit` ends. @param {Int32Array} next */
-export function moveAll(next) {
+/** Take labels to positions and no others, as part of a gesture that `commit` ends. @param {Iterable<[number, number]>} places */
+export function moveAlone(places) {
   const moved = [];
-  for (let k = 0; k < nLabels; k++) {
-    if (next[k] === edits.at[k]) continue;
+  for (const [k, i] of places) {
+    if (i === edits.at[k]) continue;
     if (!edits.before.has(k)) edits.before.set(k, edits.at[k]);
-    edits.at[k] = next[k];
+    edits.at[k] = i;
     moved.push(k);
   }
   if (moved.length) tellMoved(moved, false);
 }
+
+/** Move one label, and those that share its threshold, as part of a gesture. @param {number} k @param {number} position */
+export function move(k, position) {
+  const i = Math.min(Math.max(position, 0), sizeOf(k) - 1);
+  if (i !== edits.at[k]) moveAlone(together(k, i, edits.at[k]));
+}
+
+/** Move some labels, and those that share their thresholds, as part of a gesture. @param {[number, number][]} places */
+export const moveSome = (places) => moveAlone(new Map(places.flatMap(([k, i]) => together(k, i, edits.at[k]))));
+
+/** Take a label, and those that share its threshold, to where they were given. @param {number} k */
+export const putBack = (k) => moveAlone(membersOf(k).map((m) => [m, given[m]]));
+
+/** Move all labels, as part of a gesture that `commit` ends. @param {Int32Array} next */
+export const moveAll = (next) => moveAlone(next.entries());
 
 /** End a gesture: what it changed becomes one step that can be undone. */
 export function commit() {

@@ -2,7 +2,7 @@
 
 import { bestOf, countsAt, f1, metric, metricIsF1, precision, ratio, recall, spec, valueAt } from "./averages.js";
 import { choose, chosen } from "./chosen.js";
-import { commit, edits, move, nearestPosition, shortened } from "./edits.js";
+import { commit, edits, move, nearestPosition, putBack, shortened } from "./edits.js";
 import {
   LEVEL, MINUS, THIN, byId, counted, cutText, el, exact, inputById, metricText, nameOf, objectiveName, percent, say,
   signed, spanText, unit, whole,
@@ -10,6 +10,9 @@ import {
 import {
   GROUPS, aim, axisEnd, calibration, cutPlace, drawLabelCharts, drawnTitle, positionAt, shown,
 } from "./labelcharts.js";
+import { describedLimits } from "./limitcharts.js";
+import { refreshLimitNotes } from "./limitnotes.js";
+import { spokenLimits } from "./limitpanel.js";
 import {
   atHalf, content, cutAt, given, known, labels, lowest, nLabels, positives, ranges, sizeOf, unpack,
 } from "./model.js";
@@ -108,6 +111,7 @@ function refreshLabel() {
     content.positions.all_cuts && allCuts[k] > sizeOf(k) &&
       `Thinned: ${whole(sizeOf(k))} of ${whole(allCuts[k])} cuts can be chosen here; the counts of each are exact.`,
   ];
+  refreshLimitNotes();
   byId("label-notes").replaceChildren(...notes.filter(Boolean).map((text) => el("li", {}, String(text))));
   /** @type {[string, number][]} */
   const targets = [["to-given", given[k]], ["to-half", atHalf[k]], ["to-never", 0]];
@@ -130,7 +134,7 @@ function describeCharts(k, i) {
   const texts = {
     histogram: `Scores of ${labels[k]}: of ${whole(p)} items with the label ${whole(tp)} score at or above the ` +
       `cut ${cutText(cutAt(k, i))}; of ${whole(known[k] - p)} without it ${whole(pp - tp)}.`,
-    curves: `Precision, recall and ${drawnTitle} against the cut. At ${inWords(k, i)}.`,
+    curves: `Precision, recall and ${drawnTitle} against the cut. At ${inWords(k, i)}.${describedLimits(k)}`,
     "precision-recall": `Precision against recall. The operating point is at precision ` +
       `${percent(valueAt(precision, k, i))} %, recall ${percent(valueAt(recall, k, i))} %.`,
     calibration: `Share of items that have the label, by mean score: ${groups.join("; ")}.`,
@@ -191,9 +195,12 @@ export function startLabel() {
   const typed = inputById("cut-number");
   typed.addEventListener("change", takeNumber);
   typed.addEventListener("keydown", (event) => { if (event.key === "Escape") showNumber(); });
+  byId("to-given").addEventListener("click", () => {
+    putBack(chosen.label);
+    commit();
+  });
   /** @type {[string, () => number][]} */
   const buttons = [
-    ["to-given", () => given[chosen.label]],
     ["to-half", () => atHalf[chosen.label]],
     ["to-best", () => bestOf(metric, chosen.label)],
     ["to-never", () => 0],
@@ -216,7 +223,7 @@ export function startLabel() {
     if (moved.includes(chosen.label)) {
       const k = chosen.label;
       say(`${labels[k]} at ${inWords(k, edits.at[k])}: ${wordsOf(states.of[k])}. ${objectiveName(content.objective.average)} ` +
-        `${metricText(edits.totals[content.objective.average])}${unit}.`);
+        `${metricText(edits.totals[content.objective.average])}${unit}.${spokenLimits(k)}`);
     }
   });
 }

@@ -7,6 +7,7 @@ import {
 } from "./charts.js";
 import { chosen } from "./chosen.js";
 import { edits, move } from "./edits.js";
+import { paintFloors, paintForbiddenCuts, paintLabelRegions } from "./limitcharts.js";
 import { byId, inPercent } from "./elements.js";
 import { atHalf, content, cutAt, given, nLabels, placeOf, ranges, sizeOf, unpack } from "./model.js";
 
@@ -67,6 +68,7 @@ export const cutPlace = () => shown.places[edits.at[chosen.label]];
 function paintHistogram(plot) {
   const k = chosen.label, cut = cutPlace();
   const width = (axisHigh[k] - axisLow[k]) / bins;
+  paintForbiddenCuts(plot, k, shown.places);
   onCanvas(plot, (context, x, y) => {
     for (const [counts, sign, fill] of /** @type {[Float64Array, number, string][]} */ (
       [[binsPositive, 1, colour.positive], [binsNegative, -1, colour.negative]])) {
@@ -113,6 +115,7 @@ function paintRange(plot, k) {
 /** @param {uPlot} plot */
 function paintOperatingPoint(plot) {
   const k = chosen.label;
+  paintLabelRegions(plot, k);
   onCanvas(plot, (context, x, y) => {
     /** @param {number} i @param {Parameters<typeof paintDot>[3]} look */
     const at = (i, look) => {
@@ -216,7 +219,7 @@ export function drawLabelCharts() {
     scales: { x: scoreScale(), y: { range: () => shown.floor } },
     axes: [scoreAxis(), axisOfShares("value")],
     series: [{}, line("positive"), line("negative", [7, 4]), line("text", undefined, 2.5)],
-    hooks: { draw: [(plot) => paintCut(plot, cutPlace())] },
+    hooks: { draw: [paintCurves] },
   }, overScore);
   plots.recall = chart(byId("precision-recall"), {
     scales: { x: unitScale(), y: unitScale() },
@@ -235,6 +238,13 @@ export function drawLabelCharts() {
     draggable(plot, (x) => move(chosen.label, positionAt(plot.posToVal(x, "x"))));
   }
   draggable(plots.recall, (x, y) => move(chosen.label, pointNearest(x, y)));
+}
+
+/** What stands over the curves. @param {uPlot} plot */
+function paintCurves(plot) {
+  paintForbiddenCuts(plot, chosen.label, shown.places);
+  paintFloors(plot, chosen.label);
+  paintCut(plot, cutPlace());
 }
 
 /** @returns {[number, number]} */

@@ -2,9 +2,9 @@
 
 import { countsAt, metric, precision, recall, spec, valueAt } from "./averages.js";
 import { choose } from "./chosen.js";
-import { changedLabels, commit, edits, move } from "./edits.js";
+import { changedLabels, commit, edits, putBack } from "./edits.js";
 import {
-  byId, cutText, el, exact, inPercent, metricText, nameOf, objectiveName, percent, signed, whole,
+  THIN, byId, cutText, el, exact, inPercent, metricText, nameOf, objectiveName, percent, signed, whole,
 } from "./elements.js";
 import { content, cutAt, given, labels, nLabels, unpack } from "./model.js";
 import { dots, rangeOf, spreadCell } from "./overview.js";
@@ -29,6 +29,7 @@ export function showMethods() {
   byId("methods-none").textContent = whyNot;
   byId("methods-some").hidden = rows.length === 0;
   if (!rows.length) return;
+  byId("methods-kept").hidden = content.limits.all.length === 0;
   byId("methods-design").textContent = `${objectiveName(content.objective.average)}${inPercent ? " in %" : ""}, ${design}.`;
   const range = rangeOf(rows.flatMap((row) => [...row.held_out, row.fitted]));
   byId("methods-rows").replaceChildren(...rows.map((row, place) => el("tr",
@@ -40,6 +41,7 @@ export function showMethods() {
     el("td", { class: "number" }, exact(row.fitted, metricText(row.fitted))),
     el("td", { class: "number" }, place === 0 ? "the best" : `${signed(row.difference[1] ?? 0, metricText)} to ` +
       signed(row.difference[2] ?? 0, metricText)),
+    ...(content.limits.all.length ? [el("td", { class: "number" }, row.kept === null ? "" : `${percent(row.kept)}${THIN}%`)] : []),
     el("td", { class: "number" }, row.rank.toFixed(1)),
     el("td", { class: "number" }, row.seconds >= 1 ? `${row.seconds.toFixed(1)} s` : `${Math.round(1000 * row.seconds)} ms`))));
 }
@@ -82,7 +84,7 @@ function refreshChanges() {
       fromTo(valueAt(metric, k, from), valueAt(metric, k, to), metricText),
       fromTo(countsAt(k, from).pp, countsAt(k, to).pp, whole),
       el("button", { type: "button", class: "small", "aria-label": `put ${labels[k]} back`, onclick: () => {
-        move(k, given[k]);
+        putBack(k);
         commit();
       } }, "put back")];
   }));

@@ -3,7 +3,10 @@
 import { countsAt, f1, metric, metricIsF1, precision, recall, spec, valueAt } from "./averages.js";
 import { asCsv, download } from "./downloads.js";
 import { changedLabels, edits } from "./edits.js";
-import { byId, el, facing, objectiveName } from "./elements.js";
+import { byId, counted, el, facing, objectiveName } from "./elements.js";
+import { promisedStill } from "./limitpanel.js";
+import { kept, limits } from "./limits.js";
+import { outcomesToSave } from "./limittexts.js";
 import { content, cutAt, gains, given, known, labels, nLabels, positives, ranges } from "./model.js";
 import { againstHalf, states, wordsOf } from "./states.js";
 import { table, tagsOf } from "./table.js";
@@ -19,6 +22,25 @@ function gainOf(k, edited) {
   return gain.every(Number.isFinite) ? gain : null;
 }
 
+/** What edits leave of the promise: of labels whose thresholds are as given, if it was made for all at once. */
+function promiseLeft() {
+  const still = promisedStill();
+  return still && { ...content.file.original.promise, labels: still };
+}
+
+/** Labels whose promise the edits end. */
+function promiseDropped() {
+  const still = new Set(promisedStill() ?? []);
+  return (content.promise?.labels ?? []).map((k) => labels[k]).filter((name) => !still.has(name));
+}
+
+/** Details of an edited file: a label is excused of constraints only while it is never given. */
+function detailsLeft() {
+  const { never_by_constraint: excused, ...details } = content.file.edited.details;
+  const still = content.limits.excused.filter((k) => cutAt(k, edits.at[k]) === Infinity).map((k) => labels[k]);
+  return excused && still.length ? { ...details, never_by_constraint: still } : details;
+}
+
 /** The thresholds as a file that limen reads: as given if nothing changed, else marked as edited by hand. */
 function thresholdsFile() {
   const changed = changedLabels();
@@ -31,13 +53,17 @@ function thresholdsFile() {
       ...edited,
       method: method.endsWith(mark) ? method : method + mark,
       value: edits.totals[content.objective.average],
+      reason: limits.length ? `edited by hand; ${kept.broken ? `${kept.broken} of ` : "all "}${counted(limits.length, "constraint")} ` +
+        `${kept.broken ? "broken" : "kept"} on the data of the report` : "edited by hand",
+      constraints: outcomesToSave(),
+      promise: promiseLeft(),
       created: new Date().toISOString().slice(0, 19) + "+00:00",
-      details: { ...edited.details, edited: {
+      details: { ...detailsLeft(), edited: {
         thresholds: changed.map((k) => ({ label: labels[k], from: inFile(cutAt(k, given[k])),
           to: inFile(cutAt(k, edits.at[k])) })),
         counts_of: content.data.on_tuning_data ? "the data tuned on" : "the data of the report",
         report: content.title, n_items: content.data.n_items, data_digest: edited.data_digest,
-        tuning_data: content.data.on_same_items,
+        tuning_data: content.data.on_same_items, promise_dropped: promiseDropped(),
         before: { method, status: original.status, value: original.value, created: original.created,
           data_digest: original.data_digest, edited: original.details.edited ?? null },
       } },

@@ -7,6 +7,8 @@ import { edits } from "./edits.js";
 import {
   THIN, byId, counted, cutText, el, exact, facing, inputById, metricText, percent, signed, whole,
 } from "./elements.js";
+import { kept, limits } from "./limits.js";
+import { badgeOf } from "./limittexts.js";
 import { atHalf, cutAt, given, known, labels, nLabels, positives, ranges } from "./model.js";
 import { partedName } from "./names.js";
 import { STATES, againstHalf, ruleOf, states, wordsOf } from "./states.js";
@@ -36,7 +38,7 @@ function rangeText(k) {
 /** A label's state, beside its name; that there is none needs no word. @param {number} k */
 function badges(k) {
   const key = states.of[k];
-  return el("span", { class: "badges" }, key === "none" ? null
+  return el("span", { class: "badges" }, badgeOf(k), key === "none" ? null
     : el("span", { class: `badge badge-${key}`, title: ruleOf(key) }, wordsOf(key)));
 }
 
@@ -94,7 +96,7 @@ export const table = {
 
 /** What can be shown: all, the labels of a state, those changed. @type {[string, string][]} */
 export const KINDS = [["all", "all"], ...STATES.map(({ key, words }) => /** @type {[string, string]} */ ([key, words])),
-  ["changed", "changed"]];
+  ...(limits.length ? [/** @type {[string, string]} */ (["breaks", "breaks a constraint"])] : []), ["changed", "changed"]];
 
 /** Rows on paper, and the number of labels up to which the charts go under the table. */
 const PRINTED = 30, FEW_ROWS = 10;
@@ -114,6 +116,7 @@ function rowHeight() {
 function isKind(k, kind) {
   if (kind === "all") return true;
   if (kind === "changed") return cutAt(k, edits.at[k]) !== cutAt(k, given[k]);
+  if (kind === "breaks") return kept.breaks[k] > 0;
   return states.of[k] === kind;
 }
 
@@ -305,7 +308,7 @@ export function startTable() {
     }
   });
   attention.listeners.push(() => {
-    if (table.sort.key !== "need" && !STATES.some(({ key }) => key === table.kind)) return;
+    if (table.sort.key !== "need" && table.kind !== "breaks" && !STATES.some(({ key }) => key === table.kind)) return;
     table.following = true;
     arrange();
     table.following = false;

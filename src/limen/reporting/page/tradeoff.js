@@ -6,6 +6,8 @@ import {
 } from "./charts.js";
 import { commit, edits, moveAll, startTotals } from "./edits.js";
 import { THIN, byId, counted, exact, inputById, metricText, objectiveName, percent, say } from "./elements.js";
+import { membersOf, together } from "./groups.js";
+import { paintPooledRegions } from "./limitcharts.js";
 import { atHalf, atShared, content, known, nLabels, unpack } from "./model.js";
 
 const stepLabel = Int32Array.from(unpack(content.frontier.label));
@@ -14,11 +16,14 @@ const stepPosition = Int32Array.from(unpack(content.frontier.position));
 /** @typedef {"precision" | "recall" | "tags"} Target */
 /** @typedef {{tp: number, pp: number, tags: number}} Sums  Correct tags, tags, and tags per item. */
 
-/** The sums after a label went from one position to another. @param {Sums} sums @param {number} k
- * @param {number} from @param {number} to @returns {Sums} */
+/** The sums after a label, and those that share its threshold, went from one position to another. @param {Sums} sums
+ * @param {number} k @param {number} from @param {number} to @returns {Sums} */
 function moved(sums, k, from, to) {
-  const before = countsAt(k, from), after = countsAt(k, to), added = after.pp - before.pp;
-  return { tp: sums.tp + after.tp - before.tp, pp: sums.pp + added, tags: sums.tags + ratio(added, known[k], 0) };
+  const start = together(k, from, to);
+  return together(k, to, from).reduce((found, [m, place], j) => {
+    const before = countsAt(m, start[j][1]), after = countsAt(m, place), added = after.pp - before.pp;
+    return { tp: found.tp + after.tp - before.tp, pp: found.pp + added, tags: found.tags + ratio(added, known[m], 0) };
+  }, sums);
 }
 
 /** @type {Record<Target, (sums: Sums) => number>} */
@@ -51,7 +56,14 @@ const sharedCurve = (() => {
 function frontierAt(point) {
   const at = new Int32Array(nLabels);
   for (let s = 0; s < point; s++) at[stepLabel[s]] = stepPosition[s];
+  for (const k of new Set(stepLabel.subarray(0, point))) if (membersOf(k).length > 1) alongWith(at, k, at[k], 0);
   return at;
+}
+
+/** Put a label and those that share its threshold somewhere. @param {Int32Array} at @param {number} k @param {number} i
+ * @param {number} from */
+function alongWith(at, k, i, from) {
+  for (const [m, place] of together(k, i, from)) at[m] = place;
 }
 
 /** Number of leading points for which a condition holds that holds up to some point. @param {(point: number) => boolean} holds */
@@ -89,7 +101,7 @@ function positionsFor(target, value) {
   const k = stepLabel[point], from = stepFrom[point];
   let i = from;
   while (i < stepPosition[point] && WITHIN[target](moved(frontier[point], k, from, i + 1), value)) i++;
-  at[k] = target === "recall" ? i + 1 : i;
+  alongWith(at, k, target === "recall" ? i + 1 : i, from);
   return at;
 }
 
@@ -147,6 +159,7 @@ function refreshTradeoff() {
 
 /** @param {uPlot} plot */
 function paintTradeoff(plot) {
+  paintPooledRegions(plot);
   onCanvas(plot, (context, x, y) => {
     /** @param {typeof startTotals} totals @param {Parameters<typeof paintDot>[3]} look */
     const at = (totals, look) => {

@@ -87,14 +87,6 @@ function editedText() {
       "the thresholds as given, moved.";
 }
 
-/** What the thresholds as given must keep and promise: of edited ones limen.evaluate says what holds. */
-function showPromises() {
-  const place = byId("promises"), edited = edits.changed.size > 0;
-  place.hidden = content.promises.length === 0;
-  place.replaceChildren(el("h3", {}, edited ? "What must hold, as given: after edits limen evaluate says what does"
-    : "What must hold, on these items"), el("ul", {}, ...content.promises.map((line) => el("li", {}, `${line}.`))));
-}
-
 /** The labels that need a look, worst first. */
 function troubleParts() {
   const number = troubled();
@@ -132,7 +124,6 @@ export function showVerdict() {
     byId("trust").textContent = trustText() + editedText();
   };
   const refreshNeeds = () => {
-    showPromises();
     byId("trouble").replaceChildren(...troubleParts());
     byId("next-steps").replaceChildren(...nextParts());
   };

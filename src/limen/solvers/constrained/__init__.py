@@ -11,14 +11,15 @@ module          what it does
 `separable`     sums over labels: prices for the constraints
 `nearby`        all that loses little against the prices, which closes the gap
 `prices`        what loosening a constraint gains
-`reserved`      constraints on new data, by smoothing and a reserve
+`reserved`      constraints on new data, by a method's own counts and a reserve
+`held`          how constraints fared on items left out, and the cuts that are tried
 `solver`        all of these as a solver
 ==============  ============================================================================================
 """
 
 from __future__ import annotations
 
-from limen.solvers.constrained.extended import extended, in_range, placed
-from limen.solvers.constrained.permitted import kept_or_never
+from limen.solvers.constrained.extended import extended, in_range, needs_more, placed
+from limen.solvers.constrained.permitted import kept_or_never, permitted
 
-__all__ = ["extended", "in_range", "kept_or_never", "placed"]
+__all__ = ["extended", "in_range", "kept_or_never", "needs_more", "permitted", "placed"]

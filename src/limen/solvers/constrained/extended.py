@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,24 @@ from limen.sources.blocks import Countable, Entries, Source, flatten
 from limen.sources.candidates import Candidates
 
 
-def extended(curves: Curves | None, sources: Sequence[Countable], bound: Bound) -> Curves:
+def needs_more(bound: Bound) -> bool:
+    """Return whether constraints need cuts that are not at the score of a positive item."""
+    least = _least(bound.rows) or _least(bound.pooled)
+    return bound.linked or bool(np.isfinite(bound.high).any()) or bool(least)
+
+
+def extended(
+    curves: Curves | None, sources: Sequence[Countable], bound: Bound, every: NDArray[np.bool_] | None = None
+) -> Curves:
     """Return the curves at every cut that may be the best one under constraints.
+
+    Parameters
+    ----------
+    curves : Curves, optional
+    sources : sequence of Countable
+    bound : Bound
+    every : bool (n_labels,), optional
+        Labels of which giving every item may be best; without their scores nothing is proven then.
 
     Raises
     ------
@@ -32,9 +49,14 @@ def extended(curves: Curves | None, sources: Sequence[Countable], bound: Bound) 
     it in a hierarchy, to the highest cut that still gives as many tags as asked for, or, in a group, to a positive
     of any of its labels. A least number of tags over all labels makes every score a candidate.
     """
-    if not (bound.linked or np.isfinite(bound.high).any() or _least(bound.rows) or _least(bound.pooled)):
-        return curves if curves is not None else _counted(sources, None)
     readable = [source for source in sources if isinstance(source, Source)]
+    if not needs_more(bound):
+        curves = curves if curves is not None else _counted(sources, None)
+        if every is None or not every.any():
+            return curves
+        if not readable or len(readable) < len(sources):
+            lower = np.isfinite(curves.beneath[curves.offsets[1:] - 1])
+            return replace(curves, complete=curves.complete and not (lower & every).any())
     if not readable or len(readable) < len(sources):
         raise UnsupportedError(
             "these constraints need cuts between the positives, and these curves hold only counts at the positive "
@@ -51,6 +73,9 @@ def extended(curves: Curves | None, sources: Sequence[Countable], bound: Bound) 
     high = in_dtype_below(bound.high, dtype)
     for k in np.flatnonzero(np.isfinite(high)).tolist():
         cuts[k].append(high[k : k + 1])
+    if every is not None and every.any():
+        for k, score in _lowest(readable, every).items():
+            cuts[k].append(np.array([score]))
     for row in _least(bound.rows):
         for k, score in _fewest(readable, row).items():
             cuts[k].append(np.array([score]))
@@ -135,6 +160,14 @@ def _fewest(sources: Sequence[Source], row: Row) -> dict[int, Any]:
     enough = np.flatnonzero(row.slack(0 * given, given, p, n, label) >= 0)
     labels, at = np.unique(label[enough], return_index=True)
     return dict(zip(labels.tolist(), scores[enough[at]], strict=True))
+
+
+def _lowest(sources: Sequence[Source], wanted: NDArray[np.bool_]) -> dict[int, Any]:
+    """Return, by label, the lowest score."""
+    entries = _entries(sources, wanted)
+    order = np.lexsort((entries.scores, entries.label))
+    labels, at = np.unique(entries.label[order], return_index=True)
+    return dict(zip(labels.tolist(), entries.scores[order][at], strict=True))
 
 
 def _entries(sources: Sequence[Source], wanted: NDArray[np.bool_]) -> Entries:

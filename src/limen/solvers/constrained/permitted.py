@@ -94,18 +94,30 @@ def kept_or_never(curves: Curves, bound: Bound, kept: Permitted | None = None) -
 
 
 def nearest(curves: Curves, bound: Bound, labels: list[int]) -> NDArray[np.bool_]:
-    """Return, for labels that cannot keep their constraints, the candidate that misses least, as a mask."""
+    """Return, for labels that cannot keep their constraints, the candidate that misses least, as a mask.
+
+    Where there is a reserve, it misses by standard errors, and to give nothing is no precision.
+    """
+    from limen import _kernels
+
+    label = curves.label_of
+    p, n = curves.n_positive, curves.n_known
+    missing: NDArray[np.float64] = np.where(_in_range(curves, bound, label), 0.0, 1e6)
+    for row in bound.rows:
+        limit = row.limit[label]
+        found = np.asarray(row.measured(curves.tp, curves.pp, p[label], n[label]), np.float64)
+        if row.reserve:
+            error = row.error(curves.pp, p, n, label)
+            by = -row.slack(curves.tp, curves.pp, p, n, label) / np.where(error > 0, error, np.inf)
+            by = np.where(np.isnan(found), 1e3, np.where(error > 0, by, 0.0))
+        else:
+            by = limit - found if row.constraint.at_least else found - limit
+            by = by / np.where(row.constraint.totals, np.maximum(np.abs(limit), 1e-9), 1.0)
+        missing = missing + np.where(row.applies[label], np.nan_to_num(np.maximum(by, 0), nan=1.0), 0.0)
+    choice = np.empty(curves.n_labels, np.int64)
+    _kernels.best_of(curves.offsets, -missing, choice)
     chosen = np.zeros(len(curves.tp), bool)
-    for k in labels:
-        own = slice(curves.offsets[k], curves.offsets[k + 1])
-        missing: NDArray[np.float64] = np.where(_in_range(curves, bound, curves.label_of)[own], 0.0, 1e6)
-        for row in bound.rows:
-            if row.applies[k]:
-                found = _measured(row, curves, k)
-                by = row.limit[k] - found if row.constraint.at_least else found - row.limit[k]
-                size = max(abs(row.limit[k]), 1e-9) if found.max(initial=0) > 1 else 1.0
-                missing = missing + np.nan_to_num(np.maximum(by, 0), nan=1.0) / size
-        chosen[own.start + int(missing.argmin())] = True
+    chosen[choice[labels]] = True
     return chosen
 
 

@@ -58,6 +58,6 @@ def loosened(bound: Bound, row: Row, step: float = STEP) -> tuple[float, Bound]:
     total = isinstance(row.constraint, MinPredictions | MaxPredictions | MaxFalsePositives)
     away = -1.0 if row.constraint.at_least else 1.0
     limit = row.limit * (1 + away * step) if total else np.clip(row.limit + away * step, 0, 1)
-    looser = Row.of(row.constraint, limit, row.reserve, bound.share)
+    looser = Row.of(row.constraint, limit, row.reserve, bound.share, row.given)
     rows, pooled = (tuple(looser if each is row else each for each in part) for part in (bound.rows, bound.pooled))
     return step, replace(bound, rows=rows, pooled=pooled)

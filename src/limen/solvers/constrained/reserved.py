@@ -1,56 +1,78 @@
-"""Constraints that hold on new data: smoothed cuts, with a reserve found by cross-fitting."""
+"""Constraints that hold on new data: a method's own counts, with a reserve found by cross-fitting."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.constraints import Bound, Infeasible
-from limen.constraints.bound import Row
+from limen.constraints import Bound
 from limen.curves import Curves
-from limen.errors import InfeasibleError
+from limen.errors import InfeasibleError, InputError
+from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
+from limen.solvers.constrained.held import Held, design_effects, grid_of, on_scale
 from limen.solvers.constrained.solver import Outcome, solve_curves
 from limen.solvers.fine import FineCurves
-from limen.solvers.regularised import Smoothed
+from limen.solvers.places import MARGIN
+from limen.solvers.regularised import LogOddsSolver, Smoothed
 from limen.solvers.solution import CrossFit, Solution
+from limen.sources.blocks import Source
 
-RESERVES = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.5)
-"""Shares of the way to the strictest limit that are tried,"""
-LOOSER = (-0.7, -0.5, -0.4, -0.3, -0.25, -0.2, -0.15, -0.1, -0.07, -0.05, -0.03, -0.02, -0.01)
-"""and before them, for limits over all labels: smoothed counts see less precision than there is."""
+RESERVES = (*(-32, -16, -8, -6, -4, -3, -2, -1.5, -1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75),
+            *(2, 2.5, 3, 4, 6, 8, 16, 32))  # fmt: skip
+"""Standard errors of what is limited that are tried; below 0 where a method's counts are too strict."""
+FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Reserved:
-    """The exact method under constraints on smoothed counts, with the least reserve that held out of sample.
+    """The exact method under constraints on the counts of another method, with a reserve for new data.
 
     Parameters
     ----------
+    counts : LogOddsSolver
+        The method: of its smoothed, calibrated, shrunk or resampled counts the best is taken that keeps the
+        constraints, instead of averaging cuts that keep none.
     folds : int
         For cross-fitting.
-    smoothed : Smoothed
-        How counts are smoothed.
+    hold : float
+        How often each limit shall hold on new data: a limit over all labels after so many of all tunings, one for
+        each label for so many of the labels.
 
     Notes
     -----
     Thresholds that just keep a constraint on the items they were tuned on break it on half of all new data,
-    and more often, since they were chosen for it. So each limit is moved to the strict side by a share of the way
-    to the strictest one, the same for all. For each reserve, thresholds are tuned on all folds but one and counted
-    on that one. The least reserve is taken with which the counts of all folds together keep each constraint; one
-    for each label is looked at as a sum over its labels, for a label alone has too few positives in a fold. On
-    average it then holds on new data; how often it did, in folds or for labels, is told.
+    and more often, since they were chosen for it. So each limit is moved to the strict side by a number of
+    standard errors of the count that it limits: the fewer positives a label has, the further. For each number,
+    thresholds are tuned on all folds but one and counted on that one. The least is taken with which the counts
+    of all folds together are so far on the right side of each limit that they are there by luck in at most
+    ``1 - hold`` of all cases; found by bisection. Items of one group, or of different weight, vary more than as
+    many alike, and their standard errors are larger by that.
+
+    ``hold`` is a rate over tunings, as estimated from the folds, for as many new items as one likes: on few new
+    items chance alone may break a limit. It is no promise with a stated confidence; that is `limen.guarantee`.
+    A label whose limit no cut keeps with all of the reserve gets the cut that comes nearest, does not count for
+    the rate, and is named in ``details["short_of_reserve"]``.
     """
 
     name: ClassVar[str] = "auto"
     needs: ClassVar[Literal["curves", "scores"]] = "scores"
     serves: ClassVar[tuple[str, ...]] = EVERYTHING
     constrains: ClassVar[bool] = True
-    folds: int = 5
-    smoothed: Smoothed = field(default_factory=Smoothed)
+    counts: LogOddsSolver = field(default_factory=Smoothed)
+    folds: int = FOLDS
+    hold: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.hold, float | int) and 0.5 <= self.hold < 1):
+            raise InputError(
+                f"hold={self.hold!r} is no rate at which limits hold on new data. It must be from 0.5 and below 1."
+            )
 
     def solve(self, problem: Problem) -> Solution:
         """Return the cuts, with the reserve in ``details`` and how each constraint fared out of sample."""
@@ -58,57 +80,69 @@ class Reserved:
         assert bound is not None
         folds = problem.split(self.folds)
         whole, parts = FineCurves.of_folds(problem.sources, [source for _, source in folds], problem.kind)
+        unit = _unit(whole, problem.sources)
         whole = whole.reweighted(problem.target_prevalence)
         parts = [part.reweighted(problem.target_prevalence) for part in parts]
-        grid, inside = _grid(whole, bound, self.smoothed.grid)
-        smooth = self.smoothed.curves(whole, grid)
-        cannot = solve_curves(smooth, objective, inside)
+        grid, inside = grid_of(whole, bound.scaled(bound.share / unit), getattr(self.counts, "grid", 128))
+        tuning = _Tuning(objective, inside, self.counts, grid, problem.keys)
+        tables = tuning.tables(whole)
+        cannot = tuning.solve(tables, inside)
         if cannot.reason and bound.infeasible == "error":
             raise InfeasibleError(cannot.reason)
-        rows = (*bound.rows, *bound.pooled)
+        rows = (*inside.rows, *inside.pooled)
         if len(parts) == 1 or not rows:
-            return self._solution(whole, smooth, cannot, bound, 0.0, [], ())
-        trained = [self.smoothed.curves(whole.without(part), grid) for part in parts]
+            return self._solution(whole, bound, cannot, None, (), [])
+        trained = [tuning.tables(whole.without(part)) for part in parts]
         shares = [1 - len(own) / problem.n_items for own, _ in folds]
-        held_out: list[_HeldOut] = []
-        for reserve in RESERVES if bound.rows else LOOSER + RESERVES:
-            cuts = []
-            for curves, share in zip(trained, shares, strict=True):
-                stricter = replace(inside.moved(reserve, share), infeasible="never")
-                cuts.append(_cuts(curves, solve_curves(curves, objective, stricter, closing=False)))
-            held_out.append(_HeldOut.of(reserve, cuts, parts, rows, bound))
-            if not held_out[-1].short:
+
+        def held(reserves: NDArray[np.float64], reserve: float) -> Held:
+            found = [
+                tuning.solve(tables, tuning.with_reserve(reserves, share, given))
+                for tables, share in zip(trained, shares, strict=True)
+            ]
+            return Held.of(reserve, found, parts, inside, effects, self.hold)
+
+        effects, given = np.ones(len(rows)), 0.0
+        plain = held(0 * effects, 0.0)
+        given = float(plain.counts[:, 1].sum())
+        effects = design_effects(problem, rows, folds, [on_scale(whole, c, bound) for c in plain.cuts], unit)
+        chosen = _least(lambda reserve: held(reserve * np.sqrt(effects), reserve))
+        steps = [step for step in RESERVES if step <= chosen.reserve]
+        final = cannot
+        for step in reversed(steps):  # With the reserve the whole may be just beyond what the folds could keep.
+            final = tuning.solve(tables, tuning.with_reserve(step * np.sqrt(effects), 1.0, given))
+            if not final.stuck:
                 break
-        chosen = min(held_out, key=lambda found: (found.short, found.reserve))
-        mode: Infeasible = "status" if bound.infeasible == "status" else "never"
-        final = solve_curves(smooth, objective, replace(inside.moved(chosen.reserve), infeasible=mode))
+        final = replace(final, reason=cannot.reason)
         cross_fit = tuple(
-            CrossFit(own, source, _on_scale(whole, cut, bound))
+            CrossFit(own, source, on_scale(whole, cut, bound))
             for (own, source), cut in zip(folds, chosen.cuts, strict=True)
         )
-        return self._solution(whole, smooth, final, bound, chosen.short, chosen.fared, cross_fit, chosen.reserve)
+        return self._solution(whole, bound, final, chosen, cross_fit, chosen.fared)
 
     def _solution(
         self,
         whole: FineCurves,
-        smooth: Curves,
-        found: Outcome,
         bound: Bound,
-        short: float,
-        fared: list[dict[str, Any]],
+        found: Cuts,
+        chosen: Held | None,
         cross_fit: tuple[CrossFit, ...],
-        reserve: float = 0.0,
+        fared: list[dict[str, Any]],
     ) -> Solution:
-        rows = (*bound.rows, *bound.pooled)
+        rows, labels = (*bound.rows, *bound.pooled), whole.curves.labels
         told = {id(row.constraint): entry for row, entry in zip(rows, fared, strict=False)}
-        details: dict[str, Any] = {"reserve": reserve, "folds": len(cross_fit)}
-        if found.excused:
-            details["never_by_constraint"] = [whole.curves.labels[k] for k in found.excused]
-        why = "no reserve made the constraints hold in the folds: this is the nearest" if short else ""
+        reserve = 0.0 if chosen is None else chosen.reserve
+        details: dict[str, Any] = {"reserve": reserve, "hold": self.hold, "folds": len(cross_fit)}
+        for key, some in (("never_by_constraint", found.excused), ("short_of_reserve", found.short)):
+            if len(some):
+                details[key] = [labels[k] for k in some]
+        reason = found.reason
+        if not reason and chosen is not None and not chosen.enough:
+            reason = "no reserve made the constraints hold in the folds as often as asked: this is the nearest"
         return Solution(
-            values=_on_scale(whole, _cuts(smooth, found), bound),
+            values=on_scale(whole, found.cuts, bound),
             status="infeasible" if found.reason else "local",
-            reason=found.reason or why,
+            reason=reason,
             rule=bound.rule,
             cross_fit=cross_fit,
             leans=False,
@@ -118,101 +152,88 @@ class Reserved:
 
 
 @dataclass(frozen=True, eq=False)
-class _HeldOut:
-    """How a reserve fared: the cuts of each fold, by how much any constraint is missed, and each one's report."""
+class Cuts:
+    """Cuts in log odds (n_labels,), and what could not be kept.
 
-    reserve: float
-    cuts: list[NDArray[np.float64]]
-    short: float
-    fared: list[dict[str, Any]]
-
-    @classmethod
-    def of(
-        cls,
-        reserve: float,
-        cuts: list[NDArray[np.float64]],
-        parts: list[FineCurves],
-        rows: tuple[Row, ...],
-        bound: Bound,
-    ) -> _HeldOut:
-        """Return how cuts of each fold, tuned without it, do on it."""
-        counts = np.array(
-            [
-                [*part.counts(cut[np.newaxis])[:, 0], part.curves.n_positive, part.curves.n_known]
-                for part, cut in zip(parts, cuts, strict=True)
-            ],
-            np.float64,
-        )
-        never = np.all([np.isinf(cut) for cut in cuts], axis=0)
-        short, fared = 0.0, []
-        for row in rows:
-            missed, entry = _fared(row, counts, never, 1 / len(parts), bound)
-            short = max(short, missed)
-            fared.append({"out_of_sample": entry, "reserve": reserve})
-        return cls(reserve, cuts, short, fared)
-
-
-def _fared(
-    row: Row, counts: NDArray[np.float64], never: NDArray[np.bool_], share: float, bound: Bound
-) -> tuple[float, dict[str, Any]]:
-    """Return by how much a row is missed on counts (folds, 4, n_labels), and what is told of it."""
-    total = counts.sum(axis=0)
-    if row.constraint.pooled:
-        of_fold = Row.of(row.constraint, row.limit, 0.0, share)
-        rate = np.mean([(of_fold.slack(*fold.sum(axis=1)) >= 0).all() for fold in counts])
-        summed = total.sum(axis=1)
-        slack = float(row.slack(*summed)[0])
-        measured = float(row.constraint.measured(*summed))
-        entry = {"measured": None if np.isnan(measured) else measured, "held_in_folds": float(rate)}
-    else:
-        some = row.applies & ~never
-        by_label = np.where(some, row.slack(*total), 0.0) / np.maximum(np.abs(row.terms.of_pp), 1)
-        slack = float(by_label.sum())
-        held = (by_label >= 0)[some]
-        entry = {"held_for_labels": float(held.mean()) if some.any() else 1.0, "labels": int(some.sum())}
-    size = max(float(np.abs(total[:2]).sum()), 1e-300)
-    return max(-slack / size, 0.0), {**entry, "holds": slack >= 0}
-
-
-def _grid(whole: FineCurves, bound: Bound, size: int) -> tuple[NDArray[np.float64], Bound]:
-    """Return cuts in log odds (size, n_labels), the same for labels that depend on each other and within ranges.
-
-    And the constraints for them: of the ranges is left that a finite upper end rules out "never".
+    Attributes
+    ----------
+    excused, short : tuple of label numbers
+        Never given, for they cannot keep their constraints; and those that do not with all of the reserve.
+    stuck : bool
+        Whether a limit over all labels could not be kept.
     """
-    low, high = (end.copy() for end in whole.span)
-    for own in _components(bound, whole.n_labels):
-        low[own], high[own] = low[own].min(), high[own].max()
-    at = high - (high - low) * np.linspace(0, 1, size)[:, np.newaxis]
-    numbers = np.arange(whole.n_labels)
-    ends = []
-    for end in (bound.low, bound.high):
-        finite = np.isfinite(end)
-        ends.append(np.where(finite, whole.places.scale.forward(np.where(finite, end, 0.5), numbers), end))
-    highest = np.where(np.isfinite(bound.high), np.finfo(np.float64).max, np.inf)
-    if bound.ranged and bound.linked:
-        extra = [np.broadcast_to(end[np.isfinite(end)], (whole.n_labels, np.isfinite(end).sum())) for end in ends]
-        at = -np.sort(-np.concatenate([at, *(part.T for part in extra)]), axis=0)
-        return at, replace(bound, low=ends[0], high=np.minimum(ends[1], highest))
-    at = np.clip(at, *ends)
-    return at, replace(bound, low=np.full(whole.n_labels, -np.inf), high=highest)
+
+    cuts: NDArray[np.float64]
+    reason: str
+    excused: tuple[int, ...]
+    short: tuple[int, ...]
+    stuck: bool
 
 
-def _components(bound: Bound, n_labels: int) -> list[NDArray[np.int64]]:
-    """Return the labels that depend on each other by groups and edges."""
-    root = np.arange(n_labels)
-    pairs = [(group[0], other) for group in bound.groups for other in group[1:]] + list(bound.edges)
-    for a, b in pairs:
-        root[root == root[b]] = root[a]
-    names, size = np.unique(root, return_counts=True)
-    return [np.flatnonzero(root == name) for name in names[size > 1]]
+@dataclass(frozen=True, eq=False)
+class _Tuning:
+    """How cuts are chosen from some of the data: by the counts of a method, at the cuts of a grid."""
+
+    objective: Objective
+    bound: Bound
+    counts: LogOddsSolver
+    grid: NDArray[np.float64]
+    keys: NDArray[np.uint64]
+
+    def tables(self, fine: FineCurves) -> list[Curves]:
+        """Return the method's counts at the grid."""
+        return self.counts.tables(fine, self.grid, self.keys)
+
+    def with_reserve(self, reserves: NDArray[np.float64], share: float, given: float) -> Bound:
+        """Return the constraints with a reserve by row, for a share of the data."""
+        scaled = self.bound.scaled(self.bound.share * share).reserved(reserves.tolist(), given * share)
+        return scaled if self.bound.infeasible == "never" else replace(scaled, infeasible="status")
+
+    def solve(self, tables: list[Curves], bound: Bound) -> Cuts:
+        """Return the best cuts of each table that keep the constraints, averaged."""
+        found = [solve_curves(curves, self.objective, bound, closing=False) for curves in tables]
+        cuts = np.array([curves.candidates.cuts[one.index] for curves, one in zip(tables, found, strict=True)])
+        never = np.isinf(cuts)
+        mean = np.where(never, self.grid.max(axis=0) + MARGIN, cuts).mean(axis=0)
+        n_labels = cuts.shape[1]
+        excused, short = (
+            np.flatnonzero(2 * sum(np.bincount(part, minlength=n_labels) for part in parts) >= len(found))
+            for parts in (
+                [np.array(one.excused, np.int64) for one in found],
+                [np.array(one.short, np.int64) for one in found],
+            )
+        )
+        mean[never.all(axis=0)] = np.inf
+        mean[excused] = np.inf
+        reasons = [one.reason for one in found if one.reason]
+        stuck = [_stuck(curves, one, bound) for curves, one in zip(tables, found, strict=True)]
+        reason = reasons[0] if 2 * len(reasons) >= len(found) else ""
+        return Cuts(mean, reason, tuple(excused.tolist()), tuple(short.tolist()), 2 * sum(stuck) >= len(found))
 
 
-def _cuts(curves: Curves, found: Outcome) -> NDArray[np.float64]:
-    return np.asarray(curves.candidates.cuts[found.index], np.float64)
+def _stuck(curves: Curves, found: Outcome, bound: Bound) -> bool:
+    """Return whether what was found breaks a limit over all labels."""
+    at = found.index
+    summed = [part.sum() for part in (curves.tp[at], curves.pp[at], curves.n_positive, curves.n_known)]
+    return any((row.slack(*summed) < 0).any() for row in bound.pooled)
 
 
-def _on_scale(whole: FineCurves, cuts: NDArray[np.float64], bound: Bound) -> NDArray[np.float64]:
-    """Return cuts in log odds on the scale of the scores, within their ranges."""
-    finite = np.isfinite(cuts)
-    values = np.where(finite, whole.back(np.where(finite, cuts, 0.0)), cuts)
-    return np.where(finite, np.clip(values, bound.low, bound.high), values)
+def _least(held: Callable[[float], Held]) -> Held:
+    """Return what came of the least reserve that is enough, by bisection; or what came nearest."""
+    low, high, tried = -1, len(RESERVES), []
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = held(RESERVES[middle])
+        tried.append(found)
+        low, high = (low, middle) if found.enough or found.stuck else (middle, high)
+    enough = [found for found in tried if found.enough]
+    if enough:
+        return min(enough, key=lambda found: found.reserve)
+    return max(tried, key=lambda found: (found.least, -abs(found.reserve)))
+
+
+def _unit(whole: FineCurves, sources: tuple[Source, ...]) -> float:
+    """Return the weight that counts as one: fine curves count weights in units of their mean size."""
+    known = float(sum(source.totals().known.sum() for source in sources))
+    counted = float(whole.raw.n_known.sum())
+    return known / counted if counted and math.isfinite(known) and known > 0 else 1.0

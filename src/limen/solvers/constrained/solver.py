@@ -70,14 +70,15 @@ class Outcome:
         NaN if nothing is known.
     reason : str
         What cannot be met; empty if all is.
-    excused : tuple of label numbers
-        Labels never given, for they cannot keep their constraints.
+    excused, short : tuple of label numbers
+        Labels never given, for they cannot keep their constraints; and those that get what is nearest.
     """
 
     index: NDArray[np.int64]
     bound: float
     reason: str = ""
     excused: tuple[int, ...] = ()
+    short: tuple[int, ...] = ()
 
 
 def solve_curves(curves: Curves, objective: Objective, bound: Bound, closing: bool = True) -> Outcome:
@@ -88,10 +89,15 @@ def solve_curves(curves: Curves, objective: Objective, bound: Bound, closing: bo
     kept = permitted(curves, bound)
     allowed, labels, reason = kept.allowed, list(kept.unmet), ""
     excused: tuple[int, ...] = ()
+    reserved = any(row.reserve for row in bound.rows)
     if labels and bound.infeasible == "never":
-        excused, allowed = tuple(labels), kept_or_never(curves, bound, kept)
-    elif labels:
-        reason = said(kept.why(curves, bound), curves)
+        # A label that can keep its constraints, but not with all of the reserve, gets what is nearest.
+        plain = permitted(curves, bound.reserved([0.0] * len(bound.rows + bound.pooled))) if reserved else kept
+        excused = tuple(plain.unmet)
+        allowed = kept_or_never(curves, bound, replace(kept, unmet=plain.unmet))
+        labels = [k for k in labels if k not in plain.unmet]
+    if labels:
+        reason = "" if reserved else said(kept.why(curves, bound), curves)
         if bound.infeasible == "error":
             return Outcome(curves.offsets[:-1].copy(), np.nan, reason)
         allowed = np.where(np.isin(curves.label_of, labels), nearest(curves, bound, labels), allowed)
@@ -106,7 +112,7 @@ def solve_curves(curves: Curves, objective: Objective, bound: Bound, closing: bo
     index = units.index(found.choice)
     if not excused and not reason and any(isinstance(row.constraint, MinPrecision) for row in bound.pooled):
         reason = _nothing_given(units, index, bound)
-    return Outcome(index, found.bound, reason, excused)
+    return Outcome(index, found.bound, reason, excused, tuple(labels))
 
 
 def _best(units: Units, objective: Objective, bound: Bound, closing: bool = True) -> Found:

@@ -107,6 +107,9 @@ class Separable(Target):
         adds, constants = [units.summed(values)], []
         for row in rows:
             of_tp, of_pp, of_p, of_n, constant = (float(part[0]) for part in row.terms)
+            if row.reserve:
+                without, of_one = (float(row.error(pp, p.sum(), n.sum())[0]) for pp in (0.0, 1.0))
+                of_pp, constant = of_pp - row.reserve * (of_one - without), constant - row.reserve * without
             scale = max(abs(of_tp), abs(of_pp), 1e-300)
             gains = units.summed(of_tp * curves.tp + of_pp * curves.pp)
             total = of_p * float(p.sum()) + of_n * float(n.sum()) + constant
