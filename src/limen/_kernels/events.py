@@ -1,8 +1,10 @@
 """Events found at every threshold of a recording, and how many of them are right.
 
-Scores come as ranks: whole numbers that order the scores of a label over all recordings, -1 outside of a recording.
-Two arrays turn a rank into codes: a frame belongs to an event at the thresholds with codes up to ``low[rank]``, and
-makes it one up to ``high[rank]``. Times are int64 microseconds.
+Scores come as ranks: whole numbers that order the scores of a label over all recordings, -1 outside of a
+recording
+recording.
+Two arrays turn a rank into codes: a frame belongs to an event at the thresholds with codes up to ``low[rank]``,
+and makes it one up to ``high[rank]``. Times are int64 microseconds.
 """
 
 from __future__ import annotations
@@ -95,11 +97,26 @@ def _replace(window, old, new):
 
 
 @njit(cache=True, nogil=True)
-def falling_order(frames, ranks, out):
+def falling_order(frames, ranks, n_ranks, out):
     """Write to ``out`` each recording's frames by falling rank, as numbers within the recording."""
+    place = np.zeros(n_ranks + 2, np.int64)
+    for rank in ranks:
+        place[n_ranks - rank] += 1
+    for i in range(1, n_ranks + 2):
+        place[i] += place[i - 1]
+    by_rank = np.empty(ranks.shape[0], np.int32)
+    recording = np.empty(ranks.shape[0], np.int32)
     for r in range(frames.offsets.shape[0] - 1):
-        first, last = frames.offsets[r], frames.offsets[r + 1]
-        out[first:last] = np.argsort(-ranks[first:last])
+        recording[frames.offsets[r] : frames.offsets[r + 1]] = r
+    for i in range(ranks.shape[0] - 1, -1, -1):
+        at = n_ranks - ranks[i]
+        place[at] -= 1
+        by_rank[place[at]] = i
+    free = frames.offsets.copy()
+    for i in by_rank:
+        r = recording[i]
+        out[free[r]] = i - frames.offsets[r]
+        free[r] += 1
 
 
 @njit(cache=True, nogil=True)
@@ -143,7 +160,9 @@ def _intersected(rule, references, r, onset, offset, n_events):
             total += max(min(offset[e], references.offset[i]) - max(onset[e], references.onset[i]), 0)
         if total >= np.rint(rule.share * (offset[e] - onset[e])):
             for i in range(first, last):
-                found[i - first] += max(min(offset[e], references.offset[i]) - max(onset[e], references.onset[i]), 0)
+                found[i - first] += max(
+                    min(offset[e], references.offset[i]) - max(onset[e], references.onset[i]), 0
+                )
         else:
             fp += 1
     tp = 0
@@ -156,7 +175,8 @@ def _intersected(rule, references, r, onset, offset, n_events):
 @njit(cache=True, nogil=True)
 def _hit(rule, references, i, onset, offset):
     return (
-        abs(onset - references.onset[i]) <= rule.length and abs(offset - references.offset[i]) <= references.needs[i]
+        abs(onset - references.onset[i]) <= rule.length
+        and abs(offset - references.offset[i]) <= references.needs[i]
     )
 
 
@@ -281,22 +301,82 @@ def _enter(room, n, frame, high):
 
 
 @njit(cache=True, nogil=True)
+def _matters(rule, references, r, onset, offset):
+    """Return whether an event, or a part of it, could be right."""
+    for i in range(references.offsets[r], references.offsets[r + 1]):
+        if rule.kind == COLLAR:
+            near = references.onset[i] >= onset - rule.length
+            if near and references.offset[i] <= offset + references.needs[i]:
+                return True
+        elif references.onset[i] < offset and references.offset[i] > onset:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _alone(frames, ranks, high, r, changes, size):
+    """Add the changes of a recording without references, where stretches are events: only peaks matter."""
+    first, last = frames.offsets[r], frames.offsets[r + 1]
+    for i in range(first, last):
+        rank = ranks[i]
+        before = ranks[i - 1] if i > first else np.int32(-1)
+        after = ranks[i + 1] if i + 1 < last else np.int32(-1)
+        delta = np.int32(rank > before) - np.int32(after > rank)
+        if delta != 0 and rank >= 0:
+            changes[size, 1], changes[size, 2] = r, high[rank]
+            changes[size, 3], changes[size, 4] = 0, delta
+            size += 1
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _by_segment(frames, ranks, high, r, length, references, changes, size):
+    """Add the changes of a recording by segments, where stretches are events: only a segment's top matters."""
+    begin, stop = references.segments[r], references.segments[r + 1]
+    top = np.full(stop - begin, -1, np.int32)
+    for i in range(frames.offsets[r], frames.offsets[r + 1]):
+        onset, offset = frames.edges[i + r], frames.edges[i + r + 1]
+        for s in range(onset // length, min((offset - 1) // length + 1, stop - begin)):
+            top[s] = max(top[s], ranks[i])
+    for s in range(stop - begin):
+        if top[s] >= 0:
+            changes[size, 1], changes[size, 2] = r, high[top[s]]
+            changes[size, 3], changes[size, 4] = np.int32(references.active[begin + s]), 1
+            size += 1
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _enlarged(changes, size, more):
+    """Return the changes with room for some more."""
+    if size + more <= changes.shape[0]:
+        return changes
+    larger = np.zeros((2 * (size + more), 5), np.int32)
+    larger[:size] = changes[:size]
+    return larger
+
+
+@njit(cache=True, nogil=True)
 def sweep(frames, ranked, codes, ways, references, rule):
-    """Return every change of counts as the threshold falls: int32 (n, 5) of way, recording, code, and of tp and pp.
+    """Return every change of counts as the threshold falls: int32 (n, 5) of way, recording, code, tp and pp.
 
     Parameters
     ----------
     ranked : (ranks, order)
         Ranks of all frames, and each recording's frames by falling rank.
-    codes : (high, low)
-        By rank, the last code at which a frame makes an event, and at which it belongs to one.
+    codes : (high, low, same)
+        By rank, the last code at which a frame makes an event, and at which it belongs to one; whether both are
+        the same.
     ways : int64 (n_ways, 2)
-        Longest gap closed and shortest event kept, microseconds.
+        Longest gap closed and shortest event kept, microseconds; where ``same``, a way that does neither comes
+        first.
     """
     ranks, order = ranked
-    high, low = codes
+    high, low, same = codes
     n_ways = ways.shape[0]
+    plain = same and ways[0, 0] == 0 and ways[0, 1] == 0
     longest = np.diff(frames.offsets).max() + 1
+    most_segments = np.diff(references.segments).max()
     room = Room(
         np.empty(longest, np.int64),
         np.empty(longest, np.int64),
@@ -305,21 +385,33 @@ def sweep(frames, ranked, codes, ways, references, rule):
         np.empty(longest, np.int64),
         np.empty(2 * n_ways, np.int64),
     )
-    out = np.empty((1024, 5), np.int32)
+    out = np.zeros((1024, 5), np.int32)
     size = 0
     for r in range(frames.offsets.shape[0] - 1):
         first, n_frames = frames.offsets[r], frames.offsets[r + 1] - frames.offsets[r]
+        empty = references.offsets[r] == references.offsets[r + 1]
+        first_way = 0
+        if plain and (rule.kind == SEGMENT or empty):
+            out = _enlarged(out, size, max(n_frames, most_segments))
+            if rule.kind == SEGMENT:
+                size = _by_segment(frames, ranks, high, r, rule.length, references, out, size)
+            else:
+                size = _alone(frames, ranks, high, r, out, size)
+            first_way = 1
+            if n_ways == 1:
+                continue
         room.last[:] = 0
         n = a = b = 0
         while True:
             code = np.int64(-1)
             if a < n_frames and ranks[first + order[first + a]] >= 0:
                 code = np.int64(low[ranks[first + order[first + a]]])
-            if b < a:
+            if b < a and not same:
                 code = max(code, np.int64(high[ranks[first + order[first + b]]]))
             if code < 0:
                 break
-            changed = False
+            changed = matters = False
+            n_before = n
             while a < n_frames:
                 frame = order[first + a]
                 rank = ranks[first + frame]
@@ -327,8 +419,12 @@ def sweep(frames, ranked, codes, ways, references, rule):
                     break
                 n, peak = _enter(room, n, frame, np.int64(high[rank]))
                 changed = changed or peak >= code
+                if plain and not matters and first_way == 0:
+                    j = _component(room, n, frame) - 1
+                    onset, offset = frames.edges[first + r + room.start[j]], frames.edges[first + r + room.end[j]]
+                    matters = _matters(rule, references, r, onset, offset)
                 a += 1
-            while b < a:
+            while b < a and not same:
                 frame = order[first + b]
                 own = high[ranks[first + frame]]
                 if own < code:
@@ -338,14 +434,14 @@ def sweep(frames, ranked, codes, ways, references, rule):
                 b += 1
             if not changed:
                 continue
-            for w in range(n_ways):
-                n_events = events_of(room, frames.edges, first + r, n, code, ways[w])
-                tp, pp = right(rule, references, r, room.onset, room.offset, n_events)
+            for w in range(first_way, n_ways):
+                if w == 0 and plain and not matters:
+                    tp, pp = room.last[0], room.last[1] + n - n_before
+                else:
+                    n_events = events_of(room, frames.edges, first + r, n, code, ways[w])
+                    tp, pp = right(rule, references, r, room.onset, room.offset, n_events)
                 if tp != room.last[2 * w] or pp != room.last[2 * w + 1]:
-                    if size == out.shape[0]:
-                        larger = np.empty((2 * size, 5), np.int32)
-                        larger[:size] = out
-                        out = larger
+                    out = _enlarged(out, size, 1)
                     out[size, 0], out[size, 1], out[size, 2] = w, r, code
                     out[size, 3], out[size, 4] = tp - room.last[2 * w], pp - room.last[2 * w + 1]
                     size += 1

@@ -21,8 +21,8 @@ __all__ = [
     "Intersection",
     "Segments",
     "Setting",
-    "event_curves",
     "evaluate",
+    "event_curves",
     "settings_grid",
     "tune",
 ]

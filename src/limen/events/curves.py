@@ -14,22 +14,25 @@ from numpy.typing import NDArray
 
 from limen._kernels import events as kernels
 from limen.errors import InputError, LimenWarning, count, examples
-from limen.events.detecting import column, frames_of, shifted, ways_of
-from limen.events.matching import Collar, Criterion, as_criterion, references_of
-from limen.events.recordings import Events, FrameScores
+from limen.events.detecting import frames_of, ranked_scores, shifted, ways_of
+from limen.events.matching import COLLAR, Criterion, as_criterion, references_of
+from limen.events.recordings import Events, FrameScores, microseconds
 from limen.events.settings import Setting, as_settings
 from limen.scales import Kind, kind_in
 
 CLOSEST = 1e-12
 """With hysteresis, cuts closer than this (relative) are one: rounding could not tell them apart."""
+LOWER = 1e-9
+"""So much (relative) below its cut lies the last threshold of a setting with hysteresis."""
 
 
 @dataclass(frozen=True, eq=False)
 class EventCurves:
     """Counts at each candidate: a setting and a threshold of a label.
 
-    Arrays by candidate are stored end to end, by label, then by setting, then by falling cut, "never" (+inf) first:
-    those of label ``k`` and setting ``s`` lie between two neighbours of ``offsets``, at ``k * n_settings + s``.
+    Arrays by candidate are stored end to end, by label, then by setting, then by falling cut, "never" (+inf)
+    first: those of label ``k`` and setting ``s`` lie between two neighbours of ``offsets``, at ``k *
+    n_settings + s``.
     Every threshold above the next cut, and up to a candidate's own, gives the candidate's counts. The counts need
     not rise as the cut falls.
 
@@ -100,12 +103,17 @@ class EventCurves:
 
     @cached_property
     def thresholds(self) -> NDArray[np.float64]:
-        """The threshold of each candidate: halfway to the next cut; the cut itself if it is the last or too near."""
+        """The threshold of each candidate: halfway to the next cut; the cut itself if it is the last or too near.
+
+        With hysteresis the last one is a little lower: its cut may be a moved score, which rounding puts anywhere.
+        """
         below = np.append(self.cuts[1:], np.inf)
-        middle = np.where(np.isfinite(self.cuts) & np.isfinite(below), self.cuts, 0) / 2
-        middle = middle + np.where(np.isfinite(self.cuts) & np.isfinite(below), below, 0) / 2
-        good = np.isfinite(self.cuts) & np.isfinite(below) & (middle > below) & (middle <= self.cuts)
-        return np.where(good, middle, self.cuts)
+        inside = np.isfinite(self.cuts) & np.isfinite(below)
+        middle = np.where(inside, self.cuts, 0) / 2 + np.where(inside, below, 0) / 2
+        found = np.where(inside & (middle > below) & (middle <= self.cuts), middle, self.cuts)
+        moved = np.array([setting.hysteresis > 0 for setting in self.settings])[self.setting_of]
+        last = moved & np.isfinite(self.cuts) & ~np.isfinite(below)
+        return np.where(last, found - LOWER * size_of(found, self.kind), found)
 
     def low(self, thresholds: NDArray[np.float64], settings: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the low thresholds that go with thresholds under these settings."""
@@ -114,7 +122,7 @@ class EventCurves:
     def at(self, label: int, setting: int, threshold: float) -> int:
         """Return the candidate that decides as a threshold does."""
         own = self.where(label, setting)
-        return own.start + int(np.searchsorted(-self.cuts[own], -threshold, side="right")) - 1
+        return int(own.start + np.searchsorted(-self.cuts[own], -threshold, side="right") - 1)
 
     def of_parts(self, parts: Any) -> EventCurves:
         """Return the curves of some of the parts together, as one."""
@@ -145,7 +153,7 @@ def event_curves(
     scores: FrameScores,
     events: Events,
     settings: Setting | Sequence[Setting] | None = None,
-    criterion: Criterion | str = Collar(),
+    criterion: Criterion | str = COLLAR,
     *,
     parts: NDArray[np.int64] | None = None,
     progress: Progress | None = None,
@@ -173,7 +181,7 @@ def event_curves(
     Warns
     -----
     LimenWarning
-        If references of one label overlap, or end after their recording.
+        If references of one label overlap, or end more than a frame after their recording.
 
     Notes
     -----
@@ -203,14 +211,15 @@ def event_curves(
     found: list[tuple[NDArray[Any], ...]] = []
     done = 0
     for k in range(len(scores.labels)):
-        distinct, ranks = np.unique(column(scores, k), return_inverse=True)
+        distinct, ranks = ranked_scores(scores, k)
         of_label: list[tuple[NDArray[Any], ...]] = [()] * len(settings)
         for width, by_hysteresis in plan.items():
-            ranked = kernels.median_scores(frames, ranks.astype(np.int32), width)
+            ranked = kernels.median_scores(frames, ranks, width) if width > 1 else ranks
             order = np.empty(len(ranked), np.int32)
-            kernels.falling_order(frames, ranked, order)
+            kernels.falling_order(frames, ranked, len(distinct), order)
             for hysteresis, numbers in by_hysteresis.items():
                 cuts, codes = _codes(distinct, hysteresis, kind)
+                numbers = sorted(numbers, key=lambda s: (settings[s].gap, settings[s].shortest))
                 ways = ways_of([settings[s] for s in numbers])
                 changes = kernels.sweep(frames, (ranked, order), codes, ways, by_label[k], criterion.rule())
                 for w, s in enumerate(numbers):
@@ -232,7 +241,8 @@ def event_curves(
         np.concatenate([own[0] for own in found]),
         np.concatenate([own[1] for own in found], axis=1),
         np.concatenate([own[2] for own in found], axis=1),
-        *sums,
+        sums[0],
+        sums[1],
         n_recordings=recordings,
         hours=scores.hours,
         dtype=str(scores.dtype),
@@ -245,7 +255,7 @@ def checked_references(scores: FrameScores, events: Events, *, warn: bool = True
     Warns
     -----
     LimenWarning
-        If some overlap, or end after their recording.
+        If some overlap, or end more than a frame after their recording.
     """
     references, overlapping = events.aligned(scores.names, scores.labels).merged()
     if overlapping and warn:
@@ -255,7 +265,8 @@ def checked_references(scores: FrameScores, events: Events, *, warn: bool = True
             LimenWarning,
             stacklevel=3,
         )
-    late = references.offset > durations_of(scores)[references.recording] + 1_000
+    frame = int(microseconds(scores.frame_seconds))
+    late = references.offset > durations_of(scores)[references.recording] + frame
     if late.any() and warn:
         first = int(np.flatnonzero(late)[0])
         where = f"{scores.labels[references.label[first]]!r} in {scores.names[references.recording[first]]!r}"
@@ -272,6 +283,12 @@ def checked_references(scores: FrameScores, events: Events, *, warn: bool = True
 def durations_of(scores: FrameScores) -> NDArray[np.int64]:
     """Return how long each recording is, microseconds (n_recordings,)."""
     return np.array([scores.bounds(name)[-1] for name in scores.names], np.int64)
+
+
+def size_of(cuts: NDArray[np.float64], kind: Kind) -> NDArray[np.float64]:
+    """Return what rounding of moved scores is relative to."""
+    least = np.finfo(np.float64).tiny if kind == "probability" else 1.0
+    return np.where(np.isfinite(cuts), np.maximum(np.abs(cuts), least), 0.0)
 
 
 def low_thresholds(
@@ -295,20 +312,20 @@ def _plan(settings: Sequence[Setting], frame_seconds: float) -> dict[int, dict[f
 
 def _codes(
     distinct: NDArray[np.float64], hysteresis: float, kind: Kind
-) -> tuple[NDArray[np.float64], tuple[NDArray[np.int32], NDArray[np.int32]]]:
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.int32], NDArray[np.int32], bool]]:
     """Return the rising cuts, and by rank of a score the last cut that it reaches, as high and as low score."""
     n = len(distinct)
     if not hysteresis:
         codes = np.arange(n, dtype=np.int32)
-        return distinct, (codes, codes)
+        return distinct, (codes, codes, True)
     both = np.concatenate([distinct, shifted(distinct, hysteresis, kind)])
     order = np.argsort(both, kind="stable")
     cuts = both[order]
-    apart = np.diff(cuts) > CLOSEST * np.maximum(np.abs(cuts[1:]), np.finfo(np.float64).tiny)
+    apart = np.diff(cuts) > CLOSEST * size_of(cuts[1:], kind)
     new = np.concatenate([[True], apart])[: 2 * n]
     code = np.empty(2 * n, np.int32)
     code[order] = np.cumsum(new) - 1
-    return cuts[new], (code[:n], code[n:])
+    return cuts[new], (code[:n], code[n:], False)
 
 
 def _cumulated(
@@ -320,7 +337,7 @@ def _cumulated(
     deltas = np.zeros((2, n_parts, len(falling) + 1), np.int32)
     for delta, column_ in zip(deltas, changes[:, 3:].T, strict=True):
         np.add.at(delta, (part, place + 1), column_)
-    keep = deltas.any(axis=(0, 1))
+    keep = np.asarray(deltas.any(axis=(0, 1)))
     keep[0] = True
     # Every cut in the run of dropped ones gives the counts of the last one kept.
     tp, pp = np.cumsum(deltas, axis=2, dtype=np.int32)[:, :, keep]

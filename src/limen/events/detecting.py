@@ -35,6 +35,24 @@ def column(scores: FrameScores, label: int) -> NDArray[np.float64]:
     return np.concatenate([own[:, label] for own in scores.recordings.values()]).astype(np.float64)
 
 
+def ranked_scores(scores: FrameScores, label: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Return the distinct scores of a label, rising, float64, and the rank of each frame among them."""
+    values = np.concatenate([own[:, label] for own in scores.recordings.values()])
+    values = values + values.dtype.type(0)  # -0 becomes 0
+    if values.dtype == np.float16:
+        # There are so few float16 numbers that they need no sorting: as whole numbers, with the sign turned,
+        # they rise.
+        bits = values.view(np.uint16).astype(np.int32)
+        rising = np.where(bits < 1 << 15, bits + (1 << 15), (1 << 16) - 1 - bits)
+        place = np.cumsum(np.bincount(rising, minlength=1 << 16) > 0, dtype=np.int32) - 1
+        ranks = place[rising]
+        distinct = np.empty(place[-1] + 1, np.float64)
+        distinct[ranks] = values
+        return distinct, ranks
+    distinct, inverse = np.unique(values, return_inverse=True)
+    return distinct.astype(np.float64), inverse.astype(np.int32)
+
+
 def ways_of(settings: Sequence[Setting]) -> NDArray[np.int64]:
     """Return the longest gap closed and the shortest event kept of settings, microseconds (n_settings, 2)."""
     return np.array([microseconds([s.gap, s.shortest]) for s in settings], np.int64).reshape(-1, 2)
@@ -63,8 +81,8 @@ def detect(
         values = column(scores, k)
         width = setting.frames(scores.frame_seconds)
         if width > 1:
-            distinct, ranks = np.unique(values, return_inverse=True)
-            filtered = kernels.median_scores(frames, ranks.astype(np.int32), width)
+            distinct, ranks = ranked_scores(scores, k)
+            filtered = kernels.median_scores(frames, ranks, width)
             # Rank -1, outside of the recording, is below every threshold.
             values = np.append(distinct, -np.inf)[filtered]
         way = ways_of([setting])[0]

@@ -14,7 +14,7 @@ from limen.decisions import Counts
 from limen.display import Displayed, Shown
 from limen.draws import as_seed
 from limen.errors import InputError, count, examples, percent
-from limen.events.matching import Collar, Criterion, Intersection, as_criterion, count_right
+from limen.events.matching import COLLAR, Criterion, Intersection, as_criterion, count_right
 from limen.events.problem import uses_negatives
 from limen.events.recordings import Events, FrameScores, microseconds
 from limen.folds import as_groups
@@ -86,7 +86,7 @@ class EventEvaluation(Displayed):
 def evaluate(
     events: Events,
     detections: Events,
-    criterion: Criterion | str = Collar(),
+    criterion: Criterion | str = COLLAR,
     *,
     durations: FrameScores | Mapping[str, float] | None = None,
     metric: str | dict[str, Any] | Metric = "f1",
@@ -126,7 +126,9 @@ def evaluate(
     if objective.needs_items:
         raise InputError(f"{objective} is of whole items. Use average='micro' or 'macro' for events.")
     if not criterion.has_negatives and uses_negatives(objective.metric):
-        raise InputError(f"{objective.metric} counts what is rightly not given: use f1, or the criterion 'segment'.")
+        raise InputError(
+            f"{objective.metric} counts what is rightly not given: use f1, or the criterion 'segment'."
+        )
     references, n_merged = events.aligned(detections.recordings, detections.labels).merged()
     found, _ = detections.merged()
     counts = count_right(found, references, criterion, _lengths(durations, references, found))
@@ -156,7 +158,7 @@ def interval_of_counts(
     random_state: int,
     criterion: Criterion,
 ) -> Interval | None:
-    """Return the objective of counts (4, n_recordings, n_labels) with its interval, by the bootstrap over groups."""
+    """Return the objective of counts (4, n_recordings, n_labels) with its interval by the bootstrap."""
     n_recordings = counts.shape[1]
     if n_recordings < 2:
         return None

@@ -13,6 +13,12 @@ from limen.errors import InputError
 from limen.events.recordings import Events, microseconds
 
 
+def _check(what: str, value: Any, low: float, high: float) -> None:
+    good = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not (good and low <= value <= high):
+        raise InputError(f"{what} is {value!r}. It must be a number from {low:g} to {high:g}.")
+
+
 @dataclass(frozen=True)
 class Collar:
     """A detection is right if its onset and its offset are near those of a reference of its own.
@@ -49,7 +55,9 @@ class Collar:
 
     def needs(self, length: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the tolerance of the offset of references of these lengths, microseconds."""
-        return np.maximum(microseconds(self.offset), np.rint(self.offset_ratio * length).astype(np.int64))
+        return np.asarray(
+            np.maximum(microseconds(self.offset), np.rint(self.offset_ratio * length).astype(np.int64))
+        )
 
     def __str__(self) -> str:
         return f"collars of {self.onset:g} s and {self.offset:g} s or {100 * self.offset_ratio:g} %"
@@ -92,7 +100,7 @@ class Intersection:
 
     def needs(self, length: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how much of references of these lengths must be covered, microseconds."""
-        return np.rint(self.gtc * length).astype(np.int64)
+        return np.asarray(np.rint(self.gtc * length), np.int64)
 
     def __str__(self) -> str:
         return f"intersections of {self.dtc:g} and {self.gtc:g}"
@@ -150,6 +158,7 @@ class Clips:
 
 
 Criterion = Collar | Intersection | Segments | Clips
+COLLAR = Collar()
 CRITERIA: dict[str, type[Any]] = {kind.name: kind for kind in (Collar, Intersection, Segments, Clips)}
 
 
@@ -218,9 +227,7 @@ def references_of(
             p[:, k] = np.diff(before[segments])
         else:
             p[:, k] = np.diff(offsets)
-        found.append(
-            kernels.References(offsets, onset, offset, criterion.needs(offset - onset), segments, active)
-        )
+        found.append(kernels.References(offsets, onset, offset, criterion.needs(offset - onset), segments, active))
     return found, p, n
 
 
@@ -243,9 +250,3 @@ def count_right(
         )
         counts[:2, :, k] = out
     return counts
-
-
-def _check(what: str, value: Any, low: float, high: float) -> None:
-    good = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not (good and low <= value <= high):
-        raise InputError(f"{what} is {value!r}. It must be a number from {low:g} to {high:g}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from limen._kernels import events as kernels
 from limen.constraints import Bound, CountConstraint, MaxFalsePositiveRate
 from limen.curves import Curves
 from limen.errors import InputError, UnsupportedError
-from limen.events.curves import EventCurves
+from limen.events.curves import LOWER, EventCurves, size_of
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers import EXACT, Solution
@@ -34,7 +34,8 @@ class EventProblem(Problem):
         return self.counted
 
 
-class Choice(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Choice:
     """A candidate of the event curves for each label (n_labels,), and what is proven of it."""
 
     index: NDArray[np.int64]
@@ -50,7 +51,8 @@ def check_objective(objective: Objective, curves: EventCurves) -> None:
     objective.check_labels(curves.n_labels)
     if not curves.criterion.has_negatives and uses_negatives(objective.metric):
         raise UnsupportedError(
-            f"{objective.metric} counts what is rightly not given, and by {curves.criterion} nothing is: there are "
+            f"{objective.metric} counts what is rightly not given, and by {curves.criterion} "
+            f"nothing is: there are "
             "events, and no non-events. Use f1, fbeta, jaccard, precision or recall, or the criterion 'segment'."
         )
 
@@ -66,8 +68,8 @@ def check_constraints(bound: Bound, curves: EventCurves) -> None:
             )
         if isinstance(constraint, MaxFalsePositiveRate) and not curves.criterion.has_negatives:
             raise UnsupportedError(
-                f"{constraint} needs to count what is rightly not given, and by {curves.criterion} nothing is. Use "
-                "MaxFalsePositives(per_hour=...), or the criterion 'segment'."
+                f"{constraint} needs to count what is rightly not given, and by {curves.criterion} nothing is. "
+                "Use MaxFalsePositives(per_hour=...), or the criterion 'segment'."
             )
 
 
@@ -81,8 +83,8 @@ def uses_negatives(metric: Metric) -> bool:
 def as_curves(curves: EventCurves) -> tuple[Curves, NDArray[np.int64]]:
     """Return limen's curves of all labels, and the event candidate of each of their candidates.
 
-    Of candidates of a label with the same pp the one with most tp is kept, which no metric likes less; among equals
-    the first setting and the highest threshold. They are ordered by pp; tp need not rise.
+    Of candidates of a label with the same pp the one with most tp is kept, which no metric likes less; among
+    equals the first setting and the highest threshold. They are ordered by pp; tp need not rise.
     """
     tp, pp = (np.asarray(counts.sum(axis=0), np.int64) for counts in (curves.tp, curves.pp))
     ends = curves.offsets[:: len(curves.settings)]
@@ -136,6 +138,8 @@ def best_shared(curves: EventCurves, objective: Objective, settings: Sequence[in
             below = cuts[at + 1] if at + 1 < len(cuts) else -np.inf
             threshold = cuts[at] / 2 + below / 2 if np.isfinite(cuts[at]) and np.isfinite(below) else cuts[at]
             threshold = threshold if below < threshold <= cuts[at] else cuts[at]
+            if curves.settings[s].hysteresis and np.isfinite(cuts[at]) and not np.isfinite(below):
+                threshold = cuts[at] - LOWER * size_of(cuts[at : at + 1], curves.kind)[0]
     index = np.array([curves.at(k, chosen, threshold) for k in range(curves.n_labels)])
     return Choice(index, Solution(index=index, details={"shared": float(threshold)}))
 
@@ -158,7 +162,7 @@ def _shared_values(
     elif objective.average == "micro":
         raise UnsupportedError(f"method 'shared' does not know {objective}. Use method='exact'.")
     else:
-        shares = [objective.of_labels(*counts, p, n, label) * objective.label_weights(p)[label]]
+        shares = [objective.of_labels(counts[0], counts[1], p, n, label) * objective.label_weights(p)[label]]
     order = np.argsort(-cuts, kind="stable")
     sums = []
     for share in shares:
@@ -177,6 +181,6 @@ def check_positive(curves: EventCurves) -> None:
     """Raise `InputError` if there is nothing to find."""
     if not curves.p.sum():
         raise InputError(
-            "there are no events in the annotations of these recordings. At least one is needed to tune: check that "
-            "names of recordings and labels agree."
+            "there are no events in the annotations of these recordings. At least one is needed to tune: check "
+            "that names of recordings and labels agree."
         )

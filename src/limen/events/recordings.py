@@ -77,7 +77,8 @@ class FrameScores:
         dtypes = {scores.dtype for scores in found.values()}
         if len(dtypes) > 1:
             raise InputError(
-                f"the recordings have scores of {' and '.join(sorted(map(str, dtypes)))}. All must have one dtype, "
+                f"the recordings have scores of {' and '.join(sorted(map(str, dtypes)))}. All "
+                f"must have one dtype, "
                 "so that a threshold means the same for all."
             )
         object.__setattr__(self, "labels", labels)
@@ -98,8 +99,8 @@ class FrameScores:
             begins = (n_frames - 1) * self.frame_seconds
             if n_frames and not begins < seconds <= (n_frames + 1) * self.frame_seconds:
                 raise InputError(
-                    f"{name!r} has {count(n_frames, 'frame')} of {self.frame_seconds:g} s and lasts {seconds:g} s. "
-                    "The last frame must begin before the end, and be no longer than two."
+                    f"{name!r} has {count(n_frames, 'frame')} of {self.frame_seconds:g} s and lasts "
+                    f"{seconds:g} s. The last frame must begin before the end, and be no longer than two."
                 )
         object.__setattr__(self, "durations", {name: durations[name] for name in found})
 
@@ -217,8 +218,9 @@ class Events:
             i = int(bad[0])
             raise InputError(
                 f"{count(len(bad), 'event')} cannot be (first: {self.labels[label[i]]!r} in "
-                f"{self.recordings[recording[i]]!r}, {onset[i] / MICROSECONDS:g} to {offset[i] / MICROSECONDS:g} s). "
-                "An event begins at 0 or later and ends after it begins: correct these rows or drop them."
+                f""
+                f"{self.recordings[recording[i]]!r}, {onset[i] / MICROSECONDS:g} to "
+                f"{offset[i] / MICROSECONDS:g} s). An event begins at 0 or later and ends after it begins: correct these rows or drop them."
             )
         order = np.lexsort((label, offset, onset, recording))
         for key, column in zip(keys, (recording, label, onset, offset), strict=True):
@@ -275,7 +277,9 @@ class Events:
                 f"{offset} s). Times are seconds from the beginning of the recording."
             )
         onset_us, offset_us = microseconds(times).T
-        return cls(known[0], known[1], indices[0], indices[1], onset_us, offset_us)
+        return cls(
+            tuple(map(str, known[0])), tuple(map(str, known[1])), indices[0], indices[1], onset_us, offset_us
+        )
 
     def __len__(self) -> int:
         return len(self.onset)

@@ -1,4 +1,4 @@
-"""Settings and thresholds that hold on new recordings: counts smoothed, labels drawn to what serves all of them."""
+"""Settings and thresholds that hold on new recordings: counts smoothed, labels drawn together."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ STRENGTHS = tuple(
     Strength(*pair)
     for pair in ((0, 10), (30, 30), (100, 30), (100, 100), (300, 100), (300, 300), (np.inf, 30), (np.inf, np.inf))
 )
-USUAL = Strength(100, 100)
-"""Where there are no two groups of recordings to choose by."""
+USUAL = Strength(100, 30)
+"""Taken unless another is better on recordings left out by more than the standard error of the difference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +89,12 @@ class Grid:
     def of(cls, curves: EventCurves) -> Grid:
         """Return the cuts that span those of the curves."""
         finite = curves.cuts[np.isfinite(curves.cuts)]
-        inside = (0 < finite) & (finite < 1) if curves.kind == "probability" else np.ones(len(finite), bool)
+        inside = (finite > 0) & (finite < 1) if curves.kind == "probability" else np.ones(len(finite), bool)
         x = logit(finite[inside]) if curves.kind == "probability" else finite[inside]
         low, high = (float(np.quantile(x, 0.01)), float(x.max())) if len(x) else (0.0, 0.0)
         step = STEP if curves.kind != "real" else 0.0
         step = max(step, (high - low) / MOST_STEPS) or 1.0
-        at = low + step * np.arange(int((high - low) / step) + 3)
+        at = np.asarray(low + step * np.arange(int((high - low) / step) + 3), np.float64)
         width = SMOOTHING / step if curves.kind != "real" else MOST_STEPS / 20
         cuts = sigmoid(at) if curves.kind == "probability" else at
         shape = (curves.n_labels, len(curves.settings), len(at))
@@ -105,7 +105,9 @@ class Grid:
 
     def tables(self, curves: EventCurves, part: Any = slice(None)) -> Tables:
         """Return the counts of some parts of the recordings."""
-        tp, pp = (np.atleast_2d(c[part]).sum(axis=0).astype(np.float32)[self.place] for c in (curves.tp, curves.pp))
+        tp, pp = (
+            np.atleast_2d(c[part]).sum(axis=0).astype(np.float32)[self.place] for c in (curves.tp, curves.pp)
+        )
         p, n = (np.atleast_2d(c[part]).sum(axis=0).astype(np.float64) for c in (curves.p, curves.n))
         if not curves.criterion.has_negatives:
             n = p + pp.max(axis=(1, 2))
@@ -171,7 +173,7 @@ def _gains(
         return (values.T.reshape(tp.shape) * p[:, None, None]).astype(np.float32), weight / np.maximum(p, 1)
     k = np.arange(len(p))
     now = [table[k, choice[0], choice[1]].astype(np.float64) for table in (tp, pp)]
-    by_tp, by_pp = objective.gradient(*now, p, tables.n)
+    by_tp, by_pp = objective.gradient(now[0], now[1], p, tables.n)
     total = max(p.sum(), 1.0)
     gains = by_tp[:, None, None] * tp + by_pp[:, None, None] * pp
     return (gains * total).astype(np.float32), np.full(len(p), 1 / total)
@@ -213,9 +215,7 @@ def at_cuts(curves: EventCurves, grid: Grid, choice: NDArray[np.int64]) -> Chose
     return Chosen(choice[0], np.where(never, np.inf, grid.cuts[choice[1]]))
 
 
-def automatic(
-    curves: EventCurves, objective: Objective
-) -> tuple[Chosen, list[Chosen], dict[str, Any]]:
+def automatic(curves: EventCurves, objective: Objective) -> tuple[Chosen, list[Chosen], dict[str, Any]]:
     """Return the settings and thresholds of the strength that does best across the parts of the curves.
 
     Returns
@@ -232,29 +232,37 @@ def automatic(
         choice = drawn(whole, objective, USUAL)
         return at_cuts(curves, grid, choice), [], {"strength": str(USUAL)}
     held: list[list[Chosen]] = [[] for _ in range(len(STRENGTHS) + 1)]
-    sums = np.zeros((len(STRENGTHS) + 1, 4, curves.n_labels))
+    left_out = np.zeros((curves.n_parts, len(STRENGTHS) + 1, 4, curves.n_labels))
     for part, others in _parts(curves):
         own = grid.tables(curves, part)
         rest = whole.without(own)
         for i, strength in enumerate(STRENGTHS):
             choice = drawn(rest, objective, strength)
             held[i].append(at_cuts(curves, grid, choice))
-            sums[i] += own.counts(choice)
+            left_out[part, i] = own.counts(choice)
         shared = best_shared(others, objective)
         held[-1].append(at_candidates(others, shared.index, shared.solution.details["shared"]))
-        sums[-1] += counts_at(curves.of_parts(part), shared.index)
-    sums[:, 3] = sums[:, 3].max(axis=0)
-    values = [objective(*each) for each in sums]
-    chosen = int(np.argmax(values))
+        left_out[part, -1] = counts_at(curves.of_parts(part), shared.index)
+    chosen, values = _best_left_out(left_out, objective)
     names = [*map(str, STRENGTHS), "shared"]
-    details = {"strength": names[chosen], "left_out": dict(zip(names, map(float, values), strict=True))}
+    details = {"strength": names[chosen], "left_out": dict(zip(names, values, strict=True))}
     if chosen < len(STRENGTHS):
         return at_cuts(curves, grid, drawn(whole, objective, STRENGTHS[chosen])), held[chosen], details
     found = best_shared(curves.of_parts(slice(None)), objective)
     return at_candidates(curves, found.index, found.solution.details["shared"]), held[-1], details
 
 
+def _best_left_out(left_out: NDArray[np.float64], objective: Objective) -> tuple[int, list[float]]:
+    """Return which way to take, and the value of each on all that was left out (n_parts, n_ways, 4, n_labels)."""
+    left_out[:, :, 3] = left_out[:, :, 3].max(axis=1, keepdims=True)
+    values = [objective(*way) for way in left_out.sum(axis=0)]
+    by_part = np.array([[objective(*way) for way in part] for part in left_out])
+    usual, top = STRENGTHS.index(USUAL), int(np.argmax(values))
+    gain = by_part[:, top] - by_part[:, usual]
+    error = gain.std(ddof=1) / np.sqrt(len(gain))
+    return (top if gain.mean() > error else usual), list(map(float, values))
+
+
 def _parts(curves: EventCurves) -> Iterator[tuple[int, EventCurves]]:
     for part in range(curves.n_parts):
         yield part, curves.of_parts(np.arange(curves.n_parts) != part)
-

@@ -79,9 +79,11 @@ LABEL_FIELDS: dict[str, tuple[type, ...]] = {
     "p": (int,),
     "n": (int,),
 }
-_SETTING = dict.fromkeys(("median", "hysteresis", "gap", "shortest"), _NUMBER)
-_PLAIN = ("average", "zero_division", "method", "status", "reason", "value", "expected_reason", "upper_bound")
-_PLAIN = (*_PLAIN, "score_dtype", "frame_seconds", "n_recordings", "hours", "created", "versions", "details")
+_SETTING: dict[str, tuple[type, ...]] = dict.fromkeys(("median", "hysteresis", "gap", "shortest"), _NUMBER)
+_PLAIN = (
+    *("average", "zero_division", "method", "status", "reason", "value", "expected_reason", "upper_bound"),
+    *("score_dtype", "frame_seconds", "n_recordings", "hours", "created", "versions", "details"),
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -23,7 +23,7 @@ from limen.events.curves import (
 )
 from limen.events.detecting import detect
 from limen.events.evaluation import interval_of_counts
-from limen.events.matching import Collar, Criterion, count_right
+from limen.events.matching import COLLAR, Criterion, count_right
 from limen.events.problem import best, best_shared, check_constraints, check_objective, check_positive
 from limen.events.recordings import Events, FrameScores
 from limen.events.regularised import Chosen, at_candidates, automatic
@@ -42,6 +42,7 @@ METHODS = {
     "shared": "the best one setting and threshold for all labels",
 }
 FOLDS = 5
+UNDER_CONSTRAINTS = "constraints are kept on the recordings tuned on, and their folds may not allow it"
 ONE_GROUP = "there is one group of recordings, and nothing to leave out"
 
 
@@ -49,7 +50,7 @@ def tune(
     scores: FrameScores,
     events: Events,
     *,
-    criterion: Criterion | str = Collar(),
+    criterion: Criterion | str = COLLAR,
     settings: Setting | Sequence[Setting] | None = None,
     metric: str | dict[str, Any] | Metric = "f1",
     average: str = "micro",
@@ -131,16 +132,14 @@ def tune(
     chosen, held_out, solution = _chosen(curves, objective, method, bound)
     tuned = made(curves, scores, objective, method, chosen, solution, bound)
     references = checked_references(scores, events, warn=False)
-    expected, why = None, ONE_GROUP if not held_out else ""
+    expected, why = None, "" if held_out else ONE_GROUP if curves.n_parts < 2 else UNDER_CONSTRAINTS
     if held_out:
         counts = np.zeros((4, len(scores.names), len(scores.labels)), np.int64)
         for part, choice in enumerate(held_out):
             own = np.flatnonzero(parts == part)
             some = scores.take([scores.names[r] for r in own])
             found = _detected(curves, some, choice)
-            counts[:, own] = count_right(
-                found, references.take(some.names), curves.criterion, durations_of(some)
-            )
+            counts[:, own] = count_right(found, references.take(some.names), curves.criterion, durations_of(some))
         expected = interval_of_counts(objective, counts, number, seed, curves.criterion)
     return with_expected(tuned, expected, why)
 
@@ -165,7 +164,9 @@ def made(
     told: tuple[dict[str, Any], ...] = ()
     if bound is not None:
         fresh = outcomes(bound, counts, chosen.thresholds, excused)
-        told = tuple(new | more for new, more in zip(fresh, solution.constraints or ({},) * len(fresh), strict=True))
+        told = tuple(
+            new | more for new, more in zip(fresh, solution.constraints or ({},) * len(fresh), strict=True)
+        )
     return EventThresholds(
         labels=curves.labels,
         settings=settings,
