@@ -193,9 +193,10 @@ def describe(
     sizes = [out.dims[-1] for out in models.outputs(model.proto) if out.dims]
     whole = [size for size in sizes if isinstance(size, int)]
     if sizes and len(whole) == len(sizes) and len(about.labels) not in whole:
+        found = " or ".join(map(str, whole))
         raise InputError(
-            f"{model.name} gives {' or '.join(map(str, whole))} scores for a frame, and {len(about.labels)} labels "
-            "are given. Name each column, in order."
+            f"{model.name} gives {found} scores for a frame, and {len(about.labels)} labels are given. "
+            "Name each column, in order."
         )
     kept = [entry for entry in model.proto.metadata_props if entry.key != KEY]
     del model.proto.metadata_props[:]

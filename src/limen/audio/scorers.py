@@ -38,17 +38,34 @@ class Scorer(Protocol):
     """
 
     @property
-    def rate(self) -> int: ...  # noqa: D102
+    def rate(self) -> int:
+        """Samples a second."""
+        ...
+
     @property
-    def window(self) -> int: ...  # noqa: D102
+    def window(self) -> int:
+        """Samples of a window."""
+        ...
+
     @property
-    def hop(self) -> int: ...  # noqa: D102
+    def hop(self) -> int:
+        """Samples from one window to the next."""
+        ...
+
     @property
-    def frame_seconds(self) -> float: ...  # noqa: D102
+    def frame_seconds(self) -> float:
+        """Of a frame."""
+        ...
+
     @property
-    def labels(self) -> tuple[str, ...]: ...  # noqa: D102
+    def labels(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        ...
+
     @property
-    def activation(self) -> Activation: ...  # noqa: D102
+    def activation(self) -> Activation:
+        """What the scores are."""
+        ...
 
     def __call__(self, windows: NDArray[np.float32], /) -> NDArray[Any]:
         """Return scores (n, frames, labels) of windows (n, window)."""
