@@ -32,7 +32,9 @@ def home(tmp_path_factory):
     write_annotations(folder / "events.tsv", events)
     tone_model(folder / "tagger.onnx")
     run("score", "rec", "--model", "tagger.onnx", "-o", "scores", cwd=folder, check=0)
-    tuned = run("tune-events", "scores", "events.tsv", "-o", "events.json", "--method", "exact", cwd=folder, check=0)
+    tuned = run(
+        "tune-events", "scores", "events.tsv", "-o", "events.json", "--method", "exact", cwd=folder, check=0
+    )
     assert "proven optimal" in tuned.stdout
     return folder
 
@@ -82,7 +84,7 @@ def test_a_run_killed_at_any_time_goes_on_and_ends_with_the_same_bytes(home, tmp
     rec = tmp_path / "rec"
     rec.mkdir()
     soundfile.write(tmp_path / "long.wav", tones(60, [(10, 11, "low")]), 16000)
-    for k in range(24):
+    for k in range(20):
         (rec / f"take{k:02}.wav").symlink_to(tmp_path / "long.wav")
     given = ["--model", str(home / "tagger.onnx")] + (
         ["--thresholds", str(home / "events.json")] if command == "tag" else []
@@ -94,7 +96,7 @@ def test_a_run_killed_at_any_time_goes_on_and_ends_with_the_same_bytes(home, tmp
     subprocess.run(call("whole"), cwd=tmp_path, check=True, capture_output=True, timeout=120)
     ending = ".csv" if command == "tag" else ".npy"
     kills = 0
-    for n in (1, 6, 13):
+    for n in (1, 9):
         with subprocess.Popen(
             call("out", "--jobs", "2"), cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         ) as process:
@@ -102,7 +104,7 @@ def test_a_run_killed_at_any_time_goes_on_and_ends_with_the_same_bytes(home, tmp
                 time.sleep(0.001)
             kills += process.poll() is None
             process.kill()
-    assert kills == 3
+    assert kills == 2
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob(f"out/take*{ending}")}
     done = run(command, "rec", *given, "-o", "out", cwd=tmp_path, check=0)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
@@ -138,7 +140,7 @@ def test_runs_that_would_mix_results_are_refused(home, tmp_path):
         'format "csv" there, "dcase" now' in tag(home, "--format", "dcase", out=tmp_path / "out", check=2).stderr
     )
     refused = tag(home, "--pooling", "max", out=tmp_path / "out", check=2)
-    assert "holds the results of another run" in refused.stderr
+    assert "was tuned on scores with pooling mean, and here it is max" in refused.stderr
     (tmp_path / "own").mkdir()
     (tmp_path / "own/take0.csv").write_text("mine")
     refused = tag(home, out=tmp_path / "own", check=2, recordings="rec/site 0")
@@ -188,6 +190,9 @@ def test_models_that_contradict_the_thresholds_are_refused(home, tmp_path):
     )
     said = run("tag", "rec", "--model", tmp_path / "slow.onnx", *given, cwd=home, check=2).stderr
     assert "is for probabilities, and the model gives logits" in said
+    tone_model(tmp_path / "again.onnx", scale=39.0)
+    said = run("tag", "rec", "--model", tmp_path / "again.onnx", *given, cwd=home, check=0).stderr
+    assert "was tuned on scores of another model file" in said
 
 
 def test_clips_are_tagged_by_thresholds_of_items(home, tmp_path):
@@ -282,7 +287,7 @@ def test_pipes_that_cannot_be(home, tmp_path):
     assert "--rate is of a pipe" in run("tag", "rec", "--rate", 8000, *given, cwd=home, check=2).stderr
     assert "-o out/" in run("tag", "rec", *given, cwd=home, check=2).stderr
     with pipe(home, "audacity", 44100) as process:
-        out, err = process.communicate(pcm(tones(2, [(0.5, 1, "low")], rate=44100)) + b"\0", timeout=60)
+        _, err = process.communicate(pcm(tones(2, [(0.5, 1, "low")], rate=44100)) + b"\0", timeout=60)
     assert process.returncode == 2
     assert b"the middle of a sample" in err
     with pipe(home, "raven") as process:

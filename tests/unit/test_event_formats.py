@@ -217,7 +217,7 @@ def test_files_and_formats_that_are_wrong(tmp_path, scores, events):
         read_events(tmp_path)
     with pytest.raises(InputError, match="format='midi' is unknown"):
         read_events(tmp_path / "dusk.txt", "midi")
-    with pytest.raises(InputError, match="dusk.txt, line 1 has 2 cells. A line of Audacity"):
+    with pytest.raises(InputError, match=r"dusk.txt, line 1 has 2 cells. A line of Audacity"):
         read_events(written(tmp_path, "0.1\t0.2\n", "dusk.txt"))
     written(tmp_path, "dusk\xff", "latin.csv").write_bytes(b"filename,onset,offset,label\nd\xfc,1,2,dog\n")
     with pytest.raises(InputError, match=r"latin.csv is not UTF-8 text \(line 2\)"):
@@ -261,14 +261,14 @@ def test_score_tables_that_are_wrong(tmp_path, text, message):
 def test_score_folders_that_are_wrong(tmp_path, scores):
     with pytest.raises(UnreadableError, match="does not exist"):
         read_scores(tmp_path / "no")
-    with pytest.raises(InputError, match="has neither scores.json nor .tsv files"):
+    with pytest.raises(InputError, match=r"has neither scores.json nor .tsv files"):
         read_scores(tmp_path)
     write_scores(scores, tmp_path)
     (tmp_path / "dusk.npy").write_bytes((tmp_path / "dusk.npy").read_bytes()[:300])
-    with pytest.raises(UnreadableError, match="dusk.npy is damaged"):
+    with pytest.raises(UnreadableError, match=r"dusk.npy is damaged"):
         read_scores(tmp_path)
     (tmp_path / "dusk.npy").unlink()
-    with pytest.raises(UnreadableError, match="dusk.npy is missing"):
+    with pytest.raises(UnreadableError, match=r"dusk.npy is missing"):
         read_scores(tmp_path)
     for text, message in (
         ("{", "cannot be read"),

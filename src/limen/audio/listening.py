@@ -34,8 +34,8 @@ class Heard(Iterator[NDArray[np.float32]]):
             raise InputError(said if self._name in said else f"{self._name}: {said}") from error
         if not np.isfinite(scores).all():
             raise InputError(
-                f"{self._name}: the model gave scores that are NaN or infinite, before {self.seconds():.2f} s. Scores "
-                "must be finite: check the model, or leave the recording out."
+                f"{self._name}: the model gave scores that are NaN or infinite, before {self.seconds():.2f} s. "
+                "Scores must be finite: check the model, or leave the recording out."
             )
         return scores
 

@@ -182,8 +182,8 @@ class Journal:
         if self.manifest.is_file():
             try:
                 known = json.loads(self.manifest.read_text(encoding="utf-8"))
-                self.entries.update(known.pop("recordings"))  # type: ignore[union-attr]
-                known.pop("skipped", None)  # type: ignore[union-attr]
+                self.entries.update(known.pop("recordings"))
+                known.pop("skipped", None)
             except (OSError, ValueError, KeyError, AttributeError) as error:
                 raise UnreadableError(
                     f"{self.manifest} cannot be read ({error}). Delete it to begin anew, or choose another folder."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from limen.audio.listening import Heard, Listening
 from limen.audio.running import Journal, Outcome, Recording, Tick, find_recordings, run
 from limen.audio.writing import clip_events, found_events, output_of, pooled, write_found
-from limen.errors import InputError, UnreadableError
+from limen.errors import InputError, LimenWarning, UnreadableError
 from limen.events.formats.writing import check_labels
 from limen.events.streaming import Decider, Found
 from limen.events.thresholds import EventThresholds
@@ -96,8 +97,8 @@ class Tagger:
         """
         if not isinstance(self.thresholds, EventThresholds):
             raise InputError(
-                f"{self.source} has thresholds of whole recordings, and a pipe has no end to wait for. Use a file of "
-                "limen tune-events."
+                f"{self.source} has thresholds of whole recordings, and a pipe has no end to wait for. Use a "
+                "file of limen tune-events."
             )
         heard, decider = self.hearing.hear_samples(samples, rate), self.decider()
         for block in self._own(heard):
@@ -131,12 +132,29 @@ class Tagger:
                     f"{self.source} is for frames of {seconds:g} s, and the model gives frames of "
                     f"{scorer.frame_seconds:g} s. Use the model that the thresholds were tuned for, or tune anew."
                 )
+            self._check_model(self.thresholds.details.get("model", {}))
         scale = self.thresholds.scale
         if scale is not None and (scale == "probability") != (scorer.activation == "probability"):
             said = {"probability": "probabilities", "logit": "logits", "real": "real numbers"}
             raise InputError(
-                f"{self.source} is for {said[scale]}, and the model gives {said[scorer.activation]}. Use the model that "
-                "the thresholds were tuned for, or tune anew."
+                f"{self.source} is for {said[scale]}, and the model gives {said[scorer.activation]}. Use the "
+                "model that the thresholds were tuned for, or tune anew."
+            )
+
+    def _check_model(self, tuned: dict[str, Any]) -> None:
+        """Compare how the model hears with what made the scores tuned on, as far as that is known."""
+        own = self.hearing.about()
+        for key in ("rate", "window", "hop", "pooling", "channel"):
+            if key in tuned and tuned[key] != own[key]:
+                raise InputError(
+                    f"{self.source} was tuned on scores with {key} {tuned[key]}, and here it is {own[key]}. Use "
+                    "the model and options that the recordings were scored with, or tune anew."
+                )
+        if "digest" in tuned and tuned["digest"] != own.get("digest"):
+            warnings.warn(
+                f"{self.source} was tuned on scores of another model file: its thresholds may not suit this one.",
+                LimenWarning,
+                stacklevel=4,
             )
 
 

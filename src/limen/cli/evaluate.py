@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import busy, progress, say
+from limen.cli.event_files import evaluate_events, is_of_events
 from limen.cli.help import Command
 from limen.cli.inputs import (
     metric_of,
@@ -66,7 +67,12 @@ def evaluate(
     \b
     limen evaluate test_scores.csv test_labels.csv thresholds.json
     limen evaluate test_scores.csv test_labels.csv 0.5
+    limen evaluate test_scores/ test_events.tsv events.json
     """
+    if is_of_events(thresholds):
+        refuse_to_replace(output, inputs=(labels, thresholds, groups))
+        evaluate_events(scores, labels, thresholds, groups=groups, extra=extra, seed=seed, output=output)
+        return
     import limen
     from limen.thresholds import Thresholds
 

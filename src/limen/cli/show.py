@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 from limen.cli.console import busy, say
+from limen.cli.event_files import is_of_events, show_events
 from limen.cli.help import Command
 from limen.cli.inputs import read_data, thresholds_of
 from limen.cli.options import FILES
@@ -38,7 +39,11 @@ def show(thresholds: str, sort: str | None, most: int | None, new_items: int | N
     limen show thresholds.json
     limen show thresholds.json --sort positives --most 20
     limen show thresholds.json --new-items 500
+    limen show events.json
     """
+    if is_of_events(thresholds):
+        show_events(thresholds)
+        return
     from limen import metrics
     from limen.display import TextTable
     from limen.errors import percent

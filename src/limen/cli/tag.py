@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -148,7 +149,7 @@ def _samples() -> Iterator[Any]:
     import numpy as np
 
     rest = b""
-    while part := sys.stdin.buffer.read1(1 << 16):
+    while part := os.read(sys.stdin.fileno(), 1 << 16):
         part = rest + part
         whole = len(part) // 2 * 2
         rest = part[whole:]

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from limen.cli.console import busy, progress, say, say_next
+from limen.cli.event_files import hours, recording_groups
 from limen.cli.help import Command
 from limen.cli.inputs import refuse_to_replace
 from limen.cli.options import GROUPS, SEED
-from limen.errors import InputError, UnreadableError, count, examples
+from limen.errors import InputError, count
 
 FILES = """
 SCORES is a folder of limen score, or of score tables of sed_scores_eval.
@@ -97,9 +98,12 @@ def tune_events(
     limen tune-events scores/ labels/ --metric segment --groups site.csv -o events.json
     limen tune-events scores/ events.tsv --false-per-hour 2
     """
+    from dataclasses import replace
+
     from limen import events as sound_events
     from limen.constraints import MaxFalsePositives, MinPrecision
     from limen.events.formats import read_events, read_scores
+    from limen.events.formats.folders import model_of
 
     refuse_to_replace(output, inputs=(events, groups))
     rule = _criterion(criterion, onset, seconds)
@@ -112,10 +116,9 @@ def tune_events(
         constraints.append(MinPrecision(min_precision, per="label"))
     if false_per_hour is not None:
         constraints.append(MaxFalsePositives(per_hour=false_per_hour, hours=found.hours, per="label"))
-    hours = f"{found.hours:.3g} h" if found.hours >= 0.1 else f"{found.hours * 60:.2g} min"
     say(
         f"{count(len(annotated), 'event')} of {count(found.n_labels, 'label')} in "
-        f"{count(len(found.names), 'recording')} ({hours})"
+        f"{count(len(found.names), 'recording')} ({hours(found.hours)})"
     )
     with progress(f"tuning ({method})") as tick:
         tuned = sound_events.tune(
@@ -124,11 +127,13 @@ def tune_events(
             criterion=rule,
             average=average,
             method=method,
-            groups=None if groups is None else _groups(groups, found.names),
+            groups=None if groups is None else recording_groups(groups, found.names),
             constraints=constraints,
             random_state=seed,
             progress=lambda step, steps: tick(step, steps, f"label {step} of {steps}"),
         )
+    if model := model_of(scores):
+        tuned = replace(tuned, details={**tuned.details, "model": model})
     tuned.save(output)
     say(tuned)
     for sentence in tuned.said_constraints():
@@ -152,24 +157,3 @@ def _criterion(name: str, onset: float | None, seconds: float | None) -> Any:
             raise InputError(f"--segment goes with --metric segment, not with {name}.")
         return Segments(seconds=seconds)
     return as_criterion(name)
-
-
-def _groups(path: str, names: tuple[str, ...]) -> list[str]:
-    """Return the group of each recording, from a file of recording and group; names may be those of files."""
-    from pathlib import Path
-
-    from limen.events.formats.named import Recordings, recording_name
-    from limen.files.text import numbered_rows
-
-    if not Path(path).is_file():
-        raise UnreadableError(f"{path} does not exist. Check the path, and the folder you are in.")
-    known, group = Recordings(names), dict[str, str]()
-    for line, cells in list(numbered_rows(Path(path)))[1:]:
-        if len(cells) != 2 or not all(map(str.strip, cells)):
-            raise InputError(f"{path}, line {line}: a file of groups has two columns, recording and group.")
-        for name in known.find(recording_name(cells[0])):
-            if group.setdefault(name, cells[1].strip()) != cells[1].strip():
-                raise InputError(f"{path}, line {line}: {name!r} is in two groups. Every recording needs one.")
-    if missing := [name for name in names if name not in group]:
-        raise InputError(f"{path} has no group for {examples(missing)}. Every recording needs one.")
-    return [group[name] for name in names]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def numbered_rows(path: Path, delimiter: str | None = None) -> Iterator[tuple[in
     try:
         encoding = _encoding(path)
         mark = _delimiter(path, encoding) if delimiter is None else delimiter
-        quoting = csv.QUOTE_NONE if mark == "\t" else csv.QUOTE_MINIMAL
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if mark == "\t" else csv.QUOTE_MINIMAL
         with _open(path, encoding) as lines:
             reader, line = csv.reader(lines, delimiter=mark, quoting=quoting, strict=True), 0
             while True:

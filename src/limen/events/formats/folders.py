@@ -163,6 +163,13 @@ def read_description(path: Path) -> dict[str, Any]:
     return content
 
 
+def model_of(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a folder of scores says of the model that made them; empty if it says nothing."""
+    path = Path(folder) / DESCRIPTION
+    model = read_description(path).get("model") if path.is_file() else None
+    return dict(model) if isinstance(model, dict) else {}
+
+
 def _read_matrices(folder: Path) -> FrameScores:
     content = read_description(folder / DESCRIPTION)
     if not content["recordings"]:

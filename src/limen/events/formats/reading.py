@@ -162,7 +162,7 @@ def _row_of(entry: Entry, recording: str) -> _Row | None:
         if begin is None or end is None:
             raise InputError(f"{entry.place}: begin and end are {entry.length}. They must be numbers of seconds.")
         times[1] = round(times[0] + end - begin, 9)
-    return _Row(entry.place, recording, *times, entry.label)
+    return _Row(entry.place, recording, times[0], times[1], entry.label)
 
 
 def _seconds(cell: str) -> float | None:

@@ -194,4 +194,4 @@ def _unnamed(file: Path, rows: Iterator[tuple[int, list[str]]]) -> Iterator[Entr
         if len(row) not in (1, 4):
             raise InputError(f"{file}, line {line} has {len(row)} cells. {FORMS['dcase']}")
         cells = [cell.strip() for cell in row] + [""] * (4 - len(row))
-        yield Entry(f"{file}, line {line}", *cells)
+        yield Entry(f"{file}, line {line}", cells[0], cells[1], cells[2], cells[3])
