@@ -146,6 +146,27 @@ def classifier(ax: Axes) -> None:
     ax.legend(loc="lower center", ncols=2)
 
 
+def cost_ratio(ax: Axes) -> None:
+    """Draw the cost of sketched fits against theory."""
+    from limen.learn import SketchedBinaryRelevance
+    from limen.learn.sketch import expected_cost_ratio
+
+    rng, sizes = np.random.default_rng(0), np.array([2, 3, 4, 6, 8, 12, 16])
+    x = rng.standard_normal((5000, 39))
+    y = (x[:, :8] + 2 * rng.standard_normal((5000, 8)) > 1).astype(int)
+    ax.plot(sizes, [expected_cost_ratio(40, 40 * size) for size in sizes], color="0.4", linewidth=1)
+    for sketch, marker, color in (("gaussian", "o", "C0"), ("count", "D", "C1")):
+        delta = [
+            SketchedBinaryRelevance(sketch, int(40 * size), alpha=0, random_state=0).fit(x, y).suboptimality(x, y)
+            for size in sizes
+        ]
+        ax.plot(
+            sizes, np.square(1 + np.array(delta)).mean(axis=1), marker, color=color, markersize=4, label=sketch
+        )
+    ax.set(xlabel="rows of the sketch / columns", ylabel="cost / least cost", ylim=(1, None))
+    ax.legend()
+
+
 def learning(ax: Axes) -> None:
     """Draw the passes of SGL-Thresh, and the optimum."""
     learned, exact = (limen.tune(Y[TUNING], S[TUNING], method=method) for method in ("sgl", "exact"))
@@ -226,6 +247,9 @@ PICTURES = {
     ),
     "shift": Picture(
         frequencies, "The best threshold of one label against its frequency: the rarer the label, the higher."
+    ),
+    "sketch": Picture(
+        cost_ratio, "The cost of sketched fits against the size of the sketch: the points lie on theory's curve."
     ),
     "scikit-learn": Picture(classifier, "F1 of eight labels on test items, at 0.5 and with tuned thresholds."),
     "pytorch": Picture(

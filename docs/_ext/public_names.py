@@ -20,6 +20,8 @@ MODULES = (
     "limen.sklearn",
     "limen.torch",
     "limen.onnx",
+    "limen.learn",
+    "limen.learn.recipes",
     "limen.audio",
     "limen.reporting.events",
     "limen.exports.birdnet",

@@ -18,6 +18,13 @@ OWL = data(
 )
 
 
+def linked(n_labels):
+    """Scores that overlap: no cut of a label finds nearly all and is always right."""
+    rng = np.random.default_rng(5)
+    y_true = (rng.random((80, n_labels)) < 0.4).astype(int)
+    return data(y_true, np.round(np.clip(rng.normal(0.35, 0.2, y_true.shape) + 0.3 * y_true, 0, 1), 2))
+
+
 class TestInfeasible:
     def test_the_message_names_what_can_be_reached(self):
         words = (
@@ -34,6 +41,40 @@ class TestInfeasible:
         assert t.status == "optimal"
         assert t.details["never_by_constraint"] == ["Owl"]
         assert t.constraints[0]["holds"]
+
+    def test_every_label_given_up_is_named_and_excused(self):
+        """A label by itself, those of a group with it, and those below one of these; nothing above."""
+        problem = linked(7)
+        names = ["owl", "dog", "cat", "bird", "robin", "toad", "frog"]
+        some = [
+            limits.MinPrecision(None, per={"owl": 1.0}),
+            limits.MinRecall(None, per=dict.fromkeys(names, 0.95) | {"bird": 0.1}),
+            limits.SameThreshold(("owl", "dog")),
+            limits.AtMost("dog", "cat"),
+            limits.AtMost("bird", "robin"),
+            limits.ThresholdRange(0.4, 0.9, ("bird",)),
+            limits.ThresholdRange(-1.0, 0.2, ("robin",)),
+        ]
+        t = tuned(problem, labels=names, constraints=some, infeasible="never")
+        assert t.status == "optimal"
+        assert t.details["never_by_constraint"] == ["owl", "dog", "cat", "robin"] == list(t.never)
+        assert all(entry["holds"] for entry in t.constraints)
+        assert t.constraints[1]["excused"] == ["owl", "dog", "cat", "robin"]
+        assert t.constraints[6]["excused"] == ["robin"]
+        said = "kept; excused: 4 labels never given, 'owl', 'dog', 'cat' and 1 more, for not all constraints can"
+        assert said in t.said_constraints()[1]
+        found = limen.evaluate(problem.y_true, problem.y_score, t)
+        assert [entry.get("excused") for entry in found.constraints] == [e.get("excused") for e in t.constraints]
+
+    def test_a_child_of_two_parents_is_raised_to_both_or_never_given(self):
+        problem = linked(3)
+        some = [limits.AtMost("a", "c"), limits.AtMost("b", "c"), limits.MinRecall(None, per={"c": 0.9})]
+        some.append(limits.ThresholdRange(0.95, 1.0, ("a",)))
+        t = tuned(problem, labels=["a", "b", "c"], constraints=some, infeasible="never")
+        assert t.details["never_by_constraint"] == ["c"]
+        assert all(entry["holds"] for entry in t.constraints)
+        t = tuned(problem, labels=["a", "b", "c"], constraints=some, infeasible="status")
+        assert "the labels 'a', 'c' have no thresholds" in t.reason or "'a', 'b', 'c'" in t.reason
 
     def test_status(self):
         t = tuned(OWL, labels=["Owl", "Dog"], constraints=[limits.MinPrecision(0.9)], infeasible="status")

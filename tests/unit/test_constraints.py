@@ -44,7 +44,8 @@ TREE = [
         (lambda: limits.SameThreshold("Owl"), "SameThreshold has the labels 'Owl'. Give a sequence of names."),
         (lambda: limits.SameThreshold(["Owl", "Owl"]), "SameThreshold repeats 'Owl'."),
         (lambda: limits.AtMost("Owl", "Owl"), "AtMost has 'Owl' as parent and as child."),
-        (lambda: limits.Hierarchy(()), "the hierarchy has no parent and child."),
+        (lambda: limits.Hierarchy(()), "edges='()' are no pairs of a parent and its child. Give at least one"),
+        (lambda: limits.Hierarchy({"a": ["b"]}), "are no pairs of a parent and its child."),
         (
             lambda: limits.Hierarchy((("a", "b"), ("b", "c"), ("c", "a"))),
             "the hierarchy runs in a circle: 'a' > 'b' > 'c' > 'a'.",

@@ -12,6 +12,7 @@ LEAVES = [
     ("limen.torch", "torch", "torch"),
     ("limen.onnx", "onnx", "onnx"),
     ("limen.exports.polars", "polars", "polars"),
+    ("limen.learn.sketch", "sklearn", "learn"),
 ]
 
 

@@ -22,6 +22,7 @@ from limen.cli.evaluate import evaluate
 from limen.cli.export import birdnet_filter, export
 from limen.cli.guarantee import guarantee
 from limen.cli.help import Group
+from limen.cli.learn import learn
 from limen.cli.report import report_
 from limen.cli.report_events import report_events
 from limen.cli.sample import precision_at, sample
@@ -71,6 +72,7 @@ COMMANDS = (
     report_events,
     export,
     birdnet_filter,
+    learn,
     methods,
     demo,
 )

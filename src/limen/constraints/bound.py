@@ -272,7 +272,8 @@ def outcomes(
     values : array (n_labels,)
         The thresholds.
     excused : sequence of str
-        Labels that are never given because they cannot keep their constraints; they need not.
+        Labels that are never given because they cannot keep their constraints; they need not. Each constraint
+        names in ``excused`` those that would break it.
     """
     rows = {id(row.constraint): row for row in (*bound.rows, *bound.pooled)}
     found = []
@@ -282,6 +283,8 @@ def outcomes(
             entry |= outcome(rows[id(constraint)], counts, bound.labels, excused)
         else:
             entry["holds"] = shaped(constraint, bound.labels, values, excused)
+            if others := _excused_shape(constraint, bound.labels, values, excused):
+                entry["excused"] = others
         found.append(entry)
     return found
 
@@ -301,16 +304,17 @@ def outcome(row: Row, counts: Sequence[Any], labels: Sequence[str], excused: Seq
             "said": "" if np.isnan(value) else row.constraint.said(value),
         }
     broken = row.applies & (row.slack(*counts) < 0)
-    broken &= ~np.isin(labels, list(excused))
+    free = np.isin(labels, list(excused))
+    spared, broken = broken & free, broken & ~free
     measured = np.asarray(row.measured(*counts), np.float64)
-    some = row.applies & ~np.isnan(measured) & ~np.isin(labels, list(excused))
+    some = row.applies & ~np.isnan(measured) & ~free
     room = (measured - row.limit) * (1 if row.constraint.at_least else -1)
     at = int(np.where(some, room, np.inf).argmin())
     return {
         "holds": not bool(broken.any()),
         "broken_by": [labels[k] for k in np.flatnonzero(broken).tolist()],
         "nearest": None if not some.any() else [labels[at], float(measured[at])],
-    }
+    } | ({"excused": [labels[k] for k in np.flatnonzero(spared).tolist()]} if spared.any() else {})
 
 
 def shaped(
@@ -325,6 +329,16 @@ def shaped(
         return len({of[name] for name in constraint.labels if name not in excused}) <= 1
     assert isinstance(constraint, AtMost | Hierarchy)
     return all(of[parent] <= of[child] for parent, child in constraint.within(labels))
+
+
+def _excused_shape(
+    constraint: Constraint, labels: Sequence[str], values: NDArray[Any], excused: Sequence[str]
+) -> list[str]:
+    """Return the labels, excused of a constraint on thresholds, without which it would not hold."""
+    if shaped(constraint, labels, values) or isinstance(constraint, AtMost | Hierarchy):
+        return []
+    own = set(constraint.labels or labels)
+    return [name for name in excused if name in own]
 
 
 def said_outcome(entry: dict[str, Any]) -> str:
@@ -342,6 +356,9 @@ def said_outcome(entry: dict[str, Any]) -> str:
         how += f" by {count(len(broken), 'label')}, {examples(broken, most=3)}"
     elif measured is not None:
         how += f", {entry['said']}"
+    if spared := entry.get("excused"):
+        whose = f"{count(len(spared), 'label')} never given, {examples(spared, most=3)}"
+        how += f"; excused: {whose}, for not all constraints can be kept there"
     binds, price = entry.get("binds_for"), entry.get("price", 0.0)
     if entry.get("binds"):
         whose = f" for {count(len(binds), 'label')}" if binds else ""

@@ -154,10 +154,14 @@ class Hierarchy:
     name: ClassVar[str] = "Hierarchy"
 
     def __post_init__(self) -> None:
-        edges = tuple(dict.fromkeys((str(parent), str(child)) for parent, child in self.edges))
+        pairs = [] if isinstance(self.edges, str | Mapping) else list(self.edges)
+        if not pairs or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+            raise InputError(
+                f"edges={str(self.edges)[:60]!r} are no pairs of a parent and its child. Give at least one, like "
+                "(('Animal', 'Dog'),), or a tag tree to Hierarchy.of_tree."
+            )
+        edges = tuple(dict.fromkeys((str(parent), str(child)) for parent, child in pairs))
         object.__setattr__(self, "edges", edges)
-        if not edges:
-            raise InputError("the hierarchy has no parent and child. Give at least one pair.")
         if circle := circle_of(edges):
             raise InputError(
                 f"the hierarchy runs in a circle: {' > '.join(map(repr, circle))}. No label can be above itself."

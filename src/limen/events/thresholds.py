@@ -193,7 +193,7 @@ class EventThresholds(Displayed):
         if not self.constraints:
             return ()
         bound = bind([constraint_of(entry) for entry in self.constraints], self.labels)
-        return tuple(outcomes(bound.moved(0.0, hours / self.hours), counts, self.thresholds, []))
+        return tuple(outcomes(bound.scaled(hours / self.hours), counts, self.thresholds, []))
 
     def said_constraints(self) -> list[str]:
         """Return one sentence for each constraint."""

@@ -70,7 +70,7 @@ class Limits:
         if own is None:
             return cls(None)
         excused = tuple(thresholds.details.get("never_by_constraint", []))
-        return cls(own.moved(0.0, n_items / thresholds.n_items), thresholds.constraints, excused)
+        return cls(own.scaled(n_items / thresholds.n_items), thresholds.constraints, excused)
 
     @property
     def constraints(self) -> list[Constraint]:

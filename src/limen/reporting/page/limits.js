@@ -46,7 +46,7 @@ for (const limit of limits) {
 
 const excusable = new Set(content.limits.excused);
 /** Whether a label need not keep its constraints: it is never given because it can't. @param {number} k @param {number} cut */
-const isExcused = (k, cut) => cut === Infinity && excusable.has(k);
+export const isExcused = (k, cut) => cut === Infinity && excusable.has(k);
 
 export const kept = {
   /** Number of constraints that each label breaks. */
@@ -207,6 +207,16 @@ export function nearestLabel(limit) {
     if (room < least) { least = room; found = k; }
   }
   return found;
+}
+
+/** Labels that a constraint is about and that need not keep it now, for they are never given. @param {Kept} limit */
+export const excusedOf = (limit) => [...excusable].filter((k) => isExcused(k, cutNow(k)) && without(limit, k));
+
+/** Whether a label would break a constraint if it had to keep it. @param {Kept} limit @param {number} k */
+function without(limit, k) {
+  const v = limit.spec.kind === "counts" ? limit.which[k] - 1 : -1;
+  if (v >= 0) return slackOf(limit, v, fourAt(k, edits.at[k])) < 0;
+  return limit.spec.kind === "range" && (limit.spec.of ?? []).includes(k) && outOf(limit.spec, cutNow(k));
 }
 
 /** Labels that break a constraint. @param {Kept} limit */

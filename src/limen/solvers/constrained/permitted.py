@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,10 +88,14 @@ def permitted(curves: Curves, bound: Bound) -> Permitted:
 def kept_or_never(curves: Curves, bound: Bound, kept: Permitted | None = None) -> NDArray[np.bool_]:
     """Return which candidates keep the constraints of their label; "never" for labels that have none."""
     kept = permitted(curves, bound) if kept is None else kept
-    labels = list(kept.unmet)
+    return never_given(curves, list(kept.unmet), kept.allowed)
+
+
+def never_given(curves: Curves, labels: Sequence[int], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which candidates are allowed if of some labels only "never" is."""
     never = np.zeros(len(curves.tp), bool)
-    never[curves.offsets[labels]] = True
-    return np.asarray(np.where(np.isin(curves.label_of, labels), never, kept.allowed))
+    never[curves.offsets[list(labels)]] = True
+    return np.asarray(np.where(np.isin(curves.label_of, list(labels)), never, allowed))
 
 
 def nearest(curves: Curves, bound: Bound, labels: list[int]) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from limen.errors import InfeasibleError, examples
 from limen.metrics import FBeta
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
-from limen.solvers.constrained.permitted import kept_or_never, nearest, permitted, said
+from limen.solvers.constrained.permitted import kept_or_never, nearest, never_given, permitted, said
 from limen.solvers.constrained.pooled import Found, best_pooled
 from limen.solvers.constrained.prices import explained
 from limen.solvers.constrained.separable import best_separable
@@ -102,8 +102,11 @@ def solve_curves(curves: Curves, objective: Objective, bound: Bound, closing: bo
             return Outcome(curves.offsets[:-1].copy(), np.nan, reason)
         allowed = np.where(np.isin(curves.label_of, labels), nearest(curves, bound, labels), allowed)
     units = Units.of(curves, bound, allowed)
-    if len(units.empty) or units.best(np.zeros(len(units.at), np.int64)) is None:
-        return _apart(curves, objective, bound, units, allowed, reason)
+    if len(lost := np.flatnonzero(units.raised() < 0)):
+        if bound.infeasible != "never":
+            return _apart(curves, objective, bound, units, lost, reason)
+        excused = tuple(sorted({*excused, *(int(k) for u in lost for k in units.members[u])}))
+        units = Units.of(curves, bound, never_given(curves, excused, allowed))
     found = _best(units, objective, bound, closing)
     if found.choice is None:
         why = _why_pooled(units, objective, bound, proven=found.bound == -np.inf)
@@ -124,36 +127,27 @@ def _best(units: Units, objective: Objective, bound: Bound, closing: bool = True
     if units.exact or found.choice is None:
         return found
     choice = units.raised(found.choice)
-    if choice is None:
-        return Found(None, -np.inf, np.inf)
+    if (choice < 0).any():
+        choice = units.raised()
     target = Pooled.of_units(units, Objective(FBeta(), "micro"), bound.pooled)
     return Found(choice if target.value(choice) > -np.inf else None, np.nan, found.bound)
 
 
 def _apart(
-    curves: Curves, objective: Objective, bound: Bound, units: Units, allowed: NDArray[np.bool_], reason: str
+    curves: Curves, objective: Objective, bound: Bound, units: Units, lost: NDArray[np.int64], reason: str
 ) -> Outcome:
     """Return what is done where labels that share a threshold, or stand above each other, cannot together."""
-    together = [units.members[u] for u in units.empty] or [
-        units.members[u] for link in units.links for u in (link.parent, link.child)
-    ]
-    labels = sorted({int(k) for own in together for k in own})
+    apart = units.empty if len(units.empty) else {*lost, *(a for a, b in units.edges if b in lost)}
+    labels = sorted({int(k) for u in apart for k in units.members[u]})
     why = (
         f"the labels {examples([curves.labels[k] for k in labels], most=3)} have no thresholds that keep their "
         "constraints together. Loosen these, or take the labels apart."
     )
-    if bound.infeasible == "never":
-        never = np.zeros(len(allowed), bool)
-        never[curves.offsets[labels]] = True
-        allowed = np.where(np.isin(curves.label_of, labels), never, allowed)
-        units = Units.of(curves, bound, allowed)
-        found = None if len(units.empty) else _best(units, objective, bound)
-        if found is not None and found.choice is not None:
-            return Outcome(units.index(found.choice), found.bound, reason, tuple(labels))
+    reason = f"{reason} {why}".strip()
     if bound.infeasible == "error":
-        return Outcome(curves.offsets[:-1].copy(), np.nan, f"{reason} {why}".strip())
+        return Outcome(curves.offsets[:-1].copy(), np.nan, reason)
     free = replace(bound, groups=(), edges=(), closed=())
-    return replace(solve_curves(curves, objective, free), reason=f"{reason} {why}".strip(), bound=np.nan)
+    return replace(solve_curves(curves, objective, free), reason=reason, bound=np.nan)
 
 
 def _why_pooled(units: Units, objective: Objective, bound: Bound, *, proven: bool) -> str:

@@ -156,17 +156,21 @@ class Units:
             choice[link.child] = self.offsets[link.child] + best[link.child][link.last[at]]
         return choice
 
-    def raised(self, choice: NDArray[np.int64]) -> NDArray[np.int64] | None:
-        """Return a choice that keeps all edges: each child raised to its parents; None if one cannot be."""
+    def raised(self, choice: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Return a choice that keeps all edges: each child raised to its parents; -1 for those without such a cut.
+
+        What stands below a unit without one must be never given, or has none either. Without a choice, it is of
+        the lowest candidates: if these can't be raised, none can.
+        """
+        if choice is None:
+            choice = np.where(np.diff(self.offsets) > 0, self.offsets[1:] - 1, -1)
         choice, open_ = choice.copy(), list(self.edges)
         while open_:
             waiting = {child for _, child in open_}
             for parent, child in [edge for edge in open_ if edge[0] not in waiting]:
                 own = slice(self.offsets[child], choice[child] + 1)
-                high = np.flatnonzero(self.cuts[own] >= self.cuts[choice[parent]])
-                if not len(high):
-                    return None
-                choice[child] = own.start + high[-1]
+                high = np.flatnonzero(self.cuts[own] >= (self.cuts[choice[parent]] if choice[parent] >= 0 else np.inf))
+                choice[child] = own.start + high[-1] if len(high) else -1
                 open_.remove((parent, child))
         return choice
 
