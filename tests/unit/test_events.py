@@ -179,3 +179,13 @@ def test_cross_triggers():
     truth = Events.from_rows([("a", 0.0, 1.0, "dog")], labels=("cat", "dog"))
     found = Events.from_rows([("a", 0.0, 1.0, "cat")], labels=("cat", "dog"))
     assert evaluate(truth, found, "intersection").cross_triggers.tolist() == [[0, 1], [0, 0]]
+
+
+def test_constraints_on_other_recordings():
+    scores, events = shipped("esc10")
+    limit = MaxFalsePositives(per_hour=150, hours=scores.hours, per="all")
+    found = tune(scores, events, settings=GRID, constraints=[limit])
+    half = found.outcomes(found.counts, found.hours / 2)
+    whole = found.outcomes(found.counts, found.hours)
+    assert ([entry["holds"] for entry in whole], [entry["holds"] for entry in half]) == ([True], [False])
+    assert half[0]["measured"] == pytest.approx(2 * whole[0]["measured"])

@@ -218,9 +218,9 @@ class Events:
             i = int(bad[0])
             raise InputError(
                 f"{count(len(bad), 'event')} cannot be (first: {self.labels[label[i]]!r} in "
-                f""
                 f"{self.recordings[recording[i]]!r}, {onset[i] / MICROSECONDS:g} to "
-                f"{offset[i] / MICROSECONDS:g} s). An event begins at 0 or later and ends after it begins: correct these rows or drop them."
+                f"{offset[i] / MICROSECONDS:g} s). An event begins at 0 or later and ends after it "
+                "begins: correct these rows or drop them."
             )
         order = np.lexsort((label, offset, onset, recording))
         for key, column in zip(keys, (recording, label, onset, offset), strict=True):
