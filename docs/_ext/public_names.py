@@ -23,6 +23,7 @@ MODULES = (
     "limen.learn",
     "limen.learn.recipes",
     "limen.audio",
+    "limen.reporting.events",
     "limen.exports.birdnet",
     "limen.exports.huggingface",
     "limen.exports.polars",

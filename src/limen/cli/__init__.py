@@ -24,6 +24,7 @@ from limen.cli.guarantee import guarantee
 from limen.cli.help import Group
 from limen.cli.learn import learn
 from limen.cli.report import report_
+from limen.cli.report_events import report_events
 from limen.cli.sample import precision_at, sample
 from limen.cli.score import score
 from limen.cli.show import curve, show
@@ -68,6 +69,7 @@ COMMANDS = (
     show,
     curve,
     report_,
+    report_events,
     export,
     birdnet_filter,
     learn,

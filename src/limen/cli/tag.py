@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import say
-from limen.cli.help import Command
 from limen.cli.sounds import SOUNDS, channel_of, end, far, run_options, said, scorer_of
+from limen.cli.tag_demo import TagCommand, say_how_good
 from limen.errors import InputError, count
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FORMATS = click.Choice(["csv", "jsonl", "parquet", "audacity", "raven", "dcase"])
 
 
-@click.command(cls=Command, epilog=SOUNDS, short_help="Find events in recordings, or tag them.")
+@click.command(cls=TagCommand, epilog=SOUNDS, short_help="Find events in recordings, or tag them.")
 @click.argument("recordings", nargs=-1, required=True)
 @click.option(
     "--thresholds", required=True, metavar="FILE", help="A file of limen tune-events, or of limen tune for tags."
@@ -45,6 +45,7 @@ FORMATS = click.Choice(["csv", "jsonl", "parquet", "audacity", "raven", "dcase"]
     help="Labels of the model that the thresholds do not have.",
 )
 @click.option("--rate", type=click.IntRange(min=1), help="Of the samples on a pipe, where the recording is -.")
+@click.option("--demo", is_flag=True, help="Tag recordings of spoken digits that come with limen.")
 @run_options
 def tag(
     recordings: tuple[str, ...],
@@ -54,6 +55,7 @@ def tag(
     clips: Any,
     extra: Any,
     rate: int | None,
+    demo: bool,
     model: str,
     description: str | None,
     pooling: Any,
@@ -68,6 +70,7 @@ def tag(
     its events are printed as they end.
 
     \b
+    limen tag --demo
     limen tag new/ --model tagger.onnx --thresholds events.json -o out/ --format audacity
     arecord -t raw -f S16_LE -r 16000 | limen tag - --rate 16000 --model tagger.onnx --thresholds events.json
     """
@@ -96,6 +99,8 @@ def tag(
     said(outcome, output)
     what = "event" if hasattr(tagger.thresholds, "settings") else "tag"
     say(f"{count(n_found, what)} in {count(len(outcome.done), 'recording')}")
+    if demo:
+        say_how_good(output)
     end(outcome)
 
 

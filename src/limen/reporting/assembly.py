@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import re
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from typing import Any
@@ -16,16 +17,37 @@ from limen.reporting.media import NO_MEDIA, Policy
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 
 
-def modules() -> dict[str, str]:
+@dataclass(frozen=True)
+class Parts:
+    """What a page is made of: a folder of scripts, a template, style sheets, and the chart library if needed.
+
+    Paths are below ``limen/reporting``.
+    """
+
+    scripts: str
+    template: str
+    styles: tuple[str, ...]
+    chart: bool
+
+
+REPORT = Parts(
+    "page",
+    "page/page.html",
+    ("vendor/uPlot.min.css", "page/page.css", "page/review.css", "page/limits.css"),
+    chart=True,
+)
+
+
+def modules(scripts: str = REPORT.scripts) -> dict[str, str]:
     """Return the page's scripts by file name, each after those that it imports."""
-    page = files(__package__).joinpath("page")
+    page = files(__package__).joinpath(scripts)
     found = {path.name: path.read_text("utf-8") for path in page.iterdir() if path.name.endswith(".js")}
     imports = {name: sorted(IMPORT.findall(found[name])) for name in sorted(found)}
     return {name: found[name] for name in TopologicalSorter(imports).static_order()}
 
 
-def assembled(content: dict[str, Any], media: Policy = NO_MEDIA) -> str:
-    """Return the page that shows ``content`` (of `Summary.as_dict`) as HTML.
+def assembled(content: dict[str, Any], media: Policy = NO_MEDIA, of: Parts = REPORT) -> str:
+    """Return the page of these parts that shows ``content`` (such as of `Summary.as_dict`) as HTML.
 
     Notes
     -----
@@ -36,23 +58,15 @@ def assembled(content: dict[str, Any], media: Policy = NO_MEDIA) -> str:
     here = files(__package__)
     # In one scope, in order: a file opened from a disk may import no other, and the policy names one digest.
     own = "\n".join(
-        re.sub("^export ", "", IMPORT.sub("", text), flags=re.MULTILINE) for text in modules().values()
+        re.sub("^export ", "", IMPORT.sub("", text), flags=re.MULTILINE) for text in modules(of.scripts).values()
     )
     script = f'(() => {{\n"use strict";\n{own}\n}})();\n'
-    chart = here.joinpath("vendor", "uPlot.iife.min.js").read_text("utf-8")
-    style = "\n".join(
-        here.joinpath(*path).read_text("utf-8")
-        for path in (
-            ("vendor", "uPlot.min.css"),
-            ("page", "page.css"),
-            ("page", "review.css"),
-            ("page", "limits.css"),
-        )
-    )
+    chart = here.joinpath("vendor/uPlot.iife.min.js").read_text("utf-8") if of.chart else ""
+    style = "\n".join(here.joinpath(path).read_text("utf-8") for path in of.styles)
     policy = "; ".join(
         (
             "default-src 'none'",
-            f"script-src {_digest(chart)} {_digest(script)}",
+            f"script-src {' '.join(map(_digest, filter(None, (chart, script))))}",
             f"style-src {_digest(style)}",
             f"img-src data: {media.images}".rstrip(),
             *([f"media-src {media.media}"] if media.media else []),
@@ -71,7 +85,7 @@ def assembled(content: dict[str, Any], media: Policy = NO_MEDIA) -> str:
         "chart": chart,
         "script": script,
     }
-    template = here.joinpath("page", "page.html").read_text("utf-8")
+    template = here.joinpath(of.template).read_text("utf-8")
     # One pass over the template: what stands in the data is never taken for a place to fill.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 

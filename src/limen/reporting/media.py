@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,6 +26,9 @@ HERE = quote(PLACE)
 EXAMPLE = f"https://example.org/clips/{PLACE}.ogg"
 ALLOWED = "%/:@!$&*()+=~-._"
 """What an address keeps as it is; a comma or semicolon would divide a policy."""
+
+Picturing = Callable[[Mapping[int, Path], Callable[[float], None]], tuple[Mapping[Any, Any], list[int]]]
+"""What draws recordings by their numbers: the pictures, and the numbers of those that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -200,9 +203,19 @@ class Media:
         return cls(place, found, len(ids), missing, refused)
 
     def content(
-        self, listed: Sequence[str], page: Path, progress: Callable[[float], None] = lambda share: None
+        self,
+        listed: Sequence[str],
+        page: Path,
+        progress: Callable[[float], None] = lambda share: None,
+        picture: Picturing | None = None,
     ) -> dict[str, Any]:
         """Return what the page holds of the media of the items listed, in their order; say what is missing.
+
+        Parameters
+        ----------
+        picture : callable, optional
+            Draws the recordings given by their numbers, as `pictured` does; `pictured` itself, for the first
+            `MOST_PICTURED`, if left out.
 
         Returns
         -------
@@ -213,11 +226,14 @@ class Media:
         """
         notes = self._notes()
         items = [self._item(name, page) for name in listed]
-        pictures: dict[int, Any] = {}
+        pictures: Mapping[Any, Any] = {}
         if isinstance(self.place, Folder):
             audio = {k: self.place.path / self.found[listed[k]] for k in range(len(listed)) if _is_audio(items[k])}
             try:
-                pictures, damaged = pictured(dict(list(audio.items())[:MOST_PICTURED]), progress)
+                if picture is None:
+                    pictures, damaged = pictured(dict(list(audio.items())[:MOST_PICTURED]), progress)
+                else:
+                    pictures, damaged = picture(audio, progress)
                 if damaged:
                     names = examples(listed[k] for k in damaged)
                     notes.append(

@@ -1,0 +1,53 @@
+"""`limen report-events`: one HTML file in which events are looked at, listened to, changed and saved."""
+
+from __future__ import annotations
+
+import click
+
+from limen.cli.console import busy, progress, say
+from limen.cli.help import Command
+from limen.cli.inputs import refuse_to_replace
+from limen.cli.options import MEDIA
+
+
+@click.command(name="report-events", cls=Command, short_help="Write a page to look at and listen to events.")
+@click.argument("scores")
+@click.argument("events")
+@click.argument("thresholds")
+@click.option("-o", "--output", default="events.html", show_default=True, help="Where to write.")
+@click.option(
+    "--metric",
+    type=click.Choice(["collar", "intersection", "segment", "clip"]),
+    help="When an event is right. Default: as tuned for.",
+)
+@MEDIA
+@click.option("--title", help="Heading of the report.")
+def report_events(
+    scores: str,
+    events: str,
+    thresholds: str,
+    output: str,
+    metric: str | None,
+    media: str | None,
+    title: str | None,
+) -> None:
+    """Write a report in which events can be looked at, listened to, changed and saved.
+
+    One HTML file that opens in any browser, without network or server. SCORES is a folder of `limen score`, EVENTS
+    the true events, THRESHOLDS a file of `limen tune-events`. Recordings are played from where they lie.
+
+    \b
+    limen report-events scores/ events.tsv events.json --media recordings/
+    """
+    from limen.events import EventThresholds
+    from limen.events.formats import read_events, read_scores
+    from limen.reporting.events import report
+
+    refuse_to_replace(output, inputs=(scores, events, thresholds))
+    with busy(f"reading {scores} and {events}"):
+        frames = read_scores(scores)
+        truth = read_events(events, scores=frames)
+        chosen = EventThresholds.load(thresholds)
+    with progress("report") as tick:
+        path = report(frames, truth, chosen, output, criterion=metric, media=media, title=title, progress=tick)
+    say(f"wrote {path}. Open it in a browser: {path.resolve().as_uri()}")

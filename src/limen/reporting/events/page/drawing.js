@@ -1,0 +1,193 @@
+// A stretch of a recording: its spectrogram, a label's score with its cuts, true and found events, a player.
+
+import { now } from "./counting.js";
+import { filtered, framesOf, lowOf } from "./deciding.js";
+import { bytesOf, content, ends, labels, nLabels, placeOf, recordings, references, scoresOf, starts, timeOf } from "./model.js";
+import { byId, el, nameOf, seconds, svg } from "./parts.js";
+/** @import { Picture, Span } from "./model.js" */
+
+/** @typedef {{r: number, k: number, span: Span, from: number, to: number}} Stretch  A part of recording r that holds an
+ *   event of label k, in microseconds. */
+
+/** The stretch of a recording that an event begins in. @param {number} r @param {number} k @param {Span} span @returns {Stretch} */
+export function stretchOf(r, k, span) {
+  const from = Math.floor(Math.min(span.onset, ends[r] - 1) / content.stretch_us) * content.stretch_us;
+  return { r, k, span, from, to: Math.min(from + content.stretch_us, ends[r]) };
+}
+
+/** The player that sounds: one at a time. @type {HTMLAudioElement | null} */
+let sounding = null;
+
+/** What is drawn, and in what colours, by its figure. @type {Map<Element, () => void>} */
+export const drawn = new Map();
+
+/** @param {number} time @param {Stretch} stretch  In percent. */
+const share = (time, { from, to }) => 100 * Math.min(Math.max((time - from) / (to - from), 0), 1);
+
+/** The figure of a stretch; it is drawn anew by what `drawn` holds. @param {Stretch} stretch */
+export function figureOf(stretch) {
+  const { r, k, from, to, span } = stretch;
+  const audio = playerOf(stretch);
+  const head = el("span", { class: "playhead", hidden: true });
+  const tracks = el("div", { class: "tracks", title: audio ? "play from here" : null });
+  const rows = el("div", { class: "stretch-rows" });
+  const figure = el("figure", { class: "stretch" }, rows, audio ?? el("p", { class: "muted" }, content.media ? "no file" : ""));
+  const picture = content.media?.pictures[`${r} ${from}`];
+  /** @param {string} name @param {Node} track @param {string} kind */
+  const row = (name, track, kind) => {
+    rows.append(el("span", { class: "row-name" }, name), el("div", { class: `track ${kind}` }, track));
+  };
+  const canvas = picture && /** @type {HTMLCanvasElement} */ (el("canvas", { role: "img",
+    "aria-label": `Spectrogram of ${recordings[r]}, ${pitch(picture.low)} to ${pitch(picture.high)}` }));
+  const update = () => {
+    rows.replaceChildren();
+    if (canvas && picture) {
+      paint(canvas, picture);
+      row(`${pitch(picture.low)} to ${pitch(picture.high)}`, canvas, "spectrum");
+    }
+    row("score", scoreOf(stretch), "score-track");
+    lanesOf(stretch, row);
+    rows.append(el("span", { class: "row-name" }), el("div", { class: "times" }, el("span", {}, seconds(from)),
+      el("span", {}, seconds(to))));
+    tracks.replaceChildren(head);
+    rows.append(tracks);
+  };
+  update();
+  drawn.set(figure, update);
+  if (!audio) return { figure, play: null };
+  let stop = Infinity;
+  const follow = () => {
+    const time = 1e6 * audio.currentTime;
+    if (time >= stop) { audio.pause(); stop = Infinity; }
+    head.hidden = time <= from || time > to;
+    head.style.left = `${share(time, stretch)}%`;
+    if (!audio.paused) requestAnimationFrame(follow);
+  };
+  for (const change of ["play", "pause", "seeked", "ended"]) audio.addEventListener(change, follow);
+  /** @param {number} time @param {number} until */
+  const playFrom = (time, until) => {
+    audio.currentTime = Math.max(time, 0) / 1e6;
+    stop = until;
+    audio.play().catch(() => {});  // where it cannot, the player says so
+  };
+  tracks.addEventListener("click", (event) => {
+    const { left, width } = tracks.getBoundingClientRect();
+    playFrom(from + (to - from) * Math.min(Math.max((event.clientX - left) / width, 0), 1), Infinity);
+  });
+  audio.setAttribute("aria-label", `Recording ${recordings[r]}, ${labels[k]}`);
+  return { figure, play: () => (audio.paused ? playFrom(span.onset - 5e5, span.offset + 5e5) : audio.pause()) };
+}
+
+/** @param {Stretch} stretch */
+function playerOf({ r }) {
+  const has = content.media?.items[r];
+  if (has?.kind !== "audio") return null;
+  const audio = /** @type {HTMLAudioElement} */ (el("audio", { controls: true, preload: "none", src: has.at,
+    onerror: () => audio.replaceWith(el("p", { class: "muted" },
+      "Not to be had here: the file is not where it was, or this browser cannot play its format.")) }));
+  audio.addEventListener("play", () => {
+    if (sounding !== audio) sounding?.pause();
+    sounding = audio;
+  });
+  return audio;
+}
+
+/** @param {number} hertz */
+const pitch = (hertz) => (hertz < 1000 ? `${Math.round(hertz)} Hz` : `${Number((hertz / 1000).toPrecision(2))} kHz`);
+
+const HEIGHT = 100;
+
+/** The filtered score that is decided upon, the score itself, and both cuts. @param {Stretch} stretch */
+function scoreOf(stretch) {
+  const { r, k, from, to, span } = stretch, chosen = now.chosen[k];
+  const raw = scoresOf(k), smooth = filtered(k, framesOf(chosen.median));
+  const first = Math.max(Math.floor(from / 1e6 / content.frame_seconds) - 1, 0);
+  /** @type {number[]} */
+  const places = [];
+  for (let j = first; starts[r] + j < starts[r + 1] && timeOf(r, j) < to; j++) if (timeOf(r, j + 1) > from) places.push(j);
+  let [low, high] = content.probabilities ? [-9, 9] : [Infinity, -Infinity];
+  if (!content.probabilities) {
+    for (const j of places) { low = Math.min(low, raw[starts[r] + j]); high = Math.max(high, raw[starts[r] + j]); }
+    if (Number.isFinite(chosen.threshold)) { low = Math.min(low, lowOf(k, chosen)); high = Math.max(high, chosen.threshold); }
+    high += 0.05 * (high - low) || 1;
+  }
+  /** @param {number} score */
+  const height = (score) => HEIGHT * (1 - Math.min(Math.max((placeOf(score) - low) / (high - low), 0), 1));
+  /** @param {ArrayLike<number>} scores */
+  const steps = (scores) => places.map((j) => [j, j + 1].map((frame) => (
+    `${(10 * share(timeOf(r, frame), stretch)).toFixed(1)},${height(scores[starts[r] + j]).toFixed(1)}`)).join(" ")).join(" ");
+  const drawing = svg("svg", { viewBox: `0 0 1000 ${HEIGHT}`, preserveAspectRatio: "none", role: "img",
+    "aria-label": `Score of ${labels[k]} with its cuts` });
+  const left = 10 * share(span.onset, stretch);
+  drawing.append(
+    svg("rect", { class: "here", x: left, y: 0, width: Math.max(10 * share(span.offset, stretch) - left, 2), height: HEIGHT }),
+    svg("polyline", { class: "raw", points: steps(raw) }),
+    svg("polyline", { class: "smooth", points: steps(smooth) }));
+  if (Number.isFinite(chosen.threshold)) {
+    for (const [kind, cut] of /** @type {[string, number][]} */ ([["low", lowOf(k, chosen)], ["high", chosen.threshold]])) {
+      drawing.append(svg("line", { class: `cut-${kind}`, x1: 0, x2: 1000, y1: height(cut), y2: height(cut) }));
+    }
+  }
+  return drawing;
+}
+
+/** True and found events of the stretch: of its label, or of all. @param {Stretch} stretch
+ * @param {(name: string, track: Node, kind: string) => void} row */
+function lanesOf(stretch, row) {
+  const all = /** @type {HTMLInputElement} */ (byId("all-labels")).checked;
+  const { r, k, from, to } = stretch;
+  /** @param {Span} span */
+  const inside = ({ onset, offset }) => offset > from && onset < to;
+  const also = all ? labels.map((_, other) => other).filter((other) => other !== k && other < nLabels
+    && (references[other][r].some(inside) || now.outcomes[other].events[r].some(inside))) : [];
+  for (const label of [k, ...also]) {
+    const { events, matches } = now.outcomes[label], { found, right } = matches[r];
+    const name = label === k ? "" : `${labels[label]} `;
+    row(`${name}true`, laneOf(references[label][r], stretch, label, (n) => (found[n] ? "true" : "missed")), "lane");
+    row(`${name}found`, laneOf(events[r], stretch, label, (n) => (right[n] ? "right" : "false")), "lane");
+  }
+}
+
+/** @param {Span[]} spans @param {Stretch} stretch @param {number} label @param {(n: number) => string} kindOf */
+function laneOf(spans, stretch, label, kindOf) {
+  const lane = el("div", { class: "bars" });
+  spans.forEach((span, n) => {
+    if (span.offset <= stretch.from || span.onset >= stretch.to) return;
+    const kind = kindOf(n), left = share(span.onset, stretch);
+    const words = { true: "found", missed: "missed", right: "right", false: "false" }[kind];
+    const bar = el("span", { class: `event event-${kind}`,
+      title: `${labels[label]}, ${seconds(span.onset)} to ${seconds(span.offset)}: ${words}` });
+    bar.style.left = `${left}%`;
+    bar.style.width = `${Math.max(share(span.offset, stretch) - left, 0.3)}%`;
+    lane.append(bar);
+  });
+  return lane;
+}
+
+/** A name that leads to the file, where there is one. @param {number} r */
+export function linkOf(r) {
+  const name = nameOf(recordings[r]), has = content.media?.items[r];
+  return has ? el("a", { href: has.at, target: "_blank", rel: "noopener noreferrer" }, name) : name;
+}
+
+/** @param {HTMLCanvasElement} canvas @param {Picture} picture */
+function paint(canvas, picture) {
+  const pixels = bytesOf(picture.pixels), width = picture.frames, height = pixels.length / width;
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d");
+  if (!context) return;
+  const style = getComputedStyle(document.documentElement);
+  const [quiet, middle, loud] = ["card", "positive", "text"].map((name) => {
+    context.fillStyle = style.getPropertyValue(`--${name}`).trim();
+    const hex = String(context.fillStyle);
+    return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  });
+  const image = context.createImageData(width, height);
+  pixels.forEach((level, place) => {
+    const part = level / 255, [low, high, within] = part < 0.6 ? [quiet, middle, part / 0.6] : [middle, loud, (part - 0.6) / 0.4];
+    for (let c = 0; c < 3; c++) image.data[4 * place + c] = low[c] + (high[c] - low[c]) * within;
+    image.data[4 * place + 3] = 255;
+  });
+  context.putImageData(image, 0, 0);
+}
