@@ -23,7 +23,7 @@ from limen.sources.blocks import Source
 from limen.sources.frames import is_frame
 from limen.states import BAR, STATES, label_states, warnings_of
 from limen.sums import sums_of
-from limen.thresholds import Thresholds
+from limen.thresholds import Thresholds, threshold_text
 
 OPTIONAL = (("tp", "fp", "fn"), ("precision", "recall"), "support")
 COLUMNS = ("label", "state", "threshold", "support", "tp", "fp", "fn", "precision", "recall", "f1")
@@ -115,7 +115,9 @@ class Evaluation(Displayed):
 
     def shown(self) -> Shown:
         """Return the table that is shown."""
-        rows = [_cells(row, state) for row, state in zip(self.table, warnings_of(self.states), strict=True)]
+        cuts = map(threshold_text, self.values)  # of their own type, whose lowest value means any score
+        by_label = zip(self.table, warnings_of(self.states), cuts, strict=True)
+        rows = [_cells(row, state, cut) for row, state, cut in by_label]
         return Shown(self.summary(), COLUMNS, rows, ("state",), OPTIONAL, ("label",))
 
 
@@ -251,7 +253,6 @@ def _part(source: Source, thresholds: Thresholds | float | Any) -> Part:
     return Part(source, rows, thresholds.values, thresholds.rule)
 
 
-def _cells(row: dict[str, Any], state: str) -> list[str]:
-    threshold = "never" if row["threshold"] == np.inf else f"{row['threshold']:.4g}"
+def _cells(row: dict[str, Any], state: str, threshold: str) -> list[str]:
     whole = [f"{row[key]:g}" for key in ("support", "tp", "fp", "fn")]
     return [row["label"], state, threshold, *whole, *(percent(row[key]) for key in ("precision", "recall", "f1"))]

@@ -459,10 +459,12 @@ class Thresholds(Displayed):
         columns = {
             "label": list(self.labels),
             "state": warnings_of(self.states()),
-            "threshold": [_show(value) for value in self.values],
+            "threshold": [threshold_text(value) for value in self.values],
         }
         if self.ranges is not None:
-            columns["95 % range"] = [f"{_show(low, 3)} to {_show(high, 3)}" for low, high in self.ranges.T]
+            columns["95 % range"] = [
+                f"{threshold_text(low, 3)} to {threshold_text(high, 3)}" for low, high in self.ranges.T
+            ]
         for heading, counts in (("positives", p), ("given", pp), ("correct", tp)):
             columns[heading] = [f"{number:g}" for number in counts]
         return columns
@@ -479,7 +481,8 @@ def _number(value: Any) -> float | None:
     return None if value == np.inf else float(value)
 
 
-def _show(value: Any, digits: int = 4) -> str:
+def threshold_text(value: Any, digits: int = 4) -> str:
+    """Return a threshold as people read it: a number, "never", or "any" where every score is given."""
     if value == np.inf:
         return "never"
     if value == np.finfo(np.asarray(value).dtype).min:

@@ -166,3 +166,12 @@ def test_files_of_checks_are_read_strictly(tmp_path) -> None:
         read_checked(str(path))
     with pytest.raises(UnreadableError, match="cannot read"):
         read_checked(str(tmp_path / "none.csv"))
+
+
+def test_a_file_that_is_not_of_checked_detections_is_said(tmp_path) -> None:
+    from limen.files.checked import read_checked
+
+    for name, content in (("scores.csv", b"id,Cat\n1,0.5\n"), ("scores.npy", b"\x93NUMPY\xff"), ("none.csv", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match="is no file of checked detections: its first line must be"):
+            read_checked(str(tmp_path / name))

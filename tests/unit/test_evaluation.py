@@ -166,3 +166,11 @@ class TestShown:
         assert "measured on 2 items" in repr(self.measured())
         assert "micro F1 by label" not in repr(self.measured(average="none"))
         assert "F1 by label, measured on 2 items" in repr(self.measured(average="none"))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_rule_by_item_has_no_number_as_its_threshold(dtype: type) -> None:
+    truth = np.array([[1, 0], [0, 1], [1, 1], [0, 0]] * 5)
+    score = np.array([[0.9, 0.2], [0.3, 0.7]] * 10, dtype)
+    t = limen.tune(truth, score, average="samples", method="expected-f")
+    assert [row[2] for row in limen.evaluate(truth, score, t).shown().rows] == ["any", "any"]

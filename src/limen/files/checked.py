@@ -37,9 +37,16 @@ def read_checked(path: str) -> dict[str, list[Any]]:
 
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file))[1:]
+            first, *rows = list(csv.reader(file)) or [[]]
     except OSError as error:
         raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
+    except UnicodeDecodeError:
+        first, rows = [], []  # no text at all
+    if tuple(name.strip() for name in first) != COLUMNS:
+        raise InputError(
+            f"{path} is no file of checked detections: its first line must be {','.join(COLUMNS)!r}. Give the CSV "
+            "file that limen sample wrote, with 1 or 0 in its column value."
+        )
     short = [number for number, row in enumerate(rows, 2) if row and len(row) != len(COLUMNS)]
     if short:
         raise InputError(f"{path} has rows without {len(COLUMNS)} cells (first: line {short[0]}).")
