@@ -364,7 +364,39 @@ def said_outcome(entry: dict[str, Any]) -> str:
         whose = f" for {count(len(binds), 'label')}" if binds else ""
         unit = "1 %" if entry["spec"]["name"].endswith("Predictions") else "1 point"
         how += f"; it binds{whose}, and {unit} looser gains {100 * price:.2g} points"
-    return f"{entry['constraint']}: {how}"
+    told = said_out_of_sample(entry)
+    return f"{entry['constraint']}: {how}" + (f"; {told}" if told else "")
+
+
+def said_out_of_sample(entry: dict[str, Any]) -> str:
+    """Return how often an outcome's constraint held where thresholds were tuned without the items; "" if unknown.
+
+    Examples
+    --------
+    >>> told = {"held": 0.93, "held_in_folds": 0.8, "folds": 5, "holds": True}
+    >>> said_out_of_sample({"constraint": "recall at least 70.0 % over all labels", "out_of_sample": told})
+    'left out, it held in 4 of 5 folds, which are small; on many new items it holds in about 93 % of tunings'
+    """
+    told = entry.get("out_of_sample")
+    if not isinstance(told, dict) or "folds" not in told:
+        return ""
+    folds, rate, held = told["folds"], told["held_in_folds"], told["held"]
+    if "labels" not in told:
+        return (
+            f"left out, it held in {round(rate * folds)} of {count(folds, 'fold')}, which are small; on many new "
+            f"items it holds in about {100 * held:.0f} % of tunings"
+        )
+    n_labels, short = told["labels"], told["short_of_reserve"]
+    if not n_labels:
+        return "left out, it could not be broken: no label is given"
+    kept = round(told["held_for_labels"] * n_labels)
+    said = f"left out, it held for {kept} of {count(n_labels, 'label')} over all {count(folds, 'fold')}"
+    full = n_labels - short
+    if full:
+        said += f"; on many new items it holds for about {100 * held:.0f} % of " + (
+            "them" if not short else f"{full}"
+        )
+    return said + (f"; {count(short, 'label')} with too few items for the reserve" if short else "")
 
 
 def closed_rule(edges: Sequence[tuple[int, int]]) -> str:
