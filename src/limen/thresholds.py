@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics, objectives
-from limen.constraints import Bound, bind, outcomes, said_outcome
+from limen.constraints import Bound, bind, outcomes, said_out_of_sample, said_outcome
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide
 from limen.display import Displayed, Shown
 from limen.errors import InputError, UnreadableError, count
@@ -165,10 +165,16 @@ class Thresholds(Displayed):
         )
 
     def said_constraints(self) -> list[str]:
-        """Return one sentence for each constraint: whether it holds on the tuning data, and what it costs."""
+        """Return one sentence for each constraint: whether it holds on the tuning data, what it costs, and more.
+
+        Where the method keeps a reserve, also how often it held on items left out of the tuning.
+        """
         elsewhere = self.value_measured_on not in (TUNING_DATA, REWEIGHTED)
         where = f"on the {self.value_measured_on}" if elsewhere else "on the items tuned on"
-        return [f"{said_outcome(entry)} ({where})" for entry in self.constraints]
+        return [
+            "; ".join(filter(None, (f"{said_outcome(entry)} ({where})", said_out_of_sample(entry))))
+            for entry in self.constraints
+        ]
 
     def outcomes(self, counts: Counts, n_items: int) -> tuple[dict[str, Any], ...]:
         """Return, for each constraint tuned under, whether it holds for counts of other items."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limen.constraints.bound import Bound, Constraint, Infeasible, bind, outcomes, said_outcome
+from limen.constraints.bound import Bound, Constraint, Infeasible, bind, outcomes, said_out_of_sample, said_outcome
 from limen.constraints.counts import (
     CountConstraint,
     MaxFalsePositiveRate,
@@ -34,5 +34,6 @@ __all__ = [
     "of_spec",
     "outcomes",
     "read_constraints",
+    "said_out_of_sample",
     "said_outcome",
 ]

@@ -364,8 +364,7 @@ def said_outcome(entry: dict[str, Any]) -> str:
         whose = f" for {count(len(binds), 'label')}" if binds else ""
         unit = "1 %" if entry["spec"]["name"].endswith("Predictions") else "1 point"
         how += f"; it binds{whose}, and {unit} looser gains {100 * price:.2g} points"
-    told = said_out_of_sample(entry)
-    return f"{entry['constraint']}: {how}" + (f"; {told}" if told else "")
+    return f"{entry['constraint']}: {how}"
 
 
 def said_out_of_sample(entry: dict[str, Any]) -> str:
@@ -373,7 +372,7 @@ def said_out_of_sample(entry: dict[str, Any]) -> str:
 
     Examples
     --------
-    >>> told = {"held": 0.93, "held_in_folds": 0.8, "folds": 5, "holds": True}
+    >>> told = {"measured": 0.72, "held": 0.93, "held_in_folds": 0.8, "folds": 5, "holds": True}
     >>> said_out_of_sample({"constraint": "recall at least 70.0 % over all labels", "out_of_sample": told})
     'left out, it held in 4 of 5 folds, which are small; on many new items it holds in about 93 % of tunings'
     """
@@ -381,6 +380,8 @@ def said_out_of_sample(entry: dict[str, Any]) -> str:
     if not isinstance(told, dict) or "folds" not in told:
         return ""
     folds, rate, held = told["folds"], told["held_in_folds"], told["held"]
+    if "labels" not in told and told.get("measured") is None:
+        return "left out, it could not be broken: nothing counts for it"
     if "labels" not in told:
         return (
             f"left out, it held in {round(rate * folds)} of {count(folds, 'fold')}, which are small; on many new "
@@ -391,12 +392,13 @@ def said_out_of_sample(entry: dict[str, Any]) -> str:
         return "left out, it could not be broken: no label is given"
     kept = round(told["held_for_labels"] * n_labels)
     said = f"left out, it held for {kept} of {count(n_labels, 'label')} over all {count(folds, 'fold')}"
-    full = n_labels - short
-    if full:
-        said += f"; on many new items it holds for about {100 * held:.0f} % of " + (
-            "them" if not short else f"{full}"
-        )
-    return said + (f"; {count(short, 'label')} with too few items for the reserve" if short else "")
+    if short:
+        said += f"; {count(short, 'label')} had too few items for the reserve"
+    if short < n_labels and held is not None:
+        often = f"about {100 * held:.0f} %"
+        how = f"in {often} of tunings" if n_labels == 1 else f"for {often} of {'the others' if short else 'them'}"
+        said += f"; on many new items it holds {how}"
+    return said
 
 
 def closed_rule(edges: Sequence[tuple[int, int]]) -> str:

@@ -86,7 +86,9 @@ class Held:
             fared.append({"out_of_sample": entry, "reserve": reserve})
         least = min(rates)
         # Nothing given breaks no precision over all labels, and is no answer either.
-        nothing = any(row.constraint.of_given for row in bound.pooled) and not counts[:, 1].any()
+        nothing = (
+            any(row.constraint.of_given for row in bound.pooled) and counts[:, 2].any() and not counts[:, 1].any()
+        )
         stuck = nothing or any(one.stuck for one in found)
         return cls(reserve, cuts, counts, -1.0 if nothing else least, least >= hold and not nothing, stuck, fared)
 

@@ -174,7 +174,7 @@ class Reserved:
                 "these are near. method='exact' keeps them there, if any can"
             )
             found = replace(found, reason=reason)
-        if not reason and chosen is not None and not chosen.enough:
+        if not reason and chosen is not None and not chosen.enough and len(found.excused) < len(labels):
             reason = "no reserve made the constraints hold in the folds as often as asked: this is the nearest"
         return Solution(
             values=on_scale(whole, found.cuts, bound),
