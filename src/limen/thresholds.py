@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics, objectives
-from limen.constraints import Bound, bind, outcomes, said_out_of_sample, said_outcome
+from limen.constraints import Bound, bind, outcomes, said_in_short, said_out_of_sample, said_outcome
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide
 from limen.display import Displayed, Shown
 from limen.errors import InputError, UnreadableError, count
@@ -427,27 +427,14 @@ class Thresholds(Displayed):
         )
 
     def _expectation(self) -> str:
+        held = f"; {told}" if (told := said_in_short(self.constraints)) else ""
         if self.expected is None:
-            return f"; new data: not estimable: {self.expected_reason}" if self.expected_reason else self._held()
+            return f"; new data: not estimable: {self.expected_reason}" if self.expected_reason else held
         value, low, high = self.expected
         spread, gain = self.metric.said_span(low, high), ""
         if self.expected_gain is not None and self.scale == "probability":
             gain = f"; over 0.5 {self.metric.said_gain(*self.expected_gain)}"
-        return f"; expect {self.metric.said(value)}, the mean over new data ({spread}){gain}{self._held()}"
-
-    def _held(self) -> str:
-        """Return how many constraints held on items left out, all folds together."""
-        told = [entry["out_of_sample"] for entry in self.constraints if "folds" in entry.get("out_of_sample", {})]
-        if not told:
-            return ""
-        if len(told) > 1:
-            return f"; {sum(each['holds'] for each in told)} of {len(told)} constraints held in the folds"
-        (one,) = told
-        if "labels" in one:
-            held = f"for {round(one['held_for_labels'] * one['labels'])} of {count(one['labels'], 'label')}"
-            return f"; its constraint held {held} in the folds"
-        kept = round(one["held_in_folds"] * one["folds"])
-        return f"; its constraint held in {kept} of {count(one['folds'], 'fold')}"
+        return f"; expect {self.metric.said(value)}, the mean over new data ({spread}){gain}{held}"
 
     def expected_on(self, n_items: int) -> Interval | None:
         """Return what to expect on so many new items: wider than `expected`, which is for the mean over new data.
