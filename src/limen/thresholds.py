@@ -165,10 +165,7 @@ class Thresholds(Displayed):
         )
 
     def said_constraints(self) -> list[str]:
-        """Return one sentence for each constraint: whether it holds on the tuning data, what it costs, and more.
-
-        Where the method keeps a reserve, also how often it held on items left out of the tuning.
-        """
+        """Return one sentence for each constraint: whether it holds on the tuning data and on items left out."""
         elsewhere = self.value_measured_on not in (TUNING_DATA, REWEIGHTED)
         where = f"on the {self.value_measured_on}" if elsewhere else "on the items tuned on"
         return [

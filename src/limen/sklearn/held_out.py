@@ -58,7 +58,7 @@ class Tuning:
             solvers.constrained(solver, hold)
         elif hold is not None:
             raise InputError("hold goes with constraints: how often they shall hold on new data. Leave it out.")
-        infeasible = getattr(asked, "infeasible", "error")
+        infeasible: Infeasible = getattr(asked, "infeasible", "error")
         return cls(objective, asked.method, random_state, constraints, infeasible, hold)
 
 
