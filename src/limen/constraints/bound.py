@@ -335,7 +335,7 @@ def _excused_shape(
     constraint: Constraint, labels: Sequence[str], values: NDArray[Any], excused: Sequence[str]
 ) -> list[str]:
     """Return the labels, excused of a constraint on thresholds, without which it would not hold."""
-    if shaped(constraint, labels, values) or isinstance(constraint, AtMost | Hierarchy):
+    if shaped(constraint, labels, values) or isinstance(constraint, AtMost | Hierarchy | CountConstraint):
         return []
     own = set(constraint.labels or labels)
     return [name for name in excused if name in own]
