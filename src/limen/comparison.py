@@ -154,6 +154,7 @@ def compare(
     sample_weight: Any = None,
     mask: Any = None,
     constraints: Sequence[Any] = (),
+    hold: float | None = None,
     zero_division: float = 0.0,
     random_state: Any = 0,
     n_jobs: int | None = None,
@@ -176,6 +177,8 @@ def compare(
     constraints : sequence of constraints
         As in `limen.tune`; the methods that take them (exact and the regularised ones) are tuned under them,
         with ``infeasible="never"``, and the others are not bound by them. See ``kept`` of the rows.
+    hold : float, optional
+        As in `limen.tune`, for the methods that keep a reserve.
     groups : array-like (n_items,), optional
         Group of each item, such as its recording: neither folds nor resamples divide groups.
     n_jobs : int, optional
@@ -202,6 +205,7 @@ def compare(
         raise UnsupportedError(
             f"none of the methods {examples(chosen)} takes constraints. Add 'exact', 'auto' or 'smoothed'."
         )
+    under = _under_constraints(chosen, taking, hold)
     data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
     source, member, seed = data.source, data.groups, as_seed(random_state)
     objective.check_labels(len(source.labels))
@@ -213,7 +217,7 @@ def compare(
     def run(task: tuple[int, Split, str]) -> _Run:
         _, pair, name = task
         if name in taking:
-            held_out = hold_out(objective, data, pair, solvers.constrained(chosen[name]), seed, bound)
+            held_out = hold_out(objective, data, pair, under[name], seed, bound)
         else:
             held_out = hold_out(objective, data, pair, chosen[name], seed)
         return _Run(held_out.part, held_out.sums, held_out.fitted, held_out.seconds, held_out.status)
@@ -234,6 +238,20 @@ def compare(
     if bound is not None:
         rows = [replace(row, kept=_kept(results[row.method], bound, data.n_items)) for row in rows]
     return Comparison(tuple(rows), objective, _design(cv, repeats, rounds[0], source.n_items))
+
+
+def _under_constraints(
+    chosen: Mapping[str, Solver], taking: Iterable[str], hold: float | None
+) -> dict[str, Solver]:
+    """Return the solvers that keep constraints, those with a reserve with ``hold``."""
+    under = {name: solvers.constrained(chosen[name]) for name in taking}
+    reserved = [name for name, solver in under.items() if isinstance(solver, solvers.Reserved)]
+    if hold is not None and not reserved:
+        raise InputError(
+            "hold goes with constraints and a method with a reserve, such as 'auto': how often limits shall hold "
+            "on new data. Leave it out, or add these."
+        )
+    return under | {name: solvers.constrained(under[name], hold) for name in reserved}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics, objectives
-from limen.constraints import Bound, bind, outcomes, said_outcome
+from limen.constraints import Bound, bind, outcomes, said_in_short, said_out_of_sample, said_outcome
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide
 from limen.display import Displayed, Shown
 from limen.errors import InputError, UnreadableError, count
@@ -165,10 +165,13 @@ class Thresholds(Displayed):
         )
 
     def said_constraints(self) -> list[str]:
-        """Return one sentence for each constraint: whether it holds on the tuning data, and what it costs."""
+        """Return one sentence for each constraint: whether it holds on the tuning data and on items left out."""
         elsewhere = self.value_measured_on not in (TUNING_DATA, REWEIGHTED)
         where = f"on the {self.value_measured_on}" if elsewhere else "on the items tuned on"
-        return [f"{said_outcome(entry)} ({where})" for entry in self.constraints]
+        return [
+            "; ".join(filter(None, (f"{said_outcome(entry)} ({where})", said_out_of_sample(entry))))
+            for entry in self.constraints
+        ]
 
     def outcomes(self, counts: Counts, n_items: int) -> tuple[dict[str, Any], ...]:
         """Return, for each constraint tuned under, whether it holds for counts of other items."""
@@ -421,13 +424,14 @@ class Thresholds(Displayed):
         )
 
     def _expectation(self) -> str:
+        held = f"; {told}" if (told := said_in_short(self.constraints)) else ""
         if self.expected is None:
-            return f"; new data: not estimable: {self.expected_reason}" if self.expected_reason else ""
+            return f"; new data: not estimable: {self.expected_reason}" if self.expected_reason else held
         value, low, high = self.expected
         spread, gain = self.metric.said_span(low, high), ""
         if self.expected_gain is not None and self.scale == "probability":
             gain = f"; over 0.5 {self.metric.said_gain(*self.expected_gain)}"
-        return f"; expect {self.metric.said(value)}, the mean over new data ({spread}){gain}"
+        return f"; expect {self.metric.said(value)}, the mean over new data ({spread}){gain}{held}"
 
     def expected_on(self, n_items: int) -> Interval | None:
         """Return what to expect on so many new items: wider than `expected`, which is for the mean over new data.

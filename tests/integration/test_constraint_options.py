@@ -83,6 +83,17 @@ def test_what_cannot_be_is_said(folder, options, says):
     assert not (folder / "none.json").exists()
 
 
+def test_hold_and_how_limits_fared_on_items_left_out(folder):
+    t, said = tuned(folder, "--min-recall", "0.3", "--per", "all", "--hold", "0.6", "--method", "smoothed")
+    assert t.details["hold"] == 0.6
+    assert "recall at least 30.0 % over all labels: kept" in said
+    assert "; left out, it held in" in said
+    shown = run("show", "thresholds.json", cwd=folder, check=0).stdout
+    assert "left out, it held in" in " ".join(shown.split())
+    done = run("tune", "scores.csv", "labels.csv", "-o", "none.json", "--hold", "0.9", cwd=folder, check=2)
+    assert "hold goes with constraints" in " ".join(done.stderr.split())
+
+
 def test_compare_tells_how_often_they_are_kept(folder):
     done = run(
         *("compare", "scores.csv", "labels.csv", "--methods", "fixed:0.5,exact", "--cv", "3"),

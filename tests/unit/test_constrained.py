@@ -1,6 +1,7 @@
 """Constraints in `limen.tune`: what is proven, what is told, closure, new data, what is refused."""
 
 import math
+import re
 from re import escape
 
 import numpy as np
@@ -324,8 +325,14 @@ class TestOutOfSample:
         problem = smooth_data(0, n_items=300, n_labels=4)
         t = tuned(problem, method="auto", constraints=[limits.MinPrecision(0.7), limits.MinRecall(0.2, per="all")])
         first, second = t.constraints
-        assert set(first["out_of_sample"]) == {"held", "held_in_folds", "held_for_labels", "labels", "holds"}
-        assert set(second["out_of_sample"]) == {"measured", "held", "held_in_folds", "holds"}
+        both = {"held", "held_in_folds", "folds", "holds"}
+        assert set(first["out_of_sample"]) == both | {"held_for_labels", "labels", "short_of_reserve"}
+        assert set(second["out_of_sample"]) == both | {"measured"}
+        assert re.search(r"; left out, it held for \d of 4 labels over all 5 folds", t.said_constraints()[0])
+        assert re.search(
+            r"; left out, it held in \d of 5 folds, .* in about \d+ % of tun", t.said_constraints()[1]
+        )
+        assert "; 2 of 2 constraints held in the folds" in t.summary()
         for entry in t.constraints:
             assert 0 <= entry["out_of_sample"]["held_in_folds"] <= 1
             assert entry["reserve"] == t.details["reserve"]
@@ -357,12 +364,57 @@ class TestOutOfSample:
     def test_more_hold_is_more_reserve(self):
         problem = smooth_data(2, n_items=300, n_labels=4)
         limit = [limits.MinPrecision(0.8, per="all")]
-        found = [tuned(problem, method="auto", hold=hold, constraints=limit) for hold in (0.6, 0.9, 0.99)]
+        found = [tuned(problem, method="auto", hold=hold, constraints=limit) for hold in (0.6, 0.9, 0.95)]
         reserves = [t.details["reserve"] for t in found]
         assert reserves == sorted(reserves)
         assert reserves[0] < reserves[-1]
-        for t, hold in zip(found, (0.6, 0.9, 0.99), strict=True):
+        for t, hold in zip(found, (0.6, 0.9, 0.95), strict=True):
             assert t.constraints[0]["out_of_sample"]["held"] >= hold
+
+    def test_labels_short_of_the_reserve_do_not_count_for_the_rate(self):
+        """A few items say little of how often a limit is kept: no rate is told of them, and how many they are."""
+        y_true, y_score, _ = smooth_data(3, n_items=30, n_labels=4)
+        t = limen.tune(y_true, y_score, constraints=[limits.MinPrecision(0.9)], infeasible="never")
+        told = t.constraints[0]["out_of_sample"]
+        assert told["short_of_reserve"] > 0
+        assert told["held"] is None or told["held"] >= 0.9
+        assert "too few items for the reserve" in t.said_constraints()[0]
+
+    @pytest.mark.parametrize("method", ["auto", "bagged"])
+    def test_limits_are_not_broken_silently_on_the_items_tuned_on(self, method):
+        for seed in range(4):
+            y_true, y_score, _ = smooth_data(seed, n_items=150, n_labels=4)
+            some = [limits.MinPrecision(0.8), limits.MaxPredictions(100, per="all")]
+            t = limen.tune(y_true, y_score, method=method, constraints=some, hold=0.5, infeasible="never")
+            assert all(entry["holds"] for entry in t.constraints) or (t.status == "infeasible" and t.reason)
+
+    @pytest.mark.parametrize("method", ["exact", "auto"])
+    def test_a_precision_that_nothing_reaches_is_not_said_to_hold(self, method):
+        y_true = np.random.default_rng(0).random((60, 3)) < 0.3
+        one = {
+            "y_score": np.full((60, 3), 0.5),
+            "method": method,
+            "constraints": [limits.MinPrecision(0.9, "all")],
+        }
+        t = limen.tune(y_true, infeasible="status", **one)
+        assert t.status == "infeasible"
+        assert not t.constraints[0]["holds"]
+        t = limen.tune(y_true, infeasible="never", **one)
+        assert t.status != "infeasible"
+        assert not t.reason
+        assert t.never == t.labels
+        with pytest.raises(InfeasibleError, match="give any tag"):
+            limen.tune(y_true, **one)
+
+    def test_hold_in_compare(self):
+        y_true, y_score, _ = smooth_data(2, n_items=120, n_labels=3)
+        one = {"constraints": [limits.MinRecall(0.7)], "cv": 2, "metric": "precision"}
+        loose, strict = (limen.compare(y_true, y_score, methods=["auto"], hold=h, **one) for h in (0.5, 0.95))
+        assert loose["auto"].held_out > strict["auto"].held_out
+        with pytest.raises(InputError, match="hold goes with constraints and a method with a reserve"):
+            limen.compare(y_true, y_score, methods=["exact"], hold=0.9, **one)
+        with pytest.raises(InputError, match="hold goes with constraints"):
+            limen.compare(y_true, y_score, cv=2, hold=0.9)
 
     def test_weights_of_any_size_say_the_same(self):
         """Numbers of tags are sums of weights, and standard errors do not grow with the unit."""
@@ -485,6 +537,11 @@ def test_in_threshold_tuner():
     base = multiclass.OneVsRestClassifier(linear_model.LogisticRegression())
     tuner = ThresholdTuner(base, method="exact", constraints=[limits.MinPrecision(0.9, per="all")], cv=3).fit(x, y)
     assert tuner.thresholds_.constraints[0]["holds"]
+    both = {"method": "smoothed", "constraints": [limits.MinPrecision(0.5, per="all")], "hold": 0.7, "cv": 3}
+    tuner = ThresholdTuner(base, **both, store_cv_results=False).fit(x, y)
+    assert tuner.thresholds_.details["hold"] == 0.7
+    with pytest.raises(InputError, match="hold goes with constraints"):
+        ThresholdTuner(base, hold=0.7).fit(x, y)
 
 
 def test_the_frontier_of_what_labels_keep():

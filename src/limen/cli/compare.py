@@ -9,7 +9,7 @@ import click
 from limen.cli.console import busy, progress, say
 from limen.cli.help import Command
 from limen.cli.inputs import read_data
-from limen.cli.limits import LIMITS, constraint_options
+from limen.cli.limits import HOLD, LIMITS, constraint_options
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_options
 
 SECTIONS = {
@@ -34,6 +34,7 @@ SECTIONS = {
 )
 @CORRECTIONS
 @constraint_options
+@HOLD
 @GROUPS
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Tunings at a time; all cores where that pays, if left out."
@@ -48,6 +49,7 @@ def compare(
     repeats: int,
     corrections: str | None,
     constraints: list[Any],
+    hold: float | None,
     groups: str | None,
     jobs: int | None,
     seed: int,
@@ -72,6 +74,7 @@ def compare(
             cv=cv,
             repeats=repeats,
             constraints=constraints,
+            hold=hold,
             n_jobs=jobs,
             random_state=seed,
             progress=tick,

@@ -103,6 +103,7 @@ LIMITS = (
     "closed",
     "constraints",
     "infeasible",
+    "hold",
 )
 """What these options are called, for the help of a command."""
 INFEASIBLE = click.option(
@@ -111,6 +112,12 @@ INFEASIBLE = click.option(
     default="error",
     show_default=True,
     help="Where a label cannot keep its limits: stop, never give it, or take what is nearest.",
+)
+
+HOLD = click.option(
+    "--hold",
+    type=click.FloatRange(0.5, 1, max_open=True),
+    help="How often limits shall hold on new items, by methods with a reserve; default: 0.9.",
 )
 
 

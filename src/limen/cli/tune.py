@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +10,7 @@ import click
 from limen.cli.console import busy, progress, say, say_next
 from limen.cli.help import Command
 from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace
-from limen.cli.limits import INFEASIBLE, LIMITS, constraint_options
+from limen.cli.limits import HOLD, INFEASIBLE, LIMITS, constraint_options
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, MEDIA, SEED, objective_options
 from limen.cli.states import MOST, attention
 from limen.errors import InputError, count, examples, percent
@@ -48,6 +49,7 @@ SECTIONS = {
 @CORRECTIONS
 @constraint_options
 @INFEASIBLE
+@HOLD
 @GROUPS
 @click.option("--target-prevalence", metavar="FILE", help="A file of label, share of positives where it is used.")
 @click.option("--report", metavar="FILE", help="Also write a report to look at, an .html file.")
@@ -66,6 +68,7 @@ def tune(
     corrections: str | None,
     constraints: list[Any],
     infeasible: Any,
+    hold: float | None,
     groups: str | None,
     target_prevalence: str | None,
     report: str | None,
@@ -108,9 +111,10 @@ def tune(
             min_positive=min_positive,
             constraints=constraints,
             infeasible=infeasible,
+            hold=hold,
             target_prevalence=prevalence,
             random_state=seed,
-            progress=lambda step, steps, value: tick(step, steps, f"{value:.4f}"),
+            progress=lambda step, steps, value: tick(step, steps, "" if isnan(value) else f"{value:.4f}"),
         )
     thresholds.save(output)
     _print_tuned(thresholds)

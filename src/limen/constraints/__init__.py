@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from limen.constraints.bound import Bound, Constraint, Infeasible, bind, outcomes, said_outcome
+from limen.constraints.bound import Bound, Constraint, Infeasible, bind, outcomes
 from limen.constraints.counts import (
     CountConstraint,
     MaxFalsePositiveRate,
@@ -12,6 +12,7 @@ from limen.constraints.counts import (
     MinPredictions,
     MinRecall,
 )
+from limen.constraints.said import said_in_short, said_out_of_sample, said_outcome
 from limen.constraints.shapes import AtMost, Hierarchy, SameThreshold, ThresholdRange
 from limen.constraints.spec import of_spec, read_constraints
 
@@ -34,5 +35,7 @@ __all__ = [
     "of_spec",
     "outcomes",
     "read_constraints",
+    "said_in_short",
+    "said_out_of_sample",
     "said_outcome",
 ]

@@ -335,36 +335,10 @@ def _excused_shape(
     constraint: Constraint, labels: Sequence[str], values: NDArray[Any], excused: Sequence[str]
 ) -> list[str]:
     """Return the labels, excused of a constraint on thresholds, without which it would not hold."""
-    if shaped(constraint, labels, values) or isinstance(constraint, AtMost | Hierarchy):
+    if shaped(constraint, labels, values) or isinstance(constraint, AtMost | Hierarchy | CountConstraint):
         return []
     own = set(constraint.labels or labels)
     return [name for name in excused if name in own]
-
-
-def said_outcome(entry: dict[str, Any]) -> str:
-    """Return an outcome in a sentence, as people read it.
-
-    Examples
-    --------
-    >>> entry = {"constraint": "precision at least 90.0 % for each label", "holds": False, "broken_by": ["Owl"]}
-    >>> said_outcome(entry)
-    "precision at least 90.0 % for each label: broken by 1 label, 'Owl'"
-    """
-    broken, measured = entry.get("broken_by", []), entry.get("measured")
-    how = "kept" if entry["holds"] else "broken"
-    if broken:
-        how += f" by {count(len(broken), 'label')}, {examples(broken, most=3)}"
-    elif measured is not None:
-        how += f", {entry['said']}"
-    if spared := entry.get("excused"):
-        whose = f"{count(len(spared), 'label')} never given, {examples(spared, most=3)}"
-        how += f"; excused: {whose}, for not all constraints can be kept there"
-    binds, price = entry.get("binds_for"), entry.get("price", 0.0)
-    if entry.get("binds"):
-        whose = f" for {count(len(binds), 'label')}" if binds else ""
-        unit = "1 %" if entry["spec"]["name"].endswith("Predictions") else "1 point"
-        how += f"; it binds{whose}, and {unit} looser gains {100 * price:.2g} points"
-    return f"{entry['constraint']}: {how}"
 
 
 def closed_rule(edges: Sequence[tuple[int, int]]) -> str:

@@ -14,6 +14,7 @@ from limen import objectives, solvers
 from limen.constraints import Infeasible, bind
 from limen.data import Data
 from limen.decisions import values_by_label
+from limen.errors import InputError
 from limen.folds import dealt_folds, outside, unit_count
 from limen.holdout import hold_out
 from limen.objectives import Objective
@@ -37,6 +38,7 @@ class Tuning:
     random_state: int
     constraints: Sequence[Any] = ()
     infeasible: Infeasible = "error"
+    hold: float | None = None
 
     @classmethod
     def of(cls, asked: Any, random_state: int = 0) -> Tuning:
@@ -50,10 +52,14 @@ class Tuning:
         objective = objectives.objective(asked.metric, asked.average, asked.zero_division)
         solver = solvers.choose(objective.metric, objective.average, asked.method)
         check_response_method(asked.response_method)
+        hold = getattr(asked, "hold", None)
         constraints = tuple(getattr(asked, "constraints", ()) or ())
         if constraints:
-            solvers.constrained(solver)
-        return cls(objective, asked.method, random_state, constraints, getattr(asked, "infeasible", "error"))
+            solvers.constrained(solver, hold)
+        elif hold is not None:
+            raise InputError("hold goes with constraints: how often they shall hold on new data. Leave it out.")
+        infeasible: Infeasible = getattr(asked, "infeasible", "error")
+        return cls(objective, asked.method, random_state, constraints, infeasible, hold)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +117,7 @@ class Scored:
             groups=None if items.groups is None or len(np.unique(items.groups)) < 2 else items.groups,
             constraints=tuning.constraints,
             infeasible=tuning.infeasible,
+            hold=tuning.hold,
         )
 
     def value_at(self, cut: float, objective: Objective) -> float:
@@ -142,7 +149,7 @@ class Scored:
         solver = solvers.choose(tuning.objective.metric, tuning.objective.average, tuning.method)
         bound = None
         if tuning.constraints:
-            bound, solver = bind(tuning.constraints, self.names, "never"), solvers.constrained(solver)
+            bound, solver = bind(tuning.constraints, self.names, "never"), solvers.constrained(solver, tuning.hold)
         return hold_out(tuning.objective, data, (others, part), solver, tuning.random_state, bound).sums
 
     @property

@@ -47,9 +47,9 @@ class ThresholdTuner(Decider):
     metric, average, method, zero_division
         What to tune for, and how, as in `limen.tune`. For a binary target all averages are the metric of
         the positive class.
-    constraints, infeasible
-        What the decisions must keep, and what happens where a label cannot, as in `limen.tune`. Folds that are
-        measured take ``infeasible="never"``.
+    constraints, infeasible, hold
+        What the decisions must keep, and what happens where a label cannot, and how often
+        limits shall hold on new data, as in `limen.tune`. Folds that are measured take ``infeasible="never"``.
     cv : int, float, splitter, iterable, "prefit" or None
         How to split for cross-fitting. A number of folds (None: 5): stratified as scikit-learn does for a
         binary target; otherwise items are dealt so that each label's rarer value is shared out over
@@ -130,6 +130,7 @@ class ThresholdTuner(Decider):
         method: str | Solver = "auto",
         constraints: Sequence[Any] = (),
         infeasible: Infeasible = "error",
+        hold: float | None = None,
         cv: Any = 5,
         refit: bool = True,
         response_method: str = "auto",
@@ -146,6 +147,7 @@ class ThresholdTuner(Decider):
         self.method = method
         self.constraints = constraints
         self.infeasible = infeasible
+        self.hold = hold
         self.cv = cv
         self.refit = refit
         self.response_method = response_method

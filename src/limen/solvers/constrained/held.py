@@ -77,14 +77,18 @@ class Held:
         short = np.zeros(len(never), bool)
         for one in found:
             short[list(one.short)] = True
+        # The cuts of all items are others than those that were counted, and err by themselves.
+        more = 1 + 1 / max(len(counts) - 1, 1)
         rates, fared = [], []
         for row, effect in zip((*bound.rows, *bound.pooled), effects.tolist(), strict=True):
-            rate, entry = _fared(row, counts, (never, short), effect, bound.share)
+            rate, entry = _fared(row, counts, (never, short), effect * more, bound.share)
             rates.append(rate)
             fared.append({"out_of_sample": entry, "reserve": reserve})
         least = min(rates)
         # Nothing given breaks no precision over all labels, and is no answer either.
-        nothing = any(row.constraint.of_given for row in bound.pooled) and not counts[:, 1].any()
+        nothing = (
+            any(row.constraint.of_given for row in bound.pooled) and counts[:, 2].any() and not counts[:, 1].any()
+        )
         stuck = nothing or any(one.stuck for one in found)
         return cls(reserve, cuts, counts, -1.0 if nothing else least, least >= hold and not nothing, stuck, fared)
 
@@ -98,7 +102,8 @@ def _fared(
 ) -> tuple[float, dict[str, Any]]:
     """Return the rate at which a row holds on counts (folds, 4, n_labels), and what is told of it.
 
-    Labels that are never given, and those that do not have all of the reserve, do not count for the rate.
+    Labels that are never given, and those that do not have all of the reserve, do not count for the rate: with so
+    few items the counts say little of how often they keep it. What was counted of the latter is told.
     """
     of_fold = Row.of(row.constraint, row.limit, 0.0, share / len(counts))
     total = counts.sum(axis=0)
@@ -109,7 +114,8 @@ def _fared(
         measured = float(row.measured(*summed))
         entry: dict[str, Any] = {"measured": None if np.isnan(measured) else measured}
         holds = bool((row.slack(*summed) >= 0).all())
-        return rate, {**entry, "held": rate, "held_in_folds": in_folds, "holds": holds}
+        told = {"held": rate, "held_in_folds": in_folds, "folds": len(counts), "holds": holds}
+        return rate, {**entry, **told}
     never, short = left_out
     some = row.applies & ~never
     slack = row.slack(*total)
@@ -121,11 +127,13 @@ def _fared(
         return float(values[which].mean()) if which.any() else 1.0
 
     return mean(chance, full), {
-        "held": mean(chance, some),
+        "held": mean(chance, full) if full.any() else None,
         "held_in_folds": mean(in_folds, some),
         "held_for_labels": mean(slack >= 0, some),
         "labels": int(some.sum()),
-        "holds": mean(chance, some) >= 0.5,
+        "short_of_reserve": int((some & short).sum()),
+        "folds": len(counts),
+        "holds": mean(slack >= 0, some) >= 0.5,
     }
 
 

@@ -77,7 +77,8 @@ def best_pooled(target: Pooled) -> Found:
     best, spans = _explore(target)
     for span in sorted(spans, key=lambda span: -_bound(target, span))[:2]:
         for point in (span.left, span.right):
-            best = _better(target, best, improved(target, point.choice))
+            if not np.isfinite(best[1]) or not target.enough(_bound(target, span) - best[1]):
+                best = _better(target, best, improved(target, point.choice))
     if target.metric.structure == "other" and not isinstance(target.metric, GMean):
         best = best if best[0] is None else _better(target, best, improved(target, best[0]))
         return Found(*best, math.nan if spans or best[0] is not None else -np.inf)

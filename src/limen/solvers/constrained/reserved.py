@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.constraints import Bound
-from limen.curves import Curves
+from limen.curves import Curves, prevalence_factors
+from limen.decisions import Counts, count_decisions, in_dtype
 from limen.errors import InfeasibleError, InputError
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
+from limen.solvers.constrained.extended import in_range
 from limen.solvers.constrained.held import Held, design_effects, grid_of, on_scale
 from limen.solvers.constrained.solver import Outcome, solve_curves
 from limen.solvers.fine import FineCurves
@@ -27,6 +29,11 @@ RESERVES = (*(-32, -16, -8, -6, -4, -3, -2, -1.5, -1, -0.75, -0.5, -0.25, 0, 0.2
             *(2, 2.5, 3, 4, 6, 8, 16, 32))  # fmt: skip
 """Standard errors of what is limited that are tried; below 0 where a method's counts are too strict."""
 FOLDS = 5
+TRIES = 5
+"""Reserves that bisection tries, about."""
+MORE = 6
+"""Larger reserves that are tried, where the items tuned on do not keep a limit."""
+TINY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -92,10 +99,22 @@ class Reserved:
         rows = (*inside.rows, *inside.pooled)
         if len(parts) == 1 or not rows:
             return self._solution(whole, bound, cannot, None, (), [])
-        trained = [tuning.tables(whole.without(part)) for part in parts]
+        done, steps = 0, 2 * len(parts) + TRIES
+
+        def tick() -> None:
+            nonlocal done
+            done = min(done + 1, steps - 1)
+            if problem.progress is not None:
+                problem.progress(done, steps, math.nan)
+
+        trained = []
+        for part in parts:
+            trained.append(tuning.tables(whole.without(part)))
+            tick()
         shares = [1 - len(own) / problem.n_items for own, _ in folds]
 
         def held(reserves: NDArray[np.float64], reserve: float) -> Held:
+            tick()
             found = [
                 tuning.solve(tables, tuning.with_reserve(reserves, share, given))
                 for tables, share in zip(trained, shares, strict=True)
@@ -107,13 +126,25 @@ class Reserved:
         given = float(plain.counts[:, 1].sum())
         effects = design_effects(problem, rows, folds, [on_scale(whole, c, bound) for c in plain.cuts], unit)
         chosen = _least(lambda reserve: held(reserve * np.sqrt(effects), reserve))
-        steps = [step for step in RESERVES if step <= chosen.reserve]
-        final = cannot
-        for step in reversed(steps):  # With the reserve the whole may be just beyond what the folds could keep.
-            final = tuning.solve(tables, tuning.with_reserve(step * np.sqrt(effects), 1.0, given))
-            if not final.stuck:
-                break
-        final = replace(final, reason=cannot.reason)
+
+        counted = Counted(problem, bound, whole)
+
+        def final_at(step: float) -> Cuts:
+            found = tuning.solve(tables, tuning.with_reserve(step * np.sqrt(effects), 1.0, given))
+            return tuning.mended(replace(found, reason=cannot.reason), whole, counted)
+
+        final = final_at(chosen.reserve)
+        if final.stuck:  # With the reserve the whole may be just beyond what the folds could keep.
+            for step in reversed([step for step in RESERVES if step < chosen.reserve]):
+                final = final_at(step)
+                if not final.stuck:
+                    break
+        elif final.broken:  # The method's counts are not those of the items: a little more may be needed.
+            more = [step for step in RESERVES if step > chosen.reserve][:MORE]
+            stricter = (found for found in map(final_at, more) if not found.broken and not found.stuck)
+            final = next(stricter, final)
+        if problem.progress is not None:
+            problem.progress(steps, steps, math.nan)
         cross_fit = tuple(
             CrossFit(own, source, on_scale(whole, cut, bound))
             for (own, source), cut in zip(folds, chosen.cuts, strict=True)
@@ -137,7 +168,13 @@ class Reserved:
             if len(some):
                 details[key] = [labels[k] for k in some]
         reason = found.reason
-        if not reason and chosen is not None and not chosen.enough:
+        if not reason and found.broken:
+            reason = (
+                f"no thresholds of the method's counts keep {' and '.join(found.broken)} on the items tuned on: "
+                "these are near. method='exact' keeps them there, if any can"
+            )
+            found = replace(found, reason=reason)
+        if not reason and chosen is not None and not chosen.enough and len(found.excused) < len(labels):
             reason = "no reserve made the constraints hold in the folds as often as asked: this is the nearest"
         return Solution(
             values=on_scale(whole, found.cuts, bound),
@@ -161,6 +198,8 @@ class Cuts:
         Never given, for they cannot keep their constraints; and those that do not with all of the reserve.
     stuck : bool
         Whether a limit over all labels could not be kept.
+    broken : tuple of str
+        The limits that the items tuned on do not keep, as counted and not as smoothed; filled by `_Tuning.mended`.
     """
 
     cuts: NDArray[np.float64]
@@ -168,6 +207,7 @@ class Cuts:
     excused: tuple[int, ...]
     short: tuple[int, ...]
     stuck: bool
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +249,60 @@ class _Tuning:
         stuck = [_stuck(curves, one, bound) for curves, one in zip(tables, found, strict=True)]
         reason = reasons[0] if 2 * len(reasons) >= len(found) else ""
         return Cuts(mean, reason, tuple(excused.tolist()), tuple(short.tolist()), 2 * sum(stuck) >= len(found))
+
+    def mended(self, found: Cuts, whole: FineCurves, counted: Counted) -> Cuts:
+        """Return cuts that keep the limits of each label on the items as counted, and which limits are broken.
+
+        A label whose cut does not gets the nearest at a positive item that does, if no other label depends on it.
+        """
+        cuts, bound = found.cuts.copy(), self.bound
+        excused = np.isin(np.arange(len(cuts)), found.excused)
+
+        def wrong(counts: Counts) -> list[NDArray[np.bool_]]:
+            return [row.applies & ~excused & (row.slack(*counts) < 0) for row in counted.bound.rows]
+
+        counts = counted.at(cuts)
+        broken = wrong(counts)
+        some = np.flatnonzero(np.logical_or.reduce([*broken, np.zeros(len(cuts), bool)]))
+        if len(some) and not bound.linked:
+            curves, at = whole.curves, whole.places.at
+            for k in some.tolist():
+                own = slice(curves.offsets[k], curves.offsets[k + 1])
+                tp, pp, label = curves.tp[own], curves.pp[own], curves.label_of[own]
+                kept = np.isfinite(at[own])
+                for row in bound.rows:
+                    if row.applies[k]:
+                        kept &= row.slack(tp, pp, curves.n_positive, curves.n_known, label) >= 0
+                if kept.any():
+                    near = at[own][kept]
+                    near = near[np.abs(near - np.clip(cuts[k], near.min(), near.max())).argmin()]
+                    cuts[k] = near - TINY * max(1.0, abs(near))  # so that rounding does not pass the item
+            counts = counted.at(cuts)
+            broken = wrong(counts)
+        said = [str(row.constraint) for row, part in zip(counted.bound.rows, broken, strict=True) if part.any()]
+        summed = [part.sum() for part in counts]
+        said += [str(row.constraint) for row in counted.bound.pooled if (row.slack(*summed) < 0).any()]
+        return replace(found, cuts=cuts, broken=tuple(said))
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """What cuts give on the items tuned on: counts of decisions, not of smoothed curves."""
+
+    problem: Problem
+    bound: Bound
+    whole: FineCurves
+
+    def at(self, cuts: NDArray[np.float64]) -> Counts:
+        """Return the counts at cuts in log odds."""
+        problem = self.problem
+        values = in_range(in_dtype(on_scale(self.whole, cuts, self.bound), problem.dtype), self.bound)
+        found = count_decisions(problem.given, values, self.bound.rule, check=False)
+        if problem.target_prevalence is None:
+            return found
+        up, down = prevalence_factors(found.p, found.n, problem.target_prevalence)
+        tp = found.tp * up
+        return Counts(tp, tp + (found.pp - found.tp) * down, found.p * up, found.n.astype(np.float64))
 
 
 def _stuck(curves: Curves, found: Outcome, bound: Bound) -> bool:

@@ -114,7 +114,11 @@ def solve_curves(curves: Curves, objective: Objective, bound: Bound, closing: bo
         return replace(solve_curves(curves, objective, free), reason=f"{reason} {why}".strip(), bound=np.nan)
     index = units.index(found.choice)
     if not excused and not reason and any(isinstance(row.constraint, MinPrecision) for row in bound.pooled):
-        reason = _nothing_given(units, index, bound)
+        reason, nearest_one = _nothing_given(units, found.choice, bound)
+        if reason and bound.infeasible == "never":
+            reason, excused = "", tuple(range(curves.n_labels))
+        elif reason:
+            index = units.index(nearest_one)
     return Outcome(index, found.bound, reason, excused, tuple(labels))
 
 
@@ -171,21 +175,28 @@ def _why_pooled(units: Units, objective: Objective, bound: Bound, *, proven: boo
     return f"no thresholds were found that keep {names}, though none is ruled out. Loosen one of them."
 
 
-def _nothing_given(units: Units, index: NDArray[np.int64], bound: Bound) -> str:
-    """Return why a precision over all labels cannot be had, if all that keeps it is to give no tags."""
+def _nothing_given(units: Units, choice: NDArray[np.int64], bound: Bound) -> tuple[str, NDArray[np.int64]]:
+    """Return why a precision over all labels cannot be had, if all that keeps it is to give no tags.
+
+    And the choice that comes nearest: the one cut that has most of it.
+    """
     curves = units.curves
-    if curves.pp[index].sum() > 0:
-        return ""
+    if curves.pp[units.index(choice)].sum() > 0:
+        return "", choice
     tp, pp = units.summed(curves.tp), units.summed(curves.pp)
     some = pp > 0
-    best = float((tp[some] / pp[some]).max(initial=0.0))
+    shares = np.where(some, tp / np.where(some, pp, 1), 0.0)
+    best = float(shares.max(initial=0.0))
+    if not units.links and len(shares):
+        choice, at = choice.copy(), int(np.lexsort((-tp, -shares))[0])
+        choice[units.unit_of[at]] = at
     for row in bound.pooled:
         if isinstance(row.constraint, MinPrecision) and best < row.limit[0] and some.any() and tp.any():
             return (
                 f"no thresholds keep {row.constraint} and give any tag: precision reaches "
                 f"{row.constraint.said(best)} at most. Loosen it."
-            )
-    return ""
+            ), choice
+    return "", choice
 
 
 def _status(curves: Curves, outcome: Outcome, value: float) -> dict[str, Any]:

@@ -134,7 +134,8 @@ def improved(target: Target, choice: NDArray[np.int64]) -> NDArray[np.int64]:
     Of all changes of a single unit the best is made, up to `MOST` times (less often, where there are many
     candidates): first until nothing is missing, then as long as the value rises. Units of a hierarchy stay.
     """
-    most = min(MOST, max(4, (1 << 18) // target.adds.shape[1])) if target.closing else 4
+    size = target.adds.shape[1]
+    most = min(MOST, max(4, (1 << 18) // size)) if target.closing else max(1, min(4, (1 << 19) // size))
     units, unit_of = target.units, target.units.unit_of
     able = units.free[unit_of]
     choice = choice.copy()
