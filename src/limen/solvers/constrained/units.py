@@ -169,7 +169,9 @@ class Units:
             waiting = {child for _, child in open_}
             for parent, child in [edge for edge in open_ if edge[0] not in waiting]:
                 own = slice(self.offsets[child], choice[child] + 1)
-                high = np.flatnonzero(self.cuts[own] >= (self.cuts[choice[parent]] if choice[parent] >= 0 else np.inf))
+                high = np.flatnonzero(
+                    self.cuts[own] >= (self.cuts[choice[parent]] if choice[parent] >= 0 else np.inf)
+                )
                 choice[child] = own.start + high[-1] if len(high) else -1
                 open_.remove((parent, child))
         return choice
