@@ -200,9 +200,12 @@ class _Ticks:
 
 def _counted(problem: Problem, limits: Limits) -> tuple[Problem, str]:
     """Return the problem with its curves, at all cuts that the constraints need, and the digest of `TunedOn`."""
-    source = problem.sources[0]
-    plain = Curves.from_source(source)
-    curves = plain if limits.bound is None else extended(None, (source,), limits.bound)
+    source, scores = problem.sources[0], problem.given[0]
+    plain = Curves.from_source(scores)
+    if limits.bound is not None:
+        curves = extended(None, (source,), limits.bound)
+    else:
+        curves = plain if source is scores else Curves.from_source(source)
     return replace(problem, counted=curves), plain.digest()
 
 
