@@ -141,6 +141,29 @@ def test_data_of_another_size_and_closed_decisions(chrome, tmp_path):
         limen.report(y_true, y_score, limen.tune(y_true, y_score, labels=NAMES), "x.html", constraints=some)
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_what_a_constraint_costs_and_who_is_excused(chrome, tmp_path, closed):
+    """The data are known as those tuned on, so the price is told; a label given up is excused while it is never."""
+    y_true, y_score = drawn()
+    some = [MaxPredictions(40), AtMost("b", "c", closed=closed), ThresholdRange(0.1, 0.99)]
+    some += [MinRecall(None, per={"a": 0.9})]
+    t = limen.tune(y_true, y_score, labels=NAMES, constraints=some, method="exact", infeasible="never")
+    assert "a" in t.details["never_by_constraint"]
+    path = limen.report(y_true, y_score, t, tmp_path / "r.html", methods=())
+    assert content(path)["data"]["on_tuning_data"] is True
+    with opened(chrome, path) as page:
+        panel = page.page.inner_text("#promises")
+        assert "looser gains" in panel
+        assert "1 label excused, never given" in panel
+        page.show("a")
+        assert "recall ≥ 90.0 %: excused: never given" in page.page.inner_text("#label-limits").replace("\u2009", " ")
+        page.type_in(0.6)
+        assert page.page.locator("#label-limits .limit-broken").count() > 0
+        agree(page, tmp_path, y_true, y_score)
+        page.page.click("#undo")
+        assert "holds" in page.page.inner_text("#limits-now")
+
+
 def test_one_label_and_one_that_cannot(chrome, tmp_path):
     y_true, y_score = drawn(n_labels=1)
     path = limen.report(y_true, y_score, 0.5, tmp_path / "r.html", methods=(), constraints=[

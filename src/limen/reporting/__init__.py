@@ -159,7 +159,7 @@ def report(
         name = f"fixed:{thresholds:g}" if isinstance(thresholds, int | float) else "given"
         given = make_thresholds(problem, Solution(values=values, rule=rule), name, "midpoint")
     limits = Limits.of(given, data.n_items, None if thresholds is None else constraints)
-    problem, digest = _counted(problem, given, limits)
+    problem, digest = _counted(problem, limits)
     comparison, why_not = _compared(data, methods, given, limits.constraints, {**settings, "cv": cv}, tick)
     names = None if data.ids is None else [_encodable(name) for name in data.ids]
     summary = Summary(given, problem, comparison, why_not, limits, digest, names, files)
@@ -198,15 +198,15 @@ class _Ticks:
         self("spectrograms", 0.9 + 0.1 * share)
 
 
-def _counted(problem: Problem, given: Thresholds, limits: Limits) -> tuple[Problem, str]:
+def _counted(problem: Problem, limits: Limits) -> tuple[Problem, str]:
     """Return the problem with its curves, at all cuts that the constraints need, and the digest of `TunedOn`."""
-    source = problem.sources[0]
-    curves = Curves.from_source(source) if limits.bound is None else extended(None, (source,), limits.bound)
-    digest = curves.digest()
-    if not limits.own:
-        own = given.bound()
-        digest = (Curves.from_source(source) if own is None else extended(None, (source,), own)).digest()
-    return replace(problem, counted=curves), digest
+    source, scores = problem.sources[0], problem.given[0]
+    plain = Curves.from_source(scores)
+    if limits.bound is not None:
+        curves = extended(None, (source,), limits.bound)
+    else:
+        curves = plain if source is scores else Curves.from_source(source)
+    return replace(problem, counted=curves), plain.digest()
 
 
 def _compared(

@@ -26,7 +26,7 @@ class TunedOn:
     counts : Counts
         Of the thresholds on the report's data.
     digest : str
-        Digest of the report's data as the thresholds' constraints have them counted.
+        Digest of the report's data, without cuts that constraints need besides.
     """
 
     thresholds: Thresholds

@@ -214,6 +214,7 @@ export function startLabel() {
     });
   }
   byId("to-best").textContent = `best ${spec.title}`;
+  byId("to-best").title = "Of this label alone, whatever moves with it and must hold.";
   chosen.listeners.push(showLabel, () => { walk.order = table.order; });
   table.listeners.push(() => { if (!table.following) walk.order = table.order; });
   states.listeners.push(refreshLabel);

@@ -3,7 +3,7 @@
 import { edits } from "./edits.js";
 import { MINUS, THIN, counted, cutText, el, percent, whole } from "./elements.js";
 import {
-  breakers, fourAt, kept, limits, measured, nearestLabel, pooledCounts, roomOf, spanFor, valueNumber, wrongOrder,
+  breakers, excusedOf, fourAt, kept, limits, measured, nearestLabel, pooledCounts, roomOf, spanFor, valueNumber, wrongOrder,
 } from "./limits.js";
 import { content, cutAt, labels } from "./model.js";
 /** @import { Kept } from "./limits.js" */
@@ -50,6 +50,10 @@ export const spanOfCuts = ({ low, high }) => [low == null ? "" : `from ${cutText
  * @returns {{standing: Standing, sign: string, text: string}} */
 export function labelText(limit, k) {
   const { spec } = limit, i = edits.at[k], now = cutText(cutAt(k, i));
+  if (excusedOf(limit).includes(k)) {
+    return { standing: "kept", sign: spec.kind === "range" ? `threshold ${spanOfCuts(spec)}` : limitSign(limit, valueNumber(limit, k)),
+      text: "excused: never given, for it cannot keep all its constraints" };
+  }
   if (spec.kind === "counts" || spec.kind === "pooled") {
     const v = valueNumber(limit, k), pooled = spec.kind === "pooled";
     return { sign: `${limitSign(limit, v)}${pooled ? " over all labels" : ""}`,
@@ -75,11 +79,12 @@ export function limitText(limit) {
   const { spec, number, holds } = limit;
   if (spec.kind === "pooled") return { ...countText(limit, 0, pooledCounts()), of: [] };
   if (!holds) return { standing: "broken", text: `broken by ${counted(number, "label")}`, of: breakers(limit) };
-  if (spec.kind !== "counts") return { standing: "kept", text: "kept", of: [] };
+  const spared = excusedOf(limit), excuse = spared.length ? `; ${counted(spared.length, "label")} excused, never given` : "";
+  if (spec.kind !== "counts") return { standing: "kept", text: `kept${excuse}`, of: [] };
   const k = nearestLabel(limit);
-  if (k < 0) return { standing: "kept", text: "kept, for there is nothing to measure", of: [] };
+  if (k < 0) return { standing: "kept", text: `kept, for there is nothing to measure${excuse}`, of: [] };
   const { standing, text } = countText(limit, valueNumber(limit, k), fourAt(k, edits.at[k]));
-  return { standing, text: `kept; nearest to its limit: ${text}`, of: [k] };
+  return { standing, text: `kept${excuse}; nearest to its limit: ${text}`, of: [k] };
 }
 
 /** What an edited file says of each constraint, as limen.evaluate does. */
