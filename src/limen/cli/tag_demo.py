@@ -32,6 +32,7 @@ class TagCommand(Command):
 def say_how_good(output: str) -> None:
     """Say how the labels written compare with what is spoken, and what to do with them."""
     from limen.audio.demo import measured
+    from limen.datasets import spoken_events
 
     found = measured(output)
     tp, pp, p = (int(column.sum()) for column in found.counts[:3])
@@ -40,4 +41,8 @@ def say_how_good(output: str) -> None:
         f"{percent(found.value)} by {found.criterion}. The recordings were mixed from "
         "utterances that the tagger never heard."
     )
-    say(f"look at them in Audacity: open a recording, then File > Import > Labels, {output}/NAME.txt")
+    with spoken_events() as shipped:
+        say(
+            f"look at them in Audacity: open a recording of {shipped / 'recordings'}, then File > Import > Labels, "
+            f"{output}/NAME.txt"
+        )
