@@ -10,7 +10,7 @@ from limen.cli.inputs import refuse_to_replace
 from limen.cli.options import MEDIA
 
 
-@click.command(name="report-events", cls=Command, short_help="Write a page to look at and listen to events.")
+@click.command(name="report-events", cls=Command, short_help="Look at events, and listen to them.")
 @click.argument("scores")
 @click.argument("events")
 @click.argument("thresholds")

@@ -11,7 +11,7 @@ from limen.cli.help import Command
 from limen.cli.sounds import SOUNDS, channel_of, end, far, run_options, said, scorer_of
 
 
-@click.command(cls=Command, epilog=SOUNDS, short_help="Score the frames of recordings with a model.")
+@click.command(cls=Command, epilog=SOUNDS, short_help="Score the frames of recordings.")
 @click.argument("recordings", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, metavar="FOLDER", help="Where to write, a folder.")
 @click.option(
