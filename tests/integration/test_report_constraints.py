@@ -156,7 +156,9 @@ def test_what_a_constraint_costs_and_who_is_excused(chrome, tmp_path, closed):
         assert "looser gains" in panel
         assert "1 label excused, never given" in panel
         page.show("a")
-        assert "recall ≥ 90.0 %: excused: never given" in page.page.inner_text("#label-limits").replace("\u2009", " ")
+        assert "recall ≥ 90.0 %: excused: never given" in page.page.inner_text("#label-limits").replace(
+            "\u2009", " "
+        )
         page.type_in(0.6)
         assert page.page.locator("#label-limits .limit-broken").count() > 0
         agree(page, tmp_path, y_true, y_score)
