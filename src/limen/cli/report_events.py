@@ -34,7 +34,7 @@ def report_events(
     """Write a report in which events can be looked at, listened to, changed and saved.
 
     One HTML file that opens in any browser, without network or server. SCORES is a folder of `limen score`, EVENTS
-    the true events, THRESHOLDS a file of `limen tune-events`. Recordings are played from where they lie.
+    the true events, THRESHOLDS a file of thresholds of events. Recordings are played from where they lie.
 
     \b
     limen report-events scores/ events.tsv events.json --media recordings/

@@ -26,7 +26,7 @@ FORMATS = click.Choice(["csv", "jsonl", "parquet", "audacity", "raven", "dcase"]
 @click.command(cls=TagCommand, epilog=SOUNDS, short_help="Find events in recordings, or tag them.")
 @click.argument("recordings", nargs=-1, required=True)
 @click.option(
-    "--thresholds", required=True, metavar="FILE", help="A file of limen tune-events, or of limen tune for tags."
+    "--thresholds", required=True, metavar="FILE", help="Thresholds: of events, or of tags (limen tune)."
 )
 @click.option("-o", "--output", metavar="FOLDER", help="Where to write, a folder.")
 @click.option("--format", "form", type=FORMATS, default="csv", show_default=True, help="Of the outputs.")
