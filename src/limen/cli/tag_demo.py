@@ -43,6 +43,6 @@ def say_how_good(output: str) -> None:
     )
     with spoken_events() as shipped:
         say(
-            f"look at them in Audacity: open a recording of {shipped / 'recordings'}, then File > Import > Labels, "
-            f"{output}/NAME.txt"
+            f"look at them in Audacity: open a recording of {shipped / 'recordings'}, then File > Import > "
+            f"Labels, {output}/NAME.txt"
         )
