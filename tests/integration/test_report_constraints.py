@@ -143,7 +143,7 @@ def test_data_of_another_size_and_closed_decisions(chrome, tmp_path):
 
 @pytest.mark.parametrize("closed", [False, True])
 def test_what_a_constraint_costs_and_who_is_excused(chrome, tmp_path, closed):
-    """The data are known as those tuned on, so the price is told; a label given up is excused while never given."""
+    """The data are known as those tuned on, so the price is told; a label given up is excused while never."""
     y_true, y_score = drawn()
     some = [MaxPredictions(40), AtMost("b", "c", closed=closed), ThresholdRange(0.1, 0.99)]
     some += [MinRecall(None, per={"a": 0.9})]
