@@ -29,7 +29,7 @@ FIRST_HITS = {
     "torch": "tasks/pytorch",
     "onnx": "tasks/onnx",
     "sql": "tasks/elsewhere",
-    "birdnet": "tasks/elsewhere",
+    "birdnet": "coming-from",
     "confidence interval": "theory/new-data",
     "surrogate gradient": "paper",
     "benchmark": "benchmarks",
