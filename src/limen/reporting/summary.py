@@ -295,7 +295,8 @@ class Summary:
             "half": self._value("half"),
             "expected_reason": "",
             "value_measured_on": TUNING_DATA if self.tuned_on.these_data else "data of a report",
-            "upper_bound": original["upper_bound"] if proven else None,
+            # A bound under constraints is none for an edit that breaks them.
+            "upper_bound": original["upper_bound"] if proven and not self.thresholds.constraints else None,
         }
         return {"original": original, "edited": edited}
 
