@@ -160,7 +160,8 @@ def test_what_a_constraint_costs_and_who_is_excused(chrome, tmp_path, closed):
         assert "recall ≥ 90.0 %: excused: never given" in told
         page.type_in(0.6)
         assert page.page.locator("#label-limits .limit-broken").count() > 0
-        agree(page, tmp_path, y_true, y_score)
+        edited, _ = agree(page, tmp_path, y_true, y_score)
+        assert edited.digest == t.digest  # the same data: a report of the edited file knows them
         page.page.click("#undo")
         assert page.page.inner_text("#limits-now") == "5 constraints hold"
 

@@ -290,7 +290,7 @@ class Summary:
             "constraints": self.limits.to_save(),
             "score_dtype": str(dtype),
             "n_items": self.problem.n_items,
-            "data_digest": self.problem.curves.digest(),
+            "data_digest": self.digest,
             "expected_gain": None,
             "half": self._value("half"),
             "expected_reason": "",
