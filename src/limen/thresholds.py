@@ -15,7 +15,7 @@ from limen import metrics, objectives
 from limen.constraints import Bound, bind, outcomes, said_in_short, said_out_of_sample, said_outcome
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide
 from limen.display import Displayed, Shown
-from limen.errors import InputError, UnreadableError, count
+from limen.errors import InputError, count
 from limen.expectation import on_new_items
 from limen.files.writing import write_atomically
 from limen.intervals import Interval
@@ -41,13 +41,12 @@ from limen.thresholds_file import (
     gains_of,
     interval_of,
     kept_constraints,
-    once,
     ranges_of,
-    refuse_constant,
+    read_content,
     rule_of,
-    said_of,
     said_of_other,
     threshold_of,
+    to_save,
 )
 
 TUNING_DATA = "tuning data"
@@ -245,20 +244,7 @@ class Thresholds(Displayed):
         InputError
             If it is not a thresholds file, is cut short or altered, or is of a newer schema.
         """
-        try:
-            whole = Path(path).read_bytes()
-        except OSError as error:
-            raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
-        try:
-            text = whole.decode()
-        except UnicodeDecodeError as error:
-            if error.reason != "unexpected end of data":
-                raise InputError(f"{path} is not a thresholds file: it is not UTF-8 text. {WANTED}") from error
-            text = whole.decode(errors="ignore")  # cut short within a character
-        try:
-            content = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=once)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path} {said_of(text, error)} {WANTED}") from error
+        content = read_content(path, "a thresholds file", WANTED)
         try:
             return cls.from_dict(content)
         except InputError as error:
@@ -296,8 +282,8 @@ class Thresholds(Displayed):
             "labels": [
                 {
                     "name": name,
-                    "threshold": _number(value),
-                    "range": None if self.ranges is None else [_number(end) for end in self.ranges[:, k]],
+                    "threshold": to_save(value),
+                    "range": None if self.ranges is None else [to_save(end) for end in self.ranges[:, k]],
                     **{key: counts[k].item() for key, counts in self.counts._asdict().items()},
                     "gain": None
                     if self.gains is None or np.isnan(self.gains[0, k])
@@ -479,10 +465,6 @@ class Thresholds(Displayed):
         rows = list(zip(*columns.values(), strict=True))
         optional = ("correct", "given", "95 % range", "positives")
         return Shown(self.summary(), list(columns), rows, ("state",), optional, ("label",))
-
-
-def _number(value: Any) -> float | None:
-    return None if value == np.inf else float(value)
 
 
 def threshold_text(value: Any, digits: int = 4) -> str:

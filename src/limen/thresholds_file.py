@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from limen.constraints import Constraint, bind, of_spec, outcomes
 from limen.decisions import Counts, in_dtype
-from limen.errors import InputError, count, examples
+from limen.errors import InputError, UnreadableError, count, examples
 from limen.expected_f import NAME, Calibration, ExpectedF
 from limen.intervals import Interval
 from limen.names import repeated
@@ -75,6 +77,37 @@ LABELS_LATER: dict[int, dict[str, Any]] = {3: {"gain": None}}
 """What files before a schema version lack, and what it is taken for; of the file, and of each label."""
 
 
+def read_content(path: str | os.PathLike[str], what: str, wanted: str) -> Any:
+    """Return the content of a JSON file of thresholds (``what``); ``wanted`` says which file to give.
+
+    Raises
+    ------
+    UnreadableError
+        If the file cannot be read.
+    InputError
+        If it is no such text, or cut short.
+    """
+    try:
+        whole = Path(path).read_bytes()
+    except OSError as error:
+        raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
+    try:
+        text = whole.decode()
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data":
+            raise InputError(f"{path} is not {what}: it is not UTF-8 text. {wanted}") from error
+        text = whole.decode(errors="ignore")  # cut short within a character
+    try:
+        return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} {said_of(text, error)} {wanted}") from error
+
+
+def to_save(threshold: Any) -> float | None:
+    """Return a threshold as files have it: never is null."""
+    return None if threshold == math.inf else float(threshold)
+
+
 def completed(content: dict[str, Any], version: int) -> dict[str, Any]:
     """Return the content of a file of an older schema version with what it lacks."""
     if version == SCHEMA_VERSION:
@@ -90,13 +123,18 @@ def completed(content: dict[str, Any], version: int) -> dict[str, Any]:
     return {**lacking, **content}
 
 
-def check_fields(content: dict[str, Any], fields: dict[str, tuple[type, ...]], where: str) -> None:
-    """Raise `InputError` unless the content has exactly these fields, of these types."""
+def check_fields(
+    content: dict[str, Any],
+    fields: dict[str, tuple[type, ...]],
+    where: str,
+    form: str = f"A thresholds file of schema version {SCHEMA_VERSION}",
+) -> None:
+    """Raise `InputError` unless the content, of a file of this form, has exactly these fields, of these types."""
     missing, unknown = [k for k in fields if k not in content], [k for k in content if k not in fields]
     if missing or unknown:
         raise InputError(
             f"{where} lacks {examples(missing) or 'nothing'} and has unknown {examples(unknown) or 'nothing'}. "
-            f"A thresholds file of schema version {SCHEMA_VERSION} has exactly: {', '.join(fields)}."
+            f"{form} has exactly: {', '.join(fields)}."
         )
     for key, kinds in fields.items():
         if isinstance(content[key], float) and not math.isfinite(content[key]):

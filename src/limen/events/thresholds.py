@@ -15,7 +15,7 @@ from limen import metrics, objectives
 from limen.constraints import bind, outcomes, said_outcome
 from limen.decisions import Counts
 from limen.display import Displayed, Shown
-from limen.errors import InputError, UnreadableError, count
+from limen.errors import InputError, count
 from limen.events.curves import low_thresholds
 from limen.events.detecting import detect
 from limen.events.matching import Criterion, as_criterion, criterion_spec
@@ -33,15 +33,15 @@ from limen.thresholds_file import (
     check_fields,
     constraint_of,
     interval_of,
-    once,
-    refuse_constant,
-    said_of,
+    read_content,
     said_of_other,
     threshold_of,
+    to_save,
 )
 
 SCHEMA_VERSION = 1
 WANTED = "Give the JSON file that limen tune-events wrote."
+FORM = f"A file of event thresholds of schema version {SCHEMA_VERSION}"
 _NUMBER = (int, float)
 FIELDS: dict[str, tuple[type, ...]] = {
     "schema": (str,),
@@ -223,14 +223,7 @@ class EventThresholds(Displayed):
         InputError
             If it is not a file of event thresholds, is cut short or altered, or is of a newer schema.
         """
-        try:
-            text = Path(path).read_bytes().decode(errors="ignore")
-        except OSError as error:
-            raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
-        try:
-            content = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=once)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path} {said_of(text, error)} {WANTED}") from error
+        content = read_content(path, "a file of event thresholds", WANTED)
         try:
             return cls.from_dict(content)
         except InputError as error:
@@ -251,8 +244,8 @@ class EventThresholds(Displayed):
             "labels": [
                 {
                     "name": name,
-                    "threshold": _number(self.thresholds[k]),
-                    "low": _number(self.low[k]),
+                    "threshold": to_save(self.thresholds[k]),
+                    "low": to_save(self.low[k]),
                     "setting": self.settings[k].to_dict(),
                     **{key: int(counts[k]) for key, counts in self.counts._asdict().items()},
                 }
@@ -279,7 +272,7 @@ class EventThresholds(Displayed):
                 f"the file has schema version {version!r}; this limen reads {SCHEMA_VERSION}. Upgrade limen: pip "
                 "install --upgrade limen."
             )
-        check_fields(content, FIELDS, "the file")
+        check_fields(content, FIELDS, "the file", FORM)
         for key, choices in (
             ("score_scale", get_args(Kind)),
             ("status", get_args(Status)),
@@ -291,8 +284,8 @@ class EventThresholds(Displayed):
         if not labels or not all(isinstance(label, dict) for label in labels):
             raise InputError("'labels' must be a list of objects, at least one.")
         for number, label in enumerate(labels):
-            check_fields(label, LABEL_FIELDS, f"label {number}")
-            check_fields(label["setting"], _SETTING, f"'setting' of label {number}")
+            check_fields(label, LABEL_FIELDS, f"label {number}", FORM)
+            check_fields(label["setting"], _SETTING, f"'setting' of label {number}", FORM)
             if not 0 <= label["tp"] <= min(label["pp"], label["p"]):
                 raise InputError(f"the counts of {label['name']!r} cannot be. The file was altered.")
         if not (content["n_recordings"] >= 1 and content["frame_seconds"] > 0 and content["hours"] >= 0):
@@ -370,7 +363,3 @@ class EventThresholds(Displayed):
         columns = self.columns()
         rows = list(zip(*columns.values(), strict=True))
         return Shown(self.summary(), list(columns), rows, ("setting",), ("correct", "given"), ("label",))
-
-
-def _number(value: Any) -> float | None:
-    return None if value == np.inf else float(value)

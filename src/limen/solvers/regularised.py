@@ -85,7 +85,7 @@ class Bagged(LogOddsSolver):
         from limen._kernels import sampling as kernels
 
         whole, samples = on_grid(fine, at, _counted(fine, at)), max(1, self.samples // 3)
-        last, label = whole.offsets[1:] - 1, whole.label_of
+        last = whole.offsets[1:] - 1
         cells = np.array(increments(whole), np.float64)
         drawn = np.empty((samples, *cells.shape))
         below = np.array([whole.n_positive - whole.tp[last], whole.n_known - whole.n_positive - whole.fp[last]])
@@ -95,7 +95,6 @@ class Bagged(LogOddsSolver):
             factors = np.array(prevalence_factors(fine.raw.n_positive, fine.raw.n_known, fine.target))
         units = np.maximum(fine.units * factors, 1e-300)
         kernels.resample(whole.offsets, np.maximum(cells, 0), units, keys, 0, drawn, totals)
-        assert len(label) == drawn.shape[2]
         return [
             replace(whole, tp=tp, fp=fp, n_positive=positive, n_known=positive + negative)
             for (tp, fp), (positive, negative) in zip(drawn, totals, strict=True)

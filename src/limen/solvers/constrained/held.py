@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,30 @@ from limen.solvers.base import Problem
 from limen.solvers.fine import FineCurves
 from limen.sources.blocks import Source
 
-if TYPE_CHECKING:
-    from limen.solvers.constrained.reserved import Cuts
-
 MOST = 1e4
 """A design effect larger than this is rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cuts:
+    """Cuts in log odds (n_labels,), and what could not be kept.
+
+    Attributes
+    ----------
+    excused, short : tuple of label numbers
+        Never given, for they cannot keep their constraints; and those that do not with all of the reserve.
+    stuck : bool
+        Whether a limit over all labels could not be kept.
+    broken : tuple of str
+        The limits that the items tuned on do not keep, as counted and not as smoothed; filled by `_Tuning.mended`.
+    """
+
+    cuts: NDArray[np.float64]
+    reason: str
+    excused: tuple[int, ...]
+    short: tuple[int, ...]
+    stuck: bool
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

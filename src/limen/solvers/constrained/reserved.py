@@ -17,7 +17,7 @@ from limen.errors import InfeasibleError, InputError
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.constrained.extended import in_range
-from limen.solvers.constrained.held import Held, design_effects, grid_of, on_scale
+from limen.solvers.constrained.held import Cuts, Held, design_effects, grid_of, on_scale
 from limen.solvers.constrained.solver import Outcome, solve_curves
 from limen.solvers.fine import FineCurves
 from limen.solvers.places import MARGIN
@@ -186,28 +186,6 @@ class Reserved:
             details=details,
             constraints=tuple(told.get(id(constraint), {}) for constraint in bound.constraints),
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Cuts:
-    """Cuts in log odds (n_labels,), and what could not be kept.
-
-    Attributes
-    ----------
-    excused, short : tuple of label numbers
-        Never given, for they cannot keep their constraints; and those that do not with all of the reserve.
-    stuck : bool
-        Whether a limit over all labels could not be kept.
-    broken : tuple of str
-        The limits that the items tuned on do not keep, as counted and not as smoothed; filled by `_Tuning.mended`.
-    """
-
-    cuts: NDArray[np.float64]
-    reason: str
-    excused: tuple[int, ...]
-    short: tuple[int, ...]
-    stuck: bool
-    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
