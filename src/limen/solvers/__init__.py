@@ -29,9 +29,10 @@ from limen.solvers.exact import EXACT, Dinkelbach, Enumeration
 from limen.solvers.expected import ExpectedFSets
 from limen.solvers.frontier import FrontierWalk
 from limen.solvers.item_ascent import Ascent
+from limen.solvers.log_odds import LogOddsSolver
 from limen.solvers.numerical import Numerical
 from limen.solvers.random_search import RandomSearch
-from limen.solvers.regularised import Bagged, LogOddsSolver, Shrunk, Smoothed
+from limen.solvers.regularised import Bagged, Shrunk, Smoothed
 from limen.solvers.rules import Fixed, MCut, PCut, Shared, TopK
 from limen.solvers.solution import Solution
 from limen.solvers.surrogate import SurrogateGradient

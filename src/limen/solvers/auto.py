@@ -17,8 +17,9 @@ from limen.solvers.calibrated import Calibrated, Calibration
 from limen.solvers.fine import FineCurves
 from limen.solvers.item_ascent import Ascent
 from limen.solvers.item_auto import cross_fits, held_out, kinds_of, trained_on_others, weights_of
+from limen.solvers.log_odds import LogOddsSolver, blended
 from limen.solvers.one_cut import averaged, one_cut, resampled_cuts
-from limen.solvers.regularised import Bagged, LogOddsSolver, Smoothed, blended
+from limen.solvers.regularised import Bagged, Smoothed
 from limen.solvers.solution import CrossFit, Solution
 from limen.solvers.spread import spread
 

@@ -12,9 +12,9 @@ from limen.curves import Curves
 from limen.objectives import Objective
 from limen.scales import sigmoid
 from limen.solvers.fine import FineCurves
+from limen.solvers.log_odds import LogOddsSolver, on_grid, weighted_quantile
 from limen.solvers.one_cut import one_cut
 from limen.solvers.places import MARGIN
-from limen.solvers.regularised import LogOddsSolver, on_grid, weighted_quantile
 
 MANY, CELLS = 1 << 15, 64
 """Of many points those of a label in one of so many cells are one, at their mean, if that makes them few."""

@@ -20,8 +20,9 @@ from limen.solvers.constrained.extended import in_range
 from limen.solvers.constrained.held import Cuts, Held, design_effects, grid_of, on_scale
 from limen.solvers.constrained.solver import Outcome, solve_curves
 from limen.solvers.fine import FineCurves
+from limen.solvers.log_odds import LogOddsSolver
 from limen.solvers.places import MARGIN
-from limen.solvers.regularised import LogOddsSolver, Smoothed
+from limen.solvers.regularised import Smoothed
 from limen.solvers.solution import CrossFit, Solution
 from limen.sources.blocks import Source
 
