@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import posixpath
 import re
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -14,7 +15,7 @@ from typing import Any
 from limen.reporting.encoding import embedded
 from limen.reporting.media import NO_MEDIA, Policy
 
-IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import \{[^}]*\} from "(?:\./)?((?:\.\./)*[\w/]+\.js)";\n', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,16 @@ REPORT = Parts(
 
 
 def modules(scripts: str = REPORT.scripts) -> dict[str, str]:
-    """Return the page's scripts by file name, each after those that it imports."""
-    page = files(__package__).joinpath(scripts)
+    """Return the page's scripts by where they lie from its folder, each after those that it imports.
+
+    One of another folder, which pages share, imports none.
+    """
+    here = files(__package__)
+    page = here.joinpath(scripts)
     found = {path.name: path.read_text("utf-8") for path in page.iterdir() if path.name.endswith(".js")}
     imports = {name: sorted(IMPORT.findall(found[name])) for name in sorted(found)}
+    for name in sorted(set().union(*imports.values()) - set(found)):
+        found[name] = here.joinpath(posixpath.normpath(f"{scripts}/{name}")).read_text("utf-8")
     return {name: found[name] for name in TopologicalSorter(imports).static_order()}
 
 

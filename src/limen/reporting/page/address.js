@@ -1,8 +1,8 @@
 // What lasts: the label, filters, order and bar in the address; edits there while they are few, and in the browser's stores.
 
 import { chosen, show } from "./chosen.js";
+import { byId, counted, el, inputById } from "./dom.js";
 import { changedLabels, commit, edits, moveAll, nearestPosition, reset } from "./edits.js";
-import { byId, counted, el, inputById } from "./elements.js";
 import { content, cutAt, given, labels, nLabels } from "./model.js";
 import { setBar, states } from "./states.js";
 import { COLUMNS, KINDS, arrange, table } from "./table.js";

@@ -1,7 +1,7 @@
 // Charts on uPlot: what all of them share.
 
+import { byId, MINUS } from "./dom.js";
 import { commit } from "./edits.js";
-import { MINUS, byId } from "./elements.js";
 import { content, placeOf, scoreAt } from "./model.js";
 
 /** Colours of the present theme, from the style sheet. @type {Record<string, string>} */

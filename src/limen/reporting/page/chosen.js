@@ -1,6 +1,6 @@
 // The label that is looked at, and who must know of it.
 
-import { byId } from "./elements.js";
+import { byId } from "./dom.js";
 
 export const chosen = {
   label: 0,

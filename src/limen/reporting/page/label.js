@@ -2,11 +2,9 @@
 
 import { bestOf, countsAt, f1, metric, metricIsF1, precision, ratio, recall, spec, valueAt } from "./averages.js";
 import { choose, chosen } from "./chosen.js";
+import { byId, counted, el, inputById, MINUS, nameOf, THIN, whole } from "./dom.js";
 import { commit, edits, move, nearestPosition, putBack, shortened } from "./edits.js";
-import {
-  LEVEL, MINUS, THIN, byId, counted, cutText, el, exact, inputById, metricText, nameOf, objectiveName, percent, say,
-  signed, spanText, unit, whole,
-} from "./elements.js";
+import { LEVEL, cutText, exact, metricText, objectiveName, percent, say, signed, spanText, unit,  } from "./texts.js";
 import {
   GROUPS, aim, axisEnd, calibration, cutPlace, drawLabelCharts, drawnTitle, positionAt, shown,
 } from "./labelcharts.js";

@@ -6,9 +6,10 @@ import {
   scoreTicks, tickText, unitScale,
 } from "./charts.js";
 import { chosen } from "./chosen.js";
+import { byId } from "./dom.js";
 import { edits, move } from "./edits.js";
 import { paintFloors, paintForbiddenCuts, paintLabelRegions } from "./limitcharts.js";
-import { byId, inPercent } from "./elements.js";
+import { inPercent } from "./texts.js";
 import { atHalf, content, cutAt, given, nLabels, placeOf, ranges, sizeOf, unpack } from "./model.js";
 
 const bins = content.histogram.bins;

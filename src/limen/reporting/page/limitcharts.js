@@ -2,7 +2,7 @@
 
 import { allKnown, allPositives } from "./averages.js";
 import { colour, nameMarks, onCanvas } from "./charts.js";
-import { byId } from "./elements.js";
+import { byId } from "./dom.js";
 import { allows, limits, limitsOf, pooledLimits, valueNumber } from "./limits.js";
 import { limitSign, spanOfCuts } from "./limittexts.js";
 import { known, positives, sizeOf } from "./model.js";

@@ -1,8 +1,9 @@
 // The constraints of the label shown: how each stands at its cut, and the nearest cut that keeps it.
 
 import { chosen } from "./chosen.js";
+import { byId, el, whole } from "./dom.js";
 import { commit, edits, move, moveAlone, moveSome } from "./edits.js";
-import { byId, cutText, el, whole } from "./elements.js";
+import { cutText } from "./texts.js";
 import { membersOf, united } from "./groups.js";
 import {
   allows, fourAt, limits, limitsOf, nearestWhere, pooledCounts, slackOf, valueNumber, wrongOrder,

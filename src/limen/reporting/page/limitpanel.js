@@ -1,8 +1,8 @@
 // What must hold: every constraint with what there is now, in the overview; how many hold, in the bar that stays in view.
 
 import { choose } from "./chosen.js";
+import { byId, counted, el, nameOf, whole } from "./dom.js";
 import { commit, edits, moveSome } from "./edits.js";
-import { byId, counted, el, nameOf, whole } from "./elements.js";
 import { allBreakers, allows, kept, limits, nearestWhere } from "./limits.js";
 import { labelText, limitText, namesOf } from "./limittexts.js";
 import { content, labels, nLabels } from "./model.js";

@@ -1,7 +1,8 @@
 // Constraints in words: what is limited, what there is now, and how much room is left.
 
+import { counted, el, MINUS, THIN, whole } from "./dom.js";
 import { edits } from "./edits.js";
-import { MINUS, THIN, counted, cutText, el, percent, whole } from "./elements.js";
+import { cutText, percent } from "./texts.js";
 import {
   breakers, excusedOf, fourAt, kept, limits, measured, nearestLabel, pooledCounts, roomOf, spanFor, valueNumber, wrongOrder,
 } from "./limits.js";

@@ -2,10 +2,9 @@
 
 import { countsAt, metric, precision, recall, spec, valueAt } from "./averages.js";
 import { choose } from "./chosen.js";
+import { byId, el, nameOf, THIN, whole } from "./dom.js";
 import { changedLabels, commit, edits, putBack } from "./edits.js";
-import {
-  THIN, byId, cutText, el, exact, inPercent, metricText, nameOf, objectiveName, percent, signed, whole,
-} from "./elements.js";
+import { cutText, exact, inPercent, metricText, objectiveName, percent, signed,  } from "./texts.js";
 import { content, cutAt, given, labels, nLabels, unpack } from "./model.js";
 import { dots, rangeOf, spreadCell } from "./overview.js";
 /** @import { Pairs } from "./model.js" */

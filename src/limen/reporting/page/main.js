@@ -3,8 +3,8 @@
 import { startAddress } from "./address.js";
 import { startAttention } from "./attention.js";
 import { readColours, repaint } from "./charts.js";
+import { byId } from "./dom.js";
 import { redo, undo } from "./edits.js";
-import { byId } from "./elements.js";
 import { startLabel } from "./label.js";
 import { startLimitCharts } from "./limitcharts.js";
 import { startLimits } from "./limitpanel.js";

@@ -1,6 +1,7 @@
 // Marks: what somebody who looked or listened says of an item and a label. They last in this browser.
 
-import { download, asCsv } from "./downloads.js";
+import { download } from "./dom.js";
+import { asCsv } from "./csv.js";
 import { content, labels } from "./model.js";
 
 /** @typedef {"yes" | "no" | "unsure"} Mark  Whether the item has the label; of no decision is anything said. */

@@ -1,6 +1,6 @@
 // Names longer than their place: the middle gives way, never what tells a name from those that begin alike.
 
-import { el } from "./elements.js";
+import { el } from "./dom.js";
 import { labels } from "./model.js";
 
 /** Letters of a name that is never parted, of the least end, and of the most that an end reaches back for a word. */

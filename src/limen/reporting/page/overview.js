@@ -1,10 +1,9 @@
 // The evidence: the metric at 0.5, at the shared cut and tuned; the states of the labels; the bar that stays in view.
 
 import { AVERAGES } from "./averages.js";
+import { byId, counted, el, inputById, svg, whole } from "./dom.js";
 import { edits, redo, reset, startTotals, undo } from "./edits.js";
-import {
-  byId, counted, cutText, el, exact, inputById, metricText, objectiveName, signed, spanText, svg, whole,
-} from "./elements.js";
+import { cutText, exact, metricText, objectiveName, signed, spanText,  } from "./texts.js";
 import { content, nLabels } from "./model.js";
 import { STATES, ruleOf, setBar, states } from "./states.js";
 import { filterBy } from "./table.js";

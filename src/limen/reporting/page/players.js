@@ -1,7 +1,7 @@
 // What stands beside an item: a player with its spectrogram, a picture, the beginning of a text, a link.
 
 import { colour, painters } from "./charts.js";
-import { el, nameOf } from "./elements.js";
+import { el, nameOf } from "./dom.js";
 import { bytesOf, content } from "./model.js";
 
 /** @import { Picture } from "./model.js" */

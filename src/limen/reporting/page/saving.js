@@ -1,9 +1,10 @@
 // Files that leave the page: the edited thresholds, and the table.
 
 import { countsAt, f1, metric, metricIsF1, precision, recall, spec, valueAt } from "./averages.js";
-import { asCsv, download } from "./downloads.js";
+import { byId, counted, download, el } from "./dom.js";
+import { asCsv } from "./csv.js";
 import { changedLabels, edits } from "./edits.js";
-import { byId, counted, el, facing, objectiveName } from "./elements.js";
+import { facing, objectiveName } from "./texts.js";
 import { promisedStill } from "./limitpanel.js";
 import { kept, limits } from "./limits.js";
 import { outcomesToSave } from "./limittexts.js";

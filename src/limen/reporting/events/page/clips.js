@@ -4,7 +4,8 @@ import { changed, now } from "./counting.js";
 import { filtered, framesOf } from "./deciding.js";
 import { drawn, figureOf, linkOf, stretchOf } from "./drawing.js";
 import { content, labels, nLabels, nRecordings, placeOf, references, starts, timeOf } from "./model.js";
-import { byId, counted, el, nameOf, seconds, short, whole } from "./parts.js";
+import { byId, counted, el, nameOf, whole } from "../../page/dom.js";
+import { seconds, short } from "./parts.js";
 /** @import { Span } from "./model.js" */
 
 /** @typedef {{kind: string, k: number, r: number, span: Span, truth: boolean, peak: number, far: number}} Clip  An event

@@ -3,7 +3,8 @@
 import { now } from "./counting.js";
 import { filtered, framesOf, lowOf } from "./deciding.js";
 import { bytesOf, content, ends, labels, nLabels, placeOf, recordings, references, scoresOf, starts, timeOf } from "./model.js";
-import { byId, el, nameOf, seconds, svg } from "./parts.js";
+import { byId, el, nameOf, svg } from "../../page/dom.js";
+import { seconds } from "./parts.js";
 /** @import { Picture, Span } from "./model.js" */
 
 /** @typedef {{r: number, k: number, span: Span, from: number, to: number}} Stretch  A part of recording r that holds an

@@ -5,7 +5,7 @@ import { now, show } from "./counting.js";
 import { drawn } from "./drawing.js";
 import { content, labels, nRecordings, references } from "./model.js";
 import { startPanel } from "./panel.js";
-import { byId, counted } from "./parts.js";
+import { byId, counted } from "../../page/dom.js";
 import { startTable } from "./table.js";
 
 /** Draw again what takes its colours from the theme. */

@@ -3,7 +3,8 @@
 import { before, isGiven, now, outcomeOf, ratios, set, show } from "./counting.js";
 import { filtered, framesOf, lowOf } from "./deciding.js";
 import { content, given, labels, nLabels, placeOf, scoreAt } from "./model.js";
-import { byId, counted, el, nameOf, percent, short, svg, whole } from "./parts.js";
+import { byId, counted, el, nameOf, svg, whole } from "../../page/dom.js";
+import { percent, short } from "./parts.js";
 /** @import { Chosen } from "./model.js" */
 
 /** @param {string} id */

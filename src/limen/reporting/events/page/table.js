@@ -3,7 +3,8 @@
 import { before, changed, isGiven, now, ratios, reset, show, totals } from "./counting.js";
 import { framesOf, lowOf } from "./deciding.js";
 import { content, given, labels } from "./model.js";
-import { byId, counted, download, el, inPercent, nameOf, percent, short, whole } from "./parts.js";
+import { byId, counted, download, el, nameOf, whole } from "../../page/dom.js";
+import { inPercent, percent, short } from "./parts.js";
 
 function showTable() {
   const rows = labels.map((name, k) => {
