@@ -187,13 +187,17 @@ def _plain(value: Any) -> str:
 
 def _print_next(thresholds: Thresholds, scores: str, labels: str, output: str, report: str | None) -> None:
     """Say how to go on, in a command on the user's own files."""
+    from limen.reporting.limits import is_shown
+
     if thresholds.expected is None and not thresholds.expected_reason:
         say("what new items will give was not measured: the method does not cross-fit. This measures it:")
         methods = list(dict.fromkeys(("fixed:0.5", thresholds.method)))
         shared = _given("metric", "beta", "costs", "average", "zero_division", "groups", "seed")
         say_next("limen", "compare", scores, labels, "--methods", ",".join(methods), *shared)
-    elif report is None:
+    elif report is None and is_shown(thresholds.rule) and not thresholds.objective.needs_items:
         say_next("limen", "report", scores, labels, output, *_given("groups", "seed"))
+    elif report is None:  # A report shows cuts by label and what counts by label give.
+        say_next("limen", "evaluate", "new_scores.csv", "new_labels.csv", output)
 
 
 def _given(*names: str) -> list[str]:

@@ -60,7 +60,7 @@ def said_out_of_sample(entry: dict[str, Any]) -> str:
     kept = round(told["held_for_labels"] * n_labels)
     said = f"left out, it held for {kept} of {count(n_labels, 'label')} over all {count(folds, 'fold')}"
     if short:
-        said += f"; {count(short, 'label')} had too few items for the reserve"
+        said += f"; {short} of them had too few items for the reserve"
     if short < n_labels and held is not None:
         often = f"about {100 * held:.0f} %"
         how = f"in {often} of tunings" if n_labels == 1 else f"for {often} of {'the others' if short else 'them'}"
