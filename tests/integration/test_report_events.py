@@ -27,7 +27,7 @@ from limen.events.curves import low_thresholds
 from limen.events.detecting import detect
 from limen.events.formats import write_events, write_scores
 from limen.events.matching import count_right
-from limen.reporting.assembly import modules
+from limen.reporting.assembly import IMPORT, modules
 from limen.reporting.events import PAGE, report
 
 NAMES = tuple(f"garden/{n:02d}" for n in range(10))
@@ -85,10 +85,9 @@ def page(tuned, tmp_path_factory):
 
 def counted_by(page, tries: list[list[dict]]) -> list:
     """Return tp, pp, p and the events of each label with these settings, counted by the page's own modules."""
-    names = ("model.js", "deciding.js", "matching.js", "counting.js")
+    names = ("../../page/packed.js", "model.js", "deciding.js", "matching.js", "counting.js")
     found = modules(PAGE.scripts)
-    imports = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
-    own = "\n".join(re.sub("^export ", "", imports.sub("", found[name]), flags=re.MULTILINE) for name in names)
+    own = "\n".join(re.sub("^export ", "", IMPORT.sub("", found[name]), flags=re.MULTILINE) for name in names)
     spans = "o.events.map((all) => all.map((one) => [one.onset, one.offset]))"
     counts = f"const o = outcomeOf(k, one); return [[o.tp, o.pp, o.p], {spans}]"
     return page.evaluate(

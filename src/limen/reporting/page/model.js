@@ -1,7 +1,9 @@
 // What the report holds, read from the embedded data: labels, and for each label its cuts with exact counts.
 
+import { unpacked } from "./packed.js";
+
 /**
- * @typedef {{whole?: string, f32?: string, f64?: string}} Packed
+ * @typedef {import("./packed.js").Packed} Packed
  * @typedef {[number, number | null, number | null]} Spread  Value, and the ends of its 95 % interval.
  * @typedef {"micro" | "macro" | "weighted"} Average
  * @typedef {[number | Packed, number | Packed, number | Packed]} Linear  What tp and pp count, and a constant; one
@@ -76,29 +78,10 @@
  *   What stands beside each item of the review.
  */
 
-/** @param {string} text @returns {Uint8Array} */
-export function bytesOf(text) {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
-}
-
-/** Numbers of a packed array, as exact as they were. @param {Packed} packed @returns {Float64Array} */
+/** Numbers of a packed array in double precision. @param {Packed} packed @returns {Float64Array} */
 export function unpack(packed) {
-  if (packed.f32 !== undefined) return Float64Array.from(new Float32Array(bytesOf(packed.f32).buffer));
-  if (packed.f64 !== undefined) return new Float64Array(bytesOf(packed.f64).buffer);
-  const bytes = bytesOf(packed.whole ?? "");
-  let length = 0;
-  for (const byte of bytes) if (byte < 128) length++;
-  const numbers = new Float64Array(length);
-  let at = 0, unit = 1;
-  for (const byte of bytes) {
-    numbers[at] += (byte & 127) * unit;
-    unit *= 128;
-    if (byte < 128) { at++; unit = 1; }
-  }
-  return numbers;
+  const numbers = unpacked(packed);
+  return numbers instanceof Float64Array ? numbers : Float64Array.from(numbers);
 }
 
 /** @type {Content} */

@@ -2,7 +2,8 @@
 
 import { colour, painters } from "./charts.js";
 import { el, nameOf } from "./dom.js";
-import { bytesOf, content } from "./model.js";
+import { content } from "./model.js";
+import { paint } from "./packed.js";
 
 /** @import { Picture } from "./model.js" */
 
@@ -63,35 +64,13 @@ function spectrogram(picture, audio, name) {
     if (!audio.paused) requestAnimationFrame(follow);
   };
   for (const change of ["play", "pause", "seeked", "ended"]) audio.addEventListener(change, follow);
-  paint(canvas, picture);
-  painters.set(canvas, () => paint(canvas, picture));
+  const draw = () => paint(canvas, picture, [colour.card, colour.positive, colour.text]);
+  draw();
+  painters.set(canvas, draw);
   return el("figure", {}, frame, el("figcaption", { class: "muted" }, el("span", {}, range), el("span", {}, seconds)));
 }
 
 /** Let go of what was drawn in an element that leaves the page. @param {Element} element */
 export function letGo(element) {
   for (const canvas of element.querySelectorAll("canvas")) painters.delete(canvas);
-}
-
-/** @param {HTMLCanvasElement} canvas @param {Picture} picture */
-function paint(canvas, picture) {
-  const pixels = bytesOf(picture.pixels), width = picture.frames, height = pixels.length / width;
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext("2d");
-  if (!context) return;
-  /** @param {string} name */
-  const parts = (name) => {
-    context.fillStyle = colour[name];
-    const hex = String(context.fillStyle);
-    return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  };
-  const [quiet, middle, loud] = [parts("card"), parts("positive"), parts("text")];
-  const image = context.createImageData(width, height);
-  pixels.forEach((level, place) => {
-    const share = level / 255, [from, to, within] = share < 0.6 ? [quiet, middle, share / 0.6] : [middle, loud, (share - 0.6) / 0.4];
-    for (let part = 0; part < 3; part++) image.data[4 * place + part] = from[part] + (to[part] - from[part]) * within;
-    image.data[4 * place + 3] = 255;
-  });
-  context.putImageData(image, 0, 0);
 }

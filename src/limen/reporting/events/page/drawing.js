@@ -2,10 +2,11 @@
 
 import { now } from "./counting.js";
 import { filtered, framesOf, lowOf } from "./deciding.js";
-import { bytesOf, content, ends, labels, nLabels, placeOf, recordings, references, scoresOf, starts, timeOf } from "./model.js";
+import { content, ends, labels, nLabels, placeOf, recordings, references, scoresOf, starts, timeOf } from "./model.js";
 import { byId, el, nameOf, svg } from "../../page/dom.js";
+import { paint } from "../../page/packed.js";
 import { seconds } from "./parts.js";
-/** @import { Picture, Span } from "./model.js" */
+/** @import { Span } from "./model.js" */
 
 /** @typedef {{r: number, k: number, span: Span, from: number, to: number}} Stretch  A part of recording r that holds an
  *   event of label k, in microseconds. */
@@ -43,7 +44,8 @@ export function figureOf(stretch) {
   const update = () => {
     rows.replaceChildren();
     if (canvas && picture) {
-      paint(canvas, picture);
+      const style = getComputedStyle(document.documentElement);
+      paint(canvas, picture, ["card", "positive", "text"].map((name) => style.getPropertyValue(`--${name}`).trim()));
       row(`${pitch(picture.low)} to ${pitch(picture.high)}`, canvas, "spectrum");
     }
     row("score", scoreOf(stretch), "score-track");
@@ -169,26 +171,4 @@ function laneOf(spans, stretch, label, kindOf) {
 export function linkOf(r) {
   const name = nameOf(recordings[r]), has = content.media?.items[r];
   return has ? el("a", { href: has.at, target: "_blank", rel: "noopener noreferrer" }, name) : name;
-}
-
-/** @param {HTMLCanvasElement} canvas @param {Picture} picture */
-function paint(canvas, picture) {
-  const pixels = bytesOf(picture.pixels), width = picture.frames, height = pixels.length / width;
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext("2d");
-  if (!context) return;
-  const style = getComputedStyle(document.documentElement);
-  const [quiet, middle, loud] = ["card", "positive", "text"].map((name) => {
-    context.fillStyle = style.getPropertyValue(`--${name}`).trim();
-    const hex = String(context.fillStyle);
-    return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  });
-  const image = context.createImageData(width, height);
-  pixels.forEach((level, place) => {
-    const part = level / 255, [low, high, within] = part < 0.6 ? [quiet, middle, part / 0.6] : [middle, loud, (part - 0.6) / 0.4];
-    for (let c = 0; c < 3; c++) image.data[4 * place + c] = low[c] + (high[c] - low[c]) * within;
-    image.data[4 * place + 3] = 255;
-  });
-  context.putImageData(image, 0, 0);
 }

@@ -1,7 +1,9 @@
 // What the report holds, read from the embedded data: recordings with their frame scores, and the true events.
 
+import { unpacked } from "../../page/packed.js";
+
 /**
- * @typedef {{whole?: string, f32?: string, f64?: string}} Packed
+ * @typedef {import("../../page/packed.js").Packed} Packed
  * @typedef {{median: number, hysteresis: number, gap: number, shortest: number}} Setting  In seconds; the hysteresis
  *   in log odds, or in units of the score.
  * @typedef {Setting & {threshold: number}} Chosen  A setting with its threshold, Infinity for never.
@@ -32,41 +34,18 @@
  * @property {{items: (Medium | null)[], pictures: Record<string, Picture>, notes: string[], where: string} | null} media
  */
 
-/** @param {string} text @returns {Uint8Array} */
-export function bytesOf(text) {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
-}
-
-/** Numbers of a packed array, as exact as they were. @param {Packed} packed @returns {Float64Array | Float32Array} */
-function unpack(packed) {
-  if (packed.f32 !== undefined) return new Float32Array(bytesOf(packed.f32).buffer);
-  if (packed.f64 !== undefined) return new Float64Array(bytesOf(packed.f64).buffer);
-  const bytes = bytesOf(packed.whole ?? "");
-  const numbers = new Float64Array(bytes.reduce((length, byte) => length + Number(byte < 128), 0));
-  let at = 0, unit = 1;
-  for (const byte of bytes) {
-    numbers[at] += (byte & 127) * unit;
-    unit *= 128;
-    if (byte < 128) { at++; unit = 1; }
-  }
-  return numbers;
-}
-
 /** @type {Content} */
 export const content = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("data")).textContent ?? "");
 export const labels = content.labels, nLabels = labels.length;
 export const recordings = content.recordings, nRecordings = recordings.length;
-export const ends = unpack(content.ends);
+export const ends = unpacked(content.ends);
 
 /** Frames of recording r lie at starts[r] to starts[r + 1]. */
 export const starts = new Int32Array(nRecordings + 1);
-unpack(content.frames).forEach((size, r) => { starts[r + 1] = starts[r] + size; });
+unpacked(content.frames).forEach((size, r) => { starts[r + 1] = starts[r] + size; });
 const nFrames = starts[nRecordings];
 
-const scores = unpack(content.scores);
+const scores = unpacked(content.scores);
 
 /** Frame scores of a label, all recordings one after the other. @param {number} k */
 export const scoresOf = (k) => scores.subarray(k * nFrames, (k + 1) * nFrames);
@@ -90,7 +69,7 @@ export const micro = (value) => nearest(value * 1e6);
 export const references = labels.map(() => recordings.map(() => []));
 {
   const { recording, label, onset, offset, needs } = content.references;
-  const [r, k, from, to, need] = [recording, label, onset, offset, needs].map(unpack);
+  const [r, k, from, to, need] = [recording, label, onset, offset, needs].map(unpacked);
   r.forEach((place, n) => references[k[n]][place].push({ onset: from[n], offset: to[n], needs: need[n] }));
 }
 
