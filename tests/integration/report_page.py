@@ -57,7 +57,8 @@ class Report:
     """A report in a page of the browser, with whatever went wrong in it."""
 
     def __init__(self, browser, path: Path, **context) -> None:
-        self.context = browser.new_context(accept_downloads=True, **context)
+        # Without smooth scrolling: a click during it lands where the button was.
+        self.context = browser.new_context(**{"accept_downloads": True, "reduced_motion": "reduce"} | context)
         self.page = self.context.new_page()
         self.wrong: list[str] = []
         self.requests: list[str] = []

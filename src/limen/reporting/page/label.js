@@ -80,10 +80,8 @@ function refreshLabel() {
   slider.value = String(cutPlace());
   slider.setAttribute("aria-valuetext", inWords(k, i));
   slider.setAttribute("aria-label", `Threshold of ${labels[k]}`);
-  const box = inputById("cut-number");  // What is being typed outlives a redraw of the same label and cut.
-  if (document.activeElement !== box || box.dataset.value !== String(cut) || box.dataset.label !== String(k)) showNumber();
-  box.dataset.value = String(cut);
-  box.dataset.label = String(k);
+  showNumber();
+  inputById("cut-number").dataset.value = String(cut);
   const values = [
     ["precision", valueAt(precision, k, i), valueAt(precision, k, given[k])],
     ["recall", valueAt(recall, k, i), valueAt(recall, k, given[k])],
