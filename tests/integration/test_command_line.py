@@ -345,12 +345,18 @@ def test_a_full_disk_keeps_the_old_file(folder):
 
 def test_an_interrupt_keeps_the_old_file(tmp_path):
     draw = np.random.default_rng(0)
-    labels = draw.random((4000, 2000)) < 0.1
-    np.savez(tmp_path / "data.npz", scores=draw.random((4000, 2000)), labels=labels)
+    labels = draw.random((1000, 500)) < 0.1
+    np.savez(tmp_path / "data.npz", scores=draw.random((1000, 500)), labels=labels)
     (tmp_path / "thresholds.json").write_text("old")
     command = [LIMEN, "tune", "data.npz", "data.npz", "--method", "random-search"]
-    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    time.sleep(2.0)  # of some fifteen
+    running = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
+    )
+    time.sleep(2.0)
     while running.poll() is None:  # one may arrive where Python code cannot be interrupted
         running.send_signal(signal.SIGINT)
         time.sleep(0.3)
