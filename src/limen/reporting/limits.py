@@ -21,9 +21,13 @@ SHARES = {
     "MinRecall": ((1, 0, 0, 0), (0, 0, 1, 0), (-1, -1), "right tag", "fewer"),
     "MaxFalsePositiveRate": ((-1, 1, 0, 0), (0, 0, -1, 1), (0, 1), "wrong tag", "more"),
     "MaxPredictions": ((0, 1, 0, 0), (0, 0, 0, 1), (0, 1), "tag", "more"),
+    "MaxFalsePositives": ((-1, 1, 0, 0), (0, 0, 0, 1), (0, 1), "wrong tag", "more"),
     "MinPredictions": ((0, 1, 0, 0), (0, 0, 0, 1), (0, -1), "tag", "fewer"),
 }
 """Of tp, pp, p, n: what is measured, a ratio; how one decision to the worse changes tp and pp; its name."""
+
+TAGS = ("MaxPredictions", "MaxFalsePositives", "MinPredictions")
+"""Those of which 1 % is meant where they are loosened, not a point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,19 +153,20 @@ def _counted(row: Row) -> dict[str, Any]:
     first = [int(np.flatnonzero(which == v)[0]) for v in np.flatnonzero(some)]
     above, below, one, noun, way = SHARES[constraint.name]
     constant = 0.0
-    if constraint.name.endswith("Predictions") and getattr(constraint, "rate", None) is None:
-        below, constant = (0, 0, 0, 0), float(getattr(constraint, "hours", None) or 1) * row.share
+    hours = getattr(constraint, "hours", None)
+    if constraint.totals:
+        below, constant = (0, 0, 0, 0), float(hours or 1) * row.share
     return {
         "kind": "pooled" if constraint.pooled else "counts",
         "noun": constraint.noun,
         "at_least": constraint.at_least,
         "percent": constraint.said(0.5).endswith("%"),
-        "suffix": " an hour" if getattr(constraint, "hours", None) is not None else "",
+        "suffix": " an hour" if hours is not None else "",
         "values": values[some].tolist(),
         "terms": [[int(part[k]) for part in row.terms] for k in first],
         "which": packed(np.where(some[which], which + 1, 0)),
         "measured": [list(above), [*below, constant]],
-        "scale": row.share if constraint.totals and not getattr(constraint, "hours", None) else 1.0,
+        "scale": row.share if constraint.totals and hours is None else 1.0,
         "one": list(one),
         "decision": [noun, way],
     }
@@ -171,7 +176,7 @@ def _known(entry: dict[str, Any]) -> dict[str, Any] | None:
     """Return what a solver knew, as the page says it."""
     if "binds" not in entry:
         return None
-    unit = "1 %" if entry["spec"]["name"].endswith("Predictions") else "1 point"
+    unit = "1 %" if entry["spec"]["name"] in TAGS else "1 point"
     price = f"{unit} looser gains {100 * entry.get('price', 0.0):.2g} points"
     return {"binds": bool(entry["binds"]), "for": len(entry.get("binds_for") or []), "price": price}
 

@@ -12,7 +12,7 @@ from limen.events.matching import Criterion, as_criterion
 from limen.files.writing import write_atomically
 from limen.names import match
 from limen.reporting.assembly import Parts, assembled
-from limen.reporting.events.contents import contents_of
+from limen.reporting.events.contents import Contents
 from limen.reporting.events.stretches import differing, picturing
 from limen.reporting.media import NO_MEDIA, Media
 
@@ -21,7 +21,7 @@ __all__ = ["report"]
 PAGE = Parts(
     "events/page",
     "events/page/events.html",
-    ("page/page.css", "page/review.css", "events/page/events.css"),
+    ("page/page.css", "page/review.css", "page/limits.css", "events/page/events.css"),
     chart=False,
 )
 
@@ -81,10 +81,11 @@ def report(
     right_if = thresholds.criterion if criterion is None else as_criterion(criterion)
     beside = None if media is None else Media.of(media, scores.names)
     shown = title if title is not None else f"Events of {count(scores.n_labels, 'label')}"
-    content = contents_of(shown, scores, references, thresholds, right_if)
+    found = thresholds.decide(scores)
+    content = Contents(scores, references, found, thresholds, right_if).as_dict(shown)
     content["media"], policy = None, NO_MEDIA
     if beside is not None:
-        wanted = differing(scores, references, thresholds.decide(scores))
+        wanted = differing(scores, references, found)
         content["media"] = beside.content(
             scores.names,
             Path(output),

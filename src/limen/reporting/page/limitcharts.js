@@ -1,10 +1,11 @@
 // Constraints in the charts: what is not allowed is hatched, limits are lines that say what they are.
 
 import { allKnown, allPositives } from "./averages.js";
+import { limitSign } from "./bounds.js";
 import { colour, nameMarks, onCanvas } from "./charts.js";
 import { byId } from "./dom.js";
 import { allows, limits, limitsOf, pooledLimits, valueNumber } from "./limits.js";
-import { limitSign, spanOfCuts } from "./limittexts.js";
+import { spanOfCuts } from "./limittexts.js";
 import { known, positives, sizeOf } from "./model.js";
 /** @import { Kept } from "./limits.js" */
 
@@ -92,7 +93,7 @@ export function paintFloors(plot, k) {
       context.moveTo(box.left, at);
       context.lineTo(box.left + box.width, at);
       context.stroke();
-      words(context, limitSign(limit, v), look.align === "left" ? box.left + 6 : box.left + box.width - 6,
+      words(context, limitSign(limit.spec, v), look.align === "left" ? box.left + 6 : box.left + box.width - 6,
         Math.max(at - 2, box.top + 14 * devicePixelRatio), look.align);
     }
   });
@@ -116,7 +117,7 @@ function paintRegion(plot, limit, v, p, n, place) {
   let write = () => {};
   onCanvas(plot, (context, x, y, box) => {
     /** @param {number} at @param {number} up @param {CanvasTextAlign} align */
-    const named = (at, up, align) => { write = () => words(context, limitSign(limit, v), at, up, align); };
+    const named = (at, up, align) => { write = () => words(context, limitSign(limit.spec, v), at, up, align); };
     const columns = Math.max(Math.ceil(box.width / (COLUMN * devicePixelRatio)), 1);
     const spans = Array.from({ length: columns + 1 }, (_, j) => ({ r: j / columns, span: forbidden(j / columns) }));
     const some = spans.filter(({ span }) => span[1] > span[0]);
@@ -159,7 +160,7 @@ export function paintPooledRegions(plot) {
 
 /** A label's constraints in signs, for those who do not see the charts. @param {number} k */
 export function describedLimits(k) {
-  const signs = limitsOf(k).flatMap((limit) => (limit.spec.kind === "counts" ? [limitSign(limit, valueNumber(limit, k))]
+  const signs = limitsOf(k).flatMap((limit) => (limit.spec.kind === "counts" ? [limitSign(limit.spec, valueNumber(limit, k))]
     : limit.spec.kind === "range" ? [`threshold ${spanOfCuts(limit.spec)}`] : []));
   return signs.length ? ` It must keep ${signs.join(", ")}.` : "";
 }
