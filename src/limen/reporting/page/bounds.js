@@ -82,10 +82,10 @@ export function nearestTo({ spec, which }, countsOf, isFree) {
   return found;
 }
 
-/** A value of what is limited. @param {Limit} spec @param {number} value */
-export function limitValue(spec, value) {
+/** A value of what is limited. @param {Limit} spec @param {number} value @param {number} [figures] */
+export function limitValue(spec, value, figures = 6) {
   if (spec.percent) return `${percent(value)}${THIN}%`;
-  return `${String(Number(value.toPrecision(6))).replace("-", MINUS)}${spec.suffix ?? ""}`;
+  return `${String(Number(value.toPrecision(figures))).replace("-", MINUS)}${spec.suffix ?? ""}`;
 }
 
 /** A limit in signs: "precision ≥ 90.0 %". @param {Limit} spec @param {number} v  Number of its value. */
@@ -94,7 +94,7 @@ export function limitSign(spec, v) {
 }
 
 /** A difference to a limit. @param {Limit} spec @param {number} value */
-const sizeOfRoom = (spec, value) => (spec.percent ? `${percent(Math.abs(value))} points` : limitValue(spec, Math.abs(value)));
+const sizeOfRoom = (spec, value) => (spec.percent ? `${percent(Math.abs(value))} points` : limitValue(spec, Math.abs(value), spec.suffix ? 3 : 6));
 
 /** What counts say of a limit: what there is now, and the room. @param {Limit} spec @param {number} v @param {Four} counts
  * @param {number} [mean]  As of `roomFor`. @returns {{standing: Standing, text: string}} */
@@ -104,7 +104,8 @@ export function roomText(spec, v, counts, mean = 0) {
     return slack < 0 ? { standing: "broken", text: "nothing may be given where there is nothing to measure by" }
       : { standing: "kept", text: "kept, for there is nothing to measure" };
   }
-  const now = limitValue(spec, value);
+  // Rates an hour are no whole numbers: four figures do, but near the limit.
+  const now = limitValue(spec, value, spec.suffix && Math.abs(room) > 1e-3 * Math.abs(value) ? 4 : 6);
   if (slack < 0) return { standing: "broken", text: `now ${now}, ${sizeOfRoom(spec, room)} too ${spec.at_least ? "low" : "high"}` };
   if (tight) return { standing: "tight", text: `${now}, at its limit: one ${noun} ${way} breaks it` };
   const places = mean || !Number.isFinite(decisions) ? "" : ` (${counted(decisions, noun)} ${way})`;

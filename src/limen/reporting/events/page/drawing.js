@@ -11,10 +11,12 @@ import { clock } from "./parts.js";
 /** @typedef {{r: number, k: number, span: Span, from: number, to: number}} Stretch  A part of recording r that holds an
  *   event of label k, in microseconds. */
 
-/** The stretch of a recording that an event begins in. @param {number} r @param {number} k @param {Span} span @returns {Stretch} */
+/** The stretch of a recording that holds most of an event, or its beginning. @param {number} r @param {number} k @param {Span} span
+ * @returns {Stretch} */
 export function stretchOf(r, k, span) {
-  const from = Math.floor(Math.min(span.onset, ends[r] - 1) / content.stretch_us) * content.stretch_us;
-  return { r, k, span, from, to: Math.min(from + content.stretch_us, ends[r]) };
+  const length = content.stretch_us, time = span.offset - span.onset < length ? (span.onset + span.offset) / 2 : span.onset;
+  const from = Math.max(Math.floor(Math.min(time, ends[r] - 1) / length), 0) * length;
+  return { r, k, span, from, to: Math.min(from + length, ends[r]) };
 }
 
 /** The player that sounds: one at a time. @type {HTMLAudioElement | null} */

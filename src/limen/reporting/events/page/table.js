@@ -27,11 +27,11 @@ const ofCounts = (name, of) => ({ name, of: (k) => of(now.outcomes[k]), text: (k
 /** @type {Column[]} */
 const COLUMNS = [
   { name: "threshold", of: (k) => now.at[k].threshold, text: (k) => short(now.at[k].threshold) },
-  ofPart("median"), ofPart("hysteresis"), ofPart("gap"), ofPart("shortest"),
   ofCounts("true", ({ p }) => p), ofCounts("missed", ({ tp, p }) => p - tp), ofCounts("false", ({ tp, pp }) => pp - tp),
   ofShare("precision", "precision"), ofShare("recall", "recall"), ofShare("f1", "F1"),
   ...(spec.is_f1 ? [] : [{ name: spec.title, of: (/** @type {number} */ k) => metricAt(k, now.outcomes[k]),
     text: (/** @type {number} */ k) => metricValue(metricAt(k, now.outcomes[k])) }]),
+  ofPart("median"), ofPart("hysteresis"), ofPart("gap"), ofPart("shortest"),
 ];
 /** Labels from which on they can be searched. */
 const MANY = 12;
