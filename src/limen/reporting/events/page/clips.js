@@ -2,7 +2,7 @@
 
 import { now } from "./counting.js";
 import { filtered, framesOf } from "./deciding.js";
-import { drawn, figureOf, linkOf, stretchOf } from "./drawing.js";
+import { drawAgain, figureOf, forgetDrawn, linkOf, stretchOf } from "./drawing.js";
 import { byId, el, inputById, nameOf, whole } from "../../page/dom.js";
 import { content, ends, labels, nLabels, nRecordings, placeOf, recordings, references, starts, timeOf } from "./model.js";
 import { clock, short } from "./parts.js";
@@ -23,6 +23,8 @@ const list = {
   clips: {},
   /** What the order is of. @type {Outcome[]} */
   of: [],
+  /** What tells of each clip shown what became of it. @type {(() => void)[]} */
+  words: [],
 };
 
 /** The peak of a label's filtered score in a span. @param {number} k @param {number} r @param {Span} span */
@@ -95,15 +97,13 @@ function entryOf(clip) {
   const { k, r, span, peak } = clip;
   const { figure, play, turn } = figureOf(stretchOf(r, k, span));
   const state = el("strong"), score = el("span", { class: "muted" });
-  const redraw = drawn.get(figure)?.update;
-  const update = (/** @type {boolean} */ anew = false) => {
+  const update = () => {
     const words = stateOf(clip);
     state.textContent = words;
     state.className = words === "missed" || words === "false" ? "down" : "up";
     score.textContent = `peak ${short(peak)}, cut ${short(now.at[k].threshold)}`;
-    redraw?.(anew);
   };
-  drawn.set(figure, { k, update });
+  list.words.push(update);
   update();
   return el("li", { class: "clip", tabindex: "-1" },
     el("div", { class: "clip-text" }, el("div", { class: "entry-label" }, nameOf(labels[k]), " ", state),
@@ -122,7 +122,8 @@ function shown(kind) {
 
 export function arrange() {
   const clips = shown(list.kind);
-  drawn.clear();
+  forgetDrawn();
+  list.words = [];
   byId("clips").replaceChildren(...clips.slice(0, list.most).map(entryOf));
   for (const button of byId("clip-kinds").children) {
     const kind = button.getAttribute("data-kind") ?? "all", words = KINDS.find(([one]) => one === kind)?.[1];
@@ -156,7 +157,7 @@ export function startClips() {
     /** @type {HTMLElement | undefined} */ (byId("clips").children[first])?.focus();
   });
   byId("only-label").addEventListener("change", () => { list.most = PAGE; arrange(); });
-  byId("all-labels").addEventListener("change", () => { for (const { update } of drawn.values()) update(); });
+  byId("all-labels").addEventListener("change", () => drawAgain(() => true));
   byId("order").addEventListener("click", () => { order(); arrange(); showOrder(); byId("review-title").focus(); });
   let waiting = 0;
   /** @type {Set<number>} */
@@ -167,7 +168,8 @@ export function startClips() {
     cancelAnimationFrame(waiting);
     waiting = requestAnimationFrame(() => {
       const all = inputById("all-labels").checked;
-      for (const { k, update } of drawn.values()) if (all || moved.has(k)) update();
+      for (const tell of list.words) tell();
+      drawAgain((k) => all || moved.has(k));
       moved.clear();
     });
   });

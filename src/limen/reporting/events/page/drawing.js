@@ -22,9 +22,42 @@ export function stretchOf(r, k, span) {
 /** The player that sounds: one at a time. @type {HTMLAudioElement | null} */
 let sounding = null;
 
-/** What is drawn, by its figure: of which label, and what draws it anew. @type {Map<Element, {k: number,
- *   update: (anew?: boolean) => void}>} */
-export const drawn = new Map();
+/**
+ * A figure drawn: of which label, what draws it anew (its picture too, if asked), and whether it is in view: one that is
+ * not waits to be drawn until it is.
+ * @typedef {{k: number, draw: (anew?: boolean) => void, inView: boolean, late: boolean}} Drawn
+ */
+/** @type {Map<Element, Drawn>} */
+const drawn = new Map();
+
+const watcher = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    const one = drawn.get(target);
+    if (!one) continue;
+    one.inView = isIntersecting;
+    if (isIntersecting && one.late) { one.draw(); one.late = false; }
+  }
+}, { rootMargin: "300px" });
+
+/** Draw anew, as settings are now, the figures of some labels; those out of view later. @param {(k: number) => boolean} whose */
+export function drawAgain(whose) {
+  for (const one of drawn.values()) {
+    if (!whose(one.k)) continue;
+    if (one.inView) one.draw();
+    else one.late = true;
+  }
+}
+
+/** Draw all anew, pictures too. */
+export function repaintAll() {
+  for (const one of drawn.values()) { one.draw(true); one.late = false; }
+}
+
+/** Forget what was drawn. */
+export function forgetDrawn() {
+  watcher.disconnect();
+  drawn.clear();
+}
 
 /** @param {number} time @param {Stretch} stretch  In percent. */
 const share = (time, { from, to }) => 100 * Math.min(Math.max((time - from) / (to - from), 0), 1);
@@ -67,7 +100,8 @@ export function figureOf(stretch) {
   };
   tracks.append(head);
   update();
-  drawn.set(figure, { k, update });
+  drawn.set(figure, { k, draw: update, inView: true, late: false });
+  watcher.observe(figure);
   const turn = (/** @type {number} */ by) => {
     stretch.from = Math.min(Math.max(stretch.from + by * content.stretch_us, 0), Math.max(Math.ceil(ends[r] / content.stretch_us) - 1, 0) * content.stretch_us);
     stretch.to = Math.min(stretch.from + content.stretch_us, ends[r]);

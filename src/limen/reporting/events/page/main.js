@@ -2,7 +2,7 @@
 
 import { startClips } from "./clips.js";
 import { redo, undo } from "./counting.js";
-import { drawn } from "./drawing.js";
+import { repaintAll } from "./drawing.js";
 import { byId, counted } from "../../page/dom.js";
 import { startKeys } from "../../page/history.js";
 import { startLimits } from "./limits.js";
@@ -12,11 +12,6 @@ import { startSaving } from "./saving.js";
 import { startTable } from "./table.js";
 import { startPrinting, startThemes } from "../../page/themes.js";
 import { startVerdict } from "./verdict.js";
-
-/** Draw again what takes its colours from the theme. */
-function repaint() {
-  for (const { update } of drawn.values()) update(true);
-}
 
 /** How long the recordings are together. */
 function lengthText() {
@@ -37,7 +32,7 @@ startTable();
 startPanel();
 startClips();
 startSaving();
-startThemes(repaint);
-startPrinting(repaint);
+startThemes(repaintAll);
+startPrinting(repaintAll);
 startKeys(undo, redo);
 document.documentElement.dataset.ready = "true";

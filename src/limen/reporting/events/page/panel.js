@@ -148,7 +148,7 @@ function showCurve() {
       drawCurve(k, places, each, across);
       cutLine();
     };
-    setTimeout(more, 0);
+    setTimeout(more, 120);
   }
   if (!byId("curve").classList.contains("stale")) cutLine();
   byId("curve-low").textContent = short(scoreAt(low));
