@@ -85,7 +85,14 @@ def page(tuned, tmp_path_factory):
 
 def counted_by(page, tries: list[list[dict]]) -> list:
     """Return tp, pp, p and the events of each label with these settings, counted by the page's own modules."""
-    names = ("../../page/packed.js", "../../page/history.js", "model.js", "deciding.js", "matching.js", "counting.js")
+    names = (
+        "../../page/packed.js",
+        "../../page/history.js",
+        "model.js",
+        "deciding.js",
+        "matching.js",
+        "counting.js",
+    )
     found = modules(PAGE.scripts)
     own = "\n".join(re.sub("^export ", "", IMPORT.sub("", found[name]), flags=re.MULTILINE) for name in names)
     spans = "o.events.map((all) => all.map((one) => [one.onset, one.offset]))"

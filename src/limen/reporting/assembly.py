@@ -52,7 +52,9 @@ def modules(scripts: str = REPORT.scripts) -> dict[str, str]:
         if name not in found:
             found[name] = here.joinpath(posixpath.normpath(f"{scripts}/{name}")).read_text("utf-8")
             beside = posixpath.dirname(name)
-            imports[name] = sorted(posixpath.normpath(f"{beside}/{at}" if beside else at) for at in IMPORT.findall(found[name]))
+            imports[name] = sorted(
+                posixpath.normpath(f"{beside}/{at}" if beside else at) for at in IMPORT.findall(found[name])
+            )
             wanted += imports[name]
     return {name: found[name] for name in TopologicalSorter(imports).static_order()}
 
@@ -96,7 +98,9 @@ def assembled(content: dict[str, Any], media: Policy = NO_MEDIA, of: Parts = REP
         "chart": chart,
         "script": script,
     }
-    template = PART.sub(lambda match: here.joinpath(match[1]).read_text("utf-8"), here.joinpath(of.template).read_text("utf-8"))
+    template = PART.sub(
+        lambda match: here.joinpath(match[1]).read_text("utf-8"), here.joinpath(of.template).read_text("utf-8")
+    )
     # One pass over the template: what stands in the data is never taken for a place to fill.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 

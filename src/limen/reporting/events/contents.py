@@ -1,4 +1,4 @@
-"""What the page of events holds: recordings with their frame scores, true events, settings, what is known of them."""
+"""What the page of events holds: recordings with their frame scores, true events, settings, limits."""
 
 from __future__ import annotations
 
@@ -204,9 +204,7 @@ class Contents:
             "hours": scores.hours,
             "data_digest": self._digest(),
             "constraints": self._limits.to_save(),
-            "labels": [
-                label | {"p": int(p[k]), "n": int(n[k])} for k, label in enumerate(content["labels"])
-            ],
+            "labels": [label | {"p": int(p[k]), "n": int(n[k])} for k, label in enumerate(content["labels"])],
         }
 
     def _digest(self) -> str:
