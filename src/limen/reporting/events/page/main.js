@@ -24,7 +24,7 @@ byId("title").textContent = content.title;
 byId("facts").textContent = [counted(nRecordings, "recording"), counted(labels.length, "label"),
   counted(references.flat(2).length, "true event"), lengthText(), `settings of ${content.created.slice(0, 10)}`].join(" · ");
 byId("offline").textContent = content.media?.where ? `the file works offline but for sounds, which it asks ${content.media.where} for.`
-  : "the file works offline; recordings are played from where they lie.";
+  : `the file works offline${content.media ? "; recordings are played from where they lie" : ""}.`;
 byId("what-counts").textContent = `True, missed and false ones are ${content.criterion.noun}s, by ${content.criterion_words}.`;
 startLimits();
 startVerdict();

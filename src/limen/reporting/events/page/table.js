@@ -2,11 +2,11 @@
 
 import { asGiven, changed, isGiven, now, redo, reset, show, undo } from "./counting.js";
 import { framesOf } from "./deciding.js";
-import { byId, counted, el, inputById, nameOf, whole } from "../../page/dom.js";
+import { byId, counted, el, exact, inputById, nameOf, whole } from "../../page/dom.js";
 import { breaksAny } from "./limits.js";
 import { signed } from "../../page/metric.js";
 import { content, labels, nLabels } from "./model.js";
-import { average, averageOf, facing, inPercent, metricAt, sharesOf, spec, summed } from "./objective.js";
+import { average, averageOf, facing, inPercent, metricAt, metricText, sharesOf, spec, summed } from "./objective.js";
 import { inHundred, metricValue, short, withUnit } from "./parts.js";
 
 /** @typedef {{name: string, of: (k: number) => number, text: (k: number) => Node | string}} Column */
@@ -30,7 +30,7 @@ const COLUMNS = [
   ofCounts("true", ({ p }) => p), ofCounts("missed", ({ tp, p }) => p - tp), ofCounts("false", ({ tp, pp }) => pp - tp),
   ofShare("precision", "precision"), ofShare("recall", "recall"), ofShare("f1", "F1"),
   ...(spec.is_f1 ? [] : [{ name: spec.title, of: (/** @type {number} */ k) => metricAt(k, now.outcomes[k]),
-    text: (/** @type {number} */ k) => metricValue(metricAt(k, now.outcomes[k])) }]),
+    text: (/** @type {number} */ k) => { const value = metricAt(k, now.outcomes[k]); return exact(facing(value), metricText(value)); } }]),
   ofPart("median"), ofPart("hysteresis"), ofPart("gap"), ofPart("shortest"),
 ];
 /** Labels from which on they can be searched. */
