@@ -244,27 +244,31 @@ def test_steps_are_undone_and_made_again_by_keys(chrome, tmp_path):
         assert page.evaluate("document.activeElement.textContent") == "cat"  # The focus outlasts the choice.
 
 
-def test_a_promise_outlasts_edits_only_where_it_was_made_for_each_label(chrome, tmp_path):
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_promise_outlasts_edits_only_where_it_was_made_for_all_labels_at_once(chrome, tmp_path, lasting):
     scores, events = scored()
     thresholds = tune(scores, events, settings=SETTINGS, method="exact")
     path = report(scores, events, thresholds, tmp_path / "events.html")
     page = content(path)
-    page["promises"] = [
-        {"said": "precision of each", "labels": [0, 1], "lasting": True},
-        {"said": "precision of all", "labels": [0, 1, 2], "lasting": False},
-    ]
-    page["file"]["original"]["promises"] = [{"labels": ["dog", "cat"]}, {"labels": list(LABELS)}]
-    text = path.read_text()
-    given = re.search(r'(id="data">)(.*?)(</script>)', text, re.DOTALL)
-    path.write_text(text.replace(given[2], json.dumps(page).replace("<", "\\u003c")))
+    page["promise"] = {"said": "precision", "held": "it held", "labels": [0, 1], "lasting": lasting}
+    given = {"labels": ["dog", "cat"], "largest": {"precision": [3.0, 4.0]}}
+    page["file"]["original"]["promise"] = given
+    text, data = path.read_text(), json.dumps(page).replace("<", "\\u003c")
+    path.write_text(re.sub('(id="data">).*?(</script>)', lambda found: found[1] + data + found[2], text))
     with opened(chrome, path) as shown:
-        assert (
-            json.loads(shown.download("#save", tmp_path).read_text())["promises"]
-            == page["file"]["original"]["promises"]
-        )
-        type_in(shown, "cat", 0.2)
-        assert json.loads(shown.download("#save", tmp_path).read_text())["promises"] == [{"labels": ["dog"]}]
-        assert "As edited it is promised no more" in shown.page.inner_text("#promises")
+
+        def promised():
+            return json.loads(shown.download("#save", tmp_path).read_text())["promise"]
+
+        assert promised() == given
+        assert "promised: precision. it held" in " ".join(shown.page.inner_text("#promises").split("\n"))
+        type_in(shown, "bird", 0.3)
+        assert promised() == (given if lasting else None)
+        type_in(shown, "dog", 0.2)
+        assert promised() == ({"labels": ["cat"], "largest": {"precision": [4.0]}} if lasting else None)
+        assert ("stays" if lasting else "promise nothing") in shown.page.inner_text("#promises")
+        shown.page.click("#reset")
+        assert promised() == given
 
 
 def never(thresholds):

@@ -13,6 +13,7 @@ from limen.constraints import Bound, Constraint, CountConstraint, SameThreshold,
 from limen.constraints.bound import Row, outcomes
 from limen.decisions import CLOSED, THRESHOLD_RULE, Counts
 from limen.errors import UnsupportedError
+from limen.promises import Promise
 from limen.reporting.encoding import packed
 from limen.thresholds import Thresholds
 
@@ -131,6 +132,15 @@ class Limits:
             "groups": [list(group) for group in self.bound.groups],
             "own": self.own,
         }
+
+
+def outlasts_edits(promise: Promise) -> bool:
+    """Return whether a promise of a label stays when others are edited: it does if made for all labels at once.
+
+    What is promised for all labels at once holds for any part of them; what holds for each by itself, for sums
+    over labels or in expectation is of the thresholds as they were chosen, all of them.
+    """
+    return promise.per == "label" and promise.confidence is not None and promise.correction != "none"
 
 
 def rule_for(thresholds: Thresholds | None, asked: Sequence[Constraint] | None, labels: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,10 +16,11 @@ from limen.errors import InputError, count
 from limen.events import Events, EventThresholds, FrameScores
 from limen.events.matching import Criterion, count_right, criterion_spec, references_of
 from limen.metrics import Metric
+from limen.promises import Measured
 from limen.reporting.encoding import packed
 from limen.reporting.events.stretches import STRETCH_US
 from limen.reporting.formulas import told
-from limen.reporting.limits import Limits
+from limen.reporting.limits import Limits, outlasts_edits
 from limen.thresholds_file import constraint_of
 
 MOST_SCORES = 30_000_000
@@ -106,7 +108,7 @@ class Contents:
             },
             "tuned": self._tuned(),
             "limits": self._limits_content(),
-            "promises": self._promises(),
+            "promise": self._promise(),
             "file": {"original": given.to_dict(), "edited": self._edited()},
         }
 
@@ -169,24 +171,18 @@ class Contents:
             one["decision"] = [one["decision"][0].replace("tag", noun), one["decision"][1]]
         return content
 
-    def _promises(self) -> list[dict[str, Any]]:
-        """Return what the thresholds promise, in the order of their file, and whether it may outlast edits.
-
-        What is promised for all labels at once holds for any part of them; anything else is of the thresholds as
-        they were chosen, all of them.
-        """
-        said = [getattr(one, "said", str)() for one in getattr(self.thresholds, "promises", ())]
-        number = {name: k for k, name in enumerate(self.thresholds.labels)}
-        return [
-            {
-                "said": words,
-                "labels": [number[name] for name in one.get("labels", ())],
-                "lasting": one.get("per") == "label"
-                and one.get("confidence") is not None
-                and one.get("correction", "none") != "none",
-            }
-            for words, one in zip(said, self.thresholds.to_dict().get("promises", ()), strict=True)
-        ]
+    def _promise(self) -> dict[str, Any] | None:
+        """Return what the thresholds promise, and for which labels it may outlast edits; None if nothing."""
+        promise = getattr(self.thresholds, "promise", None)
+        if promise is None:
+            return None
+        counts = Counts(*count_right(self.found, self.references, self.criterion, self._ends).sum(axis=1))
+        return {
+            "said": promise.said(),
+            "held": _held(promise.on(self.thresholds.labels, counts, self.scores.hours)),
+            "labels": [self.thresholds.labels.index(name) for name in promise.labels],
+            "lasting": outlasts_edits(promise),
+        }
 
     def _edited(self) -> dict[str, Any]:
         """Return the file of settings edited in the page, but for what the page counts and judges."""
@@ -215,6 +211,16 @@ class Contents:
         for array in (*scores.recordings.values(), references.recording, references.label, references.onset):
             digest.update(np.ascontiguousarray(array).tobytes())
         return f"sha256:{digest.hexdigest()[:32]}"
+
+
+def _held(measured: Sequence[Measured]) -> str:
+    """Return a sentence: whether a promise held on the recordings of the report."""
+    some = [one for one in measured if one.of]
+    if not some:
+        return "nothing in these recordings says whether it holds"
+    kept = sum(not one.below for one in some)
+    chance = "" if kept == len(some) else "; a few events more or less on either side are chance"
+    return f"on these recordings it held in {kept} of {count(len(some), 'number')} that could be checked{chance}"
 
 
 def _check_size(scores: FrameScores) -> None:

@@ -126,3 +126,13 @@ export function outcomeFor({ spec }, holds, { pooled: summed, countsOf, names, b
   }
   return { holds, broken_by: broken.map((k) => names[k]), nearest: nearest < 0 ? null : [names[nearest], value(countsOf(nearest))] };
 }
+
+/** A promise of a file for some of its labels: what it has for each of them, it has for these.
+ * @param {Record<string, any>} promise @param {string[]} still */
+export function promiseFor(promise, still) {
+  const places = promise.labels.flatMap((/** @type {string} */ name, /** @type {number} */ place) => (still.includes(name) ? [place] : []));
+  /** @param {any[]} each */
+  const some = (each) => places.map((/** @type {number} */ place) => each[place]);
+  const largest = Object.entries(promise.largest).map(([kind, sizes]) => [kind, some(/** @type {any[]} */ (sizes))]);
+  return { ...promise, labels: some(promise.labels), largest: Object.fromEntries(largest) };
+}

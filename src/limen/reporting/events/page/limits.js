@@ -5,7 +5,7 @@ import { changed, now, show } from "./counting.js";
 import { byId, counted, el, nameOf, whole } from "../../page/dom.js";
 import { content, known, labels, nLabels } from "./model.js";
 import { summed } from "./objective.js";
-import { leftOf, promiseLines } from "./promises.js";
+import { promiseLines, promiseToSave } from "./promises.js";
 import { unpacked } from "../../page/packed.js";
 /** @import { Counted } from "./objective.js" */
 /** @import { Four, Limit } from "../../page/bounds.js" */
@@ -113,7 +113,7 @@ export function mustHoldToSave() {
     reason: `edited by hand${judged.length ? `; ${broken ? `${broken} of ` : "all "}${counted(judged.length, "constraint")} ` +
       `${broken ? "broken" : "kept"} on the recordings of the report` : ""}`,
     details: excused && still.length ? { ...details, never_by_constraint: still } : details,
-    ...(original.promises ? { promises: leftOf(original.promises) } : {}),
+    ...(original.promise ? { promise: promiseToSave() } : {}),
   };
 }
 

@@ -38,7 +38,7 @@ import { unpacked } from "../../page/packed.js";
  *   n_recordings: number, edited: boolean, expected: [number, number, number] | null, why_not: string}} tuned  What the
  *   thresholds say of themselves; here: these are the recordings tuned on.
  * @property {{all: Limit[], excused: number[], own: boolean}} limits
- * @property {{said: string, labels: number[], lasting: boolean}[]} promises
+ * @property {{said: string, held: string, labels: number[], lasting: boolean} | null} promise
  * @property {{original: Record<string, any>, edited: Record<string, any>}} file
  * @property {{items: (Medium | null)[], pictures: Record<string, Picture>, notes: string[], where: string} | null} media
  */

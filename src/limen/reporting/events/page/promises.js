@@ -1,29 +1,30 @@
 // What the thresholds promise of new recordings, and what edits leave of it.
 
+import { promiseFor } from "../../page/bounds.js";
 import { changed, isGiven } from "./counting.js";
 import { counted } from "../../page/dom.js";
 import { content, labels } from "./model.js";
 
-const promises = content.promises;
+const promise = content.promise;
 
-/** The labels that a promise is still made for: none of one for all labels together, once anything is edited.
- * @param {number} n  Its number. */
-function stillFor(n) {
-  const { labels: of, lasting } = promises[n];
-  if (changed().length === 0) return of;
-  return lasting ? of.filter(isGiven) : [];
+/** The labels that the promise is still made for: none of one for all labels together, once anything is edited. */
+function promisedNow() {
+  if (promise === null) return [];
+  if (changed().length === 0) return promise.labels;
+  return promise.lasting ? promise.labels.filter(isGiven) : [];
 }
 
 /** @returns {string[]} */
-export const promiseLines = () => promises.map(({ said, labels: of }, n) => {
-  const still = stillFor(n);
-  if (changed().length === 0 || still.length === of.length) return `promised: ${said}.`;
-  if (still.length === 0) return `promised as given: ${said}. As edited it is promised no more.`;
-  return `promised: ${said}. The edits end it for ${counted(of.length - still.length, "label")}; that of the other ${still.length} stays.`;
-});
+export function promiseLines() {
+  if (promise === null) return [];
+  const still = promisedNow().length, number = promise.labels.length;
+  if (changed().length === 0 || (promise.lasting && still === number)) return [`promised: ${promise.said}.`, ...(promise.held ? [`${promise.held}.`] : [])];
+  if (still === 0) return [`promised as given: ${promise.said}.`, "Edited settings promise nothing: the promise was made of those as given."];
+  return [`promised: ${promise.said}.`, `The edits end the promise for ${counted(number - still, "label")}; that of the other ${counted(still, "label")} stays.`];
+}
 
-/** Promises of a file, as far as they still hold. @param {Record<string, any>[]} given */
-export const leftOf = (given) => given.flatMap((one, n) => {
-  const still = stillFor(n);
-  return changed().length === 0 ? [one] : still.length ? [{ ...one, labels: still.map((k) => labels[k]) }] : [];
-});
+/** The promise of an edited file, null if nothing is left of it. */
+export function promiseToSave() {
+  const still = promisedNow();
+  return still.length ? promiseFor(content.file.original.promise, still.map((k) => labels[k])) : null;
+}
