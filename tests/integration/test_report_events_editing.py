@@ -204,6 +204,11 @@ def test_constraints_are_judged_with_each_move_and_kept_in_the_file(chrome, limi
             assert (shown.page.locator("#label-limits .limit-broken").count() > 0) is (
                 own or any(not one["holds"] and "measured" in one for one in found)
             )
+            if own:
+                remedy = shown.page.locator("#remedy button")
+                remedy.click()
+                assert shown.page.locator("#label-rows .row-shown small", has_text="breaks").count() == 0
+                shown.page.keyboard.press("Control+z")
     assert len(broken) >= 3
 
 

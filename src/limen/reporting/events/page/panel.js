@@ -2,7 +2,7 @@
 
 import { asGiven, commit, isGiven, now, outcomeOf, set, show } from "./counting.js";
 import { filtered, framesOf, lowOf } from "./deciding.js";
-import { byId, counted, exact, inputById, nameOf, svg, whole } from "../../page/dom.js";
+import { byId, counted, el, exact, inputById, nameOf, svg, whole } from "../../page/dom.js";
 import { isLimited, wouldBreak } from "./limits.js";
 import { content, given, labels, nLabels, placeOf, scoreAt } from "./model.js";
 import { facing, inPercent, metricAt, sharesOf, spec } from "./objective.js";
@@ -95,7 +95,9 @@ function showPanel() {
   /** @type {HTMLButtonElement} */ (byId("to-never")).disabled = chosen.threshold === Infinity;
 }
 
-const drawnCurve = { key: "" };
+/** The curve drawn: of which label and setting, and what each of its thresholds gives. @type {{key: string, places: number[],
+ *   each: Outcome[]}} */
+const drawnCurve = { key: "", places: [], each: [] };
 const POINTS = 60;
 
 /** Heights of a curve's points between 0 and 1: costs reach from the least to 0. @param {number[]} values */
@@ -119,7 +121,24 @@ function drawCurve(k, places, each, across) {
     line("precision", each.map((one) => sharesOf(one).precision)), line("recall", each.map((one) => sharesOf(one).recall)), line("f1", last),
     svg("line", { class: "cut-high", y1: 0, y2: 100 }));
   byId("curve").classList.remove("stale");
+  Object.assign(drawnCurve, { places, each });
   byId("limit-key").hidden = forbidden.length === 0;
+}
+
+/** Of the thresholds counted, the nearest that keeps the constraints of the label shown, if it breaks one. */
+function showRemedy() {
+  const k = now.label, place = byId("remedy"), { places, each } = drawnCurve, here = placeOf(now.at[k].threshold);
+  place.replaceChildren();
+  if (!wouldBreak(k, now.outcomes[k])) return;
+  const nearest = places.filter((_, n) => !wouldBreak(k, each[n])).sort((a, b) => Math.abs(a - here) - Math.abs(b - here))[0];
+  if (nearest === undefined) { place.replaceChildren(`None of the ${places.length} thresholds counted keeps them all with this setting.`); return; }
+  const threshold = scoreAt(nearest);
+  place.replaceChildren(`Of the ${places.length} thresholds counted, ${short(threshold)} is the nearest that keeps them all `,
+    el("button", { type: "button", class: "small", onclick: () => {
+      set(k, { threshold });
+      commit();
+      byId("label-name").focus({ preventScroll: true });
+    } }, `use ${short(threshold)}`));
 }
 
 /** Precision, recall and the metric over thresholds with the present setting: counted a little at a time, lest a hand wait. */
@@ -147,10 +166,13 @@ function showCurve() {
       if (each.length <= POINTS) { setTimeout(more, 0); return; }
       drawCurve(k, places, each, across);
       cutLine();
+      showRemedy();
     };
     setTimeout(more, 120);
   }
-  if (!byId("curve").classList.contains("stale")) cutLine();
+  const stale = byId("curve").classList.contains("stale");
+  if (stale) byId("remedy").replaceChildren();
+  else { cutLine(); showRemedy(); }
   byId("curve-low").textContent = short(scoreAt(low));
   byId("curve-high").textContent = short(scoreAt(high));
 }
