@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,8 +120,7 @@ def test_every_number_of_the_page_is_what_plain_python_counts(chrome, tmp_path):
 OBJECTIVES = [
     (Collar(), metrics.FBeta(beta=0.5), "macro", 0.0),
     (Collar(), metrics.FBeta(beta=2.0), "micro", 1.0),
-    (Segments(), metrics.MCC(), "macro", 0.0),
-    (Segments(), metrics.GMean(), "micro", 0.0),
+    (Segments(), metrics.MCC(), "micro", 0.0),
     (Segments(), metrics.Cost(fp=1.0, fn=2.5), "micro", 0.0),
     (Collar(), "jaccard", "weighted", 0.5),
 ]
@@ -249,6 +249,24 @@ def test_steps_are_undone_and_made_again_by_keys(chrome, tmp_path):
         assert page.evaluate("document.activeElement.textContent") == "cat"  # The focus outlasts the choice.
 
 
+def test_any_number_may_be_typed_and_what_is_none_is_refused(chrome, tmp_path):
+    scores, events = scored()
+    recordings = scores.recordings | {"silent": np.zeros((0, 3), np.float32)}
+    scores, events = FrameScores(LABELS, recordings, 0.04), replace(events, recordings=tuple(recordings))
+    thresholds = tune(scores, events, settings=Setting(0.2, 1.0), method="exact")
+    with opened(chrome, report(scores, events, thresholds, tmp_path / "events.html")) as shown:
+        for typed, meant in (("-0.5", -0.5), ("1.5", 1.5), ("\u22120.25", -0.25), ("1e999", np.inf), ("0", 0.0)):
+            type_in(shown, "dog", typed)
+            edited = EventThresholds.load(shown.download("#save", tmp_path))
+            assert edited.thresholds[0] == meant
+            found = evaluate(events, edited.decide(scores), durations=scores)
+            assert shown.value("#now-objective") == pytest.approx(found.value, abs=1e-12)
+        for typed in ("much", "", "-Infinity"):
+            type_in(shown, "dog", typed)
+            assert "is no number" in shown.page.inner_text("#threshold-note")
+            assert shown.page.input_value("#threshold-number") == "0"
+
+
 @pytest.mark.parametrize("lasting", [True, False])
 def test_a_promise_outlasts_edits_only_where_it_was_made_for_all_labels_at_once(chrome, tmp_path, lasting):
     scores, events = scored()
@@ -309,7 +327,7 @@ def odd(name):
 @pytest.mark.parametrize(
     "name", ["one label", "many labels", "one recording", "no events", "nothing found", "an hour"]
 )
-def test_odd_data_fit_every_width_and_theme(chrome, tmp_path, name):
+def test_odd_data_fit_every_width(chrome, tmp_path, name):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     scores, events, thresholds = odd(name)
     path = report(scores, events, thresholds, tmp_path / "events.html")
@@ -325,11 +343,12 @@ def test_odd_data_fit_every_width_and_theme(chrome, tmp_path, name):
         if name == "an hour":
             shown.page.get_by_role("button", name="later in long").first.click()
         shown.page.get_by_role("button", name="threshold", exact=True).click()
-        for scheme in ("light", "dark"):
-            shown.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            for width in (360, 768, 1280, 1920):
-                shown.page.set_viewport_size({"width": width, "height": 900})
-                assert shown.page.evaluate("document.documentElement.scrollWidth") == width
+        for width in (360, 768, 1280, 1920):
+            shown.page.set_viewport_size({"width": width, "height": 900})
+            assert shown.page.evaluate("document.documentElement.scrollWidth") == width
+        shown.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+        if name == "many labels":  # What it would find there it finds in few labels, sooner.
+            return
         found = axe.Axe().run(shown.page)
         assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found.response["violations"]] == []
 

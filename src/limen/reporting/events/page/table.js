@@ -53,7 +53,7 @@ function fill(some) {
   for (const k of some) {
     const { cells, mark } = rowOf[k];
     COLUMNS.forEach(({ text }, c) => cells[c].replaceChildren(text(k)));
-    mark.textContent = `${isGiven(k) ? "" : " changed"}${breaksAny(k) ? " breaks a constraint" : ""}`;
+    mark.textContent = [isGiven(k) ? "" : "changed", breaksAny(k) ? "breaks a constraint" : ""].filter(Boolean).join(", ");
   }
 }
 
