@@ -249,6 +249,16 @@ def test_steps_are_undone_and_made_again_by_keys(chrome, tmp_path):
         assert page.evaluate("document.activeElement.textContent") == "cat"  # The focus outlasts the choice.
 
 
+def test_just_half_is_enough_for_an_intersection(chrome, tmp_path):
+    own = np.full((60, 2), 0.1, np.float32)
+    own[:25, 0], own[:50, 1] = 0.9, 0.9  # One second of a true two, and two of which one is true.
+    rows = [("r", 0.0, 2.0, "dog"), ("r", 0.0, 1.0, "cat")]
+    scores, events = FrameScores(("dog", "cat"), {"r": own}, 0.04), Events.from_rows(rows, labels=("dog", "cat"))
+    thresholds = tune(scores, events, settings=Setting(), criterion="intersection", method="exact")
+    with opened(chrome, report(scores, events, thresholds, tmp_path / "events.html")) as shown:
+        assert shown.value("#now-objective") == 1.0
+
+
 def test_any_number_may_be_typed_and_what_is_none_is_refused(chrome, tmp_path):
     scores, events = scored()
     recordings = scores.recordings | {"silent": np.zeros((0, 3), np.float32)}
