@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from integration.own_metrics import Means
 from integration.report_page import browser, content, opened
 from limen import constraints, metrics
+from limen.errors import UnsupportedError
 from limen.events import Collar, Events, EventThresholds, FrameScores, Segments, Setting, evaluate, tune
 from limen.events.formats import write_events, write_scores
 from limen.reporting.events import report
@@ -146,6 +148,21 @@ def test_any_objective_is_judged_and_saved(chrome, tmp_path, objective):
     assert edited.status == "local"
     assert edited.upper_bound is None
     assert edited.details["edited"]["before"]["value"] == thresholds.value
+
+
+def test_a_metric_that_the_page_cannot_know_is_shown_as_given_and_not_saved_edited(chrome, tmp_path, monkeypatch):
+    scores, events = scored()
+    thresholds = tune(scores, events, settings=Setting(), metric=Means(), average="macro", method="exact")
+    with pytest.raises(UnsupportedError, match="not registered"):
+        report(scores, events, thresholds, tmp_path / "events.html")
+    monkeypatch.setitem(metrics.METRICS, "means", Means)
+    with opened(chrome, report(scores, events, thresholds, tmp_path / "events.html")) as shown:
+        assert shown.value("#now-objective") == pytest.approx(thresholds.value, abs=1e-12)
+        assert EventThresholds.load(shown.download("#save", tmp_path)).to_dict() == thresholds.to_dict()
+        type_in(shown, "dog", 0.2)
+        assert shown.page.inner_text("#now-objective") == "not known here"
+        shown.page.click("#save")
+        assert "no formula" in shown.page.inner_text("#saved")
 
 
 LIMITS = [

@@ -10,6 +10,7 @@ from limen.errors import count
 from limen.events import Events, EventThresholds, FrameScores
 from limen.events.matching import Criterion, as_criterion
 from limen.files.writing import write_atomically
+from limen.metrics import spec_to_save
 from limen.names import match
 from limen.reporting.assembly import Parts, assembled
 from limen.reporting.events.contents import Contents
@@ -65,15 +66,19 @@ def report(
         for a page.
     UnreadableError
         If ``media`` is no folder.
+    UnsupportedError
+        If the metric of the thresholds is the user's own and not registered.
     FileError
         If the file cannot be written.
 
     Notes
     -----
     The page holds the frame scores and decides anew whenever a handle is moved, by the steps of
-    `EventThresholds.decide` in whole microseconds: its counts are those of `limen.events.evaluate`. It needs
-    no network and no server.
+    `EventThresholds.decide` in whole microseconds: its counts, its objective and whether constraints hold are
+    those of `limen.events.evaluate`. Of a metric of the user's own that is no ratio of linear terms it knows the
+    value as given alone, and saves no edits. It needs no network and no server.
     """
+    spec_to_save(thresholds.metric)  # The page saves files of event thresholds.
     tick = progress or (lambda step, steps, note: None)
     tick(0, 100, "deciding")
     scores = _in_order(scores, thresholds)

@@ -105,6 +105,7 @@ class Contents:
                 "average": given.average,
                 "zero_division": given.zero_division,
                 "noun": given.objective.noun,
+                "given": float(given.objective(*self._counts)),
             },
             "tuned": self._tuned(),
             "limits": self._limits_content(),
@@ -115,6 +116,11 @@ class Contents:
     @cached_property
     def _ends(self) -> Any:
         return np.array([self.scores.bounds(name)[-1] for name in self.scores.names])
+
+    @cached_property
+    def _counts(self) -> Counts:
+        """The counts by label of what the thresholds decide."""
+        return Counts(*count_right(self.found, self.references, self.criterion, self._ends).sum(axis=1))
 
     @cached_property
     def _known(self) -> tuple[Any, Any]:
@@ -176,10 +182,9 @@ class Contents:
         promise = getattr(self.thresholds, "promise", None)
         if promise is None:
             return None
-        counts = Counts(*count_right(self.found, self.references, self.criterion, self._ends).sum(axis=1))
         return {
             "said": promise.said(),
-            "held": _held(promise.on(self.thresholds.labels, counts, self.scores.hours)),
+            "held": _held(promise.on(self.thresholds.labels, self._counts, self.scores.hours)),
             "labels": [self.thresholds.labels.index(name) for name in promise.labels],
             "lasting": outlasts_edits(promise),
         }

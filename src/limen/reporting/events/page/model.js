@@ -33,7 +33,7 @@ import { unpacked } from "../../page/packed.js";
  * @property {string} criterion_words
  * @property {(Setting & {threshold: number | null, low: number})[]} chosen  The low cut is 0 where there is none.
  * @property {number} stretch_us  Length of the stretches that recordings are shown in, in microseconds.
- * @property {{metric: MetricSpec, average: Average, zero_division: number, noun: string}} objective
+ * @property {{metric: MetricSpec, average: Average, zero_division: number, noun: string, given: number}} objective
  * @property {{here: boolean, same_criterion: boolean, criterion: string, method: string, status: string, value: number,
  *   n_recordings: number, edited: boolean, expected: [number, number, number] | null, why_not: string}} tuned  What the
  *   thresholds say of themselves; here: these are the recordings tuned on.

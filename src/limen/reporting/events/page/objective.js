@@ -1,5 +1,6 @@
 // The objective and what it is made of, at the counts of all labels: in limen's own terms.
 
+import { asGiven } from "./counting.js";
 import { divided, formulas, linear, pooled, textsOf } from "../../page/metric.js";
 import { content, known, nLabels } from "./model.js";
 /** @import { Average } from "../../page/metric.js" */
@@ -36,6 +37,12 @@ export function averageOf(all, by = average) {
   if (by === "weighted" && p === 0) return zero;
   const weigh = (/** @type {Counted} */ own) => (by === "weighted" ? own.p / p : 1 / nLabels);
   return Math.min(all.reduce((sum, own, k) => sum + weigh(own) * metricAt(k, own), 0), 1);
+}
+
+/** The objective; of the settings as given Python counted it, whatever the metric. @param {readonly Counted[]} all */
+export function objectiveOf(all) {
+  const value = averageOf(all);
+  return Number.isNaN(value) && all.every((one, k) => one === asGiven[k]) ? content.objective.given : value;
 }
 
 /** Shares of events, NaN where they are 0/0. @param {Counted} counts */

@@ -6,7 +6,7 @@ import { byId, counted, el, exact, inputById, nameOf, whole } from "../../page/d
 import { breaksAny } from "./limits.js";
 import { signed } from "../../page/metric.js";
 import { content, labels, nLabels } from "./model.js";
-import { average, averageOf, facing, inPercent, metricAt, metricText, sharesOf, spec, summed } from "./objective.js";
+import { average, averageOf, facing, inPercent, metricAt, metricText, objectiveOf, sharesOf, spec, summed } from "./objective.js";
 import { inHundred, metricValue, short, withUnit } from "./parts.js";
 
 /** @typedef {{name: string, of: (k: number) => number, text: (k: number) => Node | string}} Column */
@@ -93,7 +93,7 @@ function startHead() {
 /** What the bar shows: the objective, the same metric averaged otherwise, and shares of all events. */
 const OTHER = average === "micro" ? "macro" : "micro";
 /** @type {[string, string, (all: {tp: number, pp: number, p: number}[]) => number][]} */
-const BAR = [["objective", content.objective.noun, (all) => averageOf(all)], ["precision", "precision", (all) => sharesOf(summed(all)).precision],
+const BAR = [["objective", content.objective.noun, objectiveOf], ["precision", "precision", (all) => sharesOf(summed(all)).precision],
   ["recall", "recall", (all) => sharesOf(summed(all)).recall], ["other", `${OTHER} ${spec.title}`, (all) => averageOf(all, OTHER)]];
 
 function showBar() {

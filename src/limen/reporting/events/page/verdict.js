@@ -3,7 +3,7 @@
 import { asGiven, changed, now } from "./counting.js";
 import { THIN, byId, counted, el, whole } from "../../page/dom.js";
 import { content, nRecordings } from "./model.js";
-import { averageOf, facing, inPercent, metricText, unit } from "./objective.js";
+import { facing, inPercent, metricText, objectiveOf, unit } from "./objective.js";
 import { metricValue } from "./parts.js";
 import { signed } from "../../page/metric.js";
 
@@ -35,7 +35,7 @@ function trustText() {
 }
 
 function showVerdict() {
-  const value = averageOf(now.outcomes), step = value - averageOf(asGiven), edited = changed().length > 0;
+  const value = objectiveOf(now.outcomes), step = value - objectiveOf(asGiven), edited = changed().length > 0;
   byId("verdict").replaceChildren(`On ${HERE}${edited ? ", as edited" : ""}: `, el("strong", { id: "verdict-value" }, metricValue(value)), ` ${noun}`,
     edited && !Number.isNaN(step) ? `, ${signed(facing(step), (d) => (inPercent ? metricText(d) : d.toFixed(4)))}${inPercent ? " points" : ""} by the edits` : "",
     inPercent ? "." : " (lower is better).");
