@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from integration.report_page import browser, content, opened
+from integration.report_page import content, opened
 from integration.test_report_types import checked
 from limen.cli import cli
 from limen.errors import InputError
@@ -53,12 +53,6 @@ def scored(kind: str) -> tuple[FrameScores, Events]:
         durations[name] = (n - 1) * 0.04 + 0.013
     events = Events.from_rows(rows, recordings=NAMES, labels=LABELS).merged()[0]
     return FrameScores(LABELS, recordings, 0.04, durations), events
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    with browser() as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")
