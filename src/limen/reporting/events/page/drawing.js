@@ -75,9 +75,10 @@ export function figureOf(stretch) {
   const figure = el("figure", { class: "stretch" }, rows, audio ?? (content.media ? el("p", { class: "muted" }, "no recording to play") : null));
   /** @type {[string, HTMLCanvasElement] | null} */
   let painted = null;
-  /** @param {string} name @param {Node} track @param {string} kind */
-  const row = (name, track, kind) => {
-    rows.append(el("span", { class: "row-name" }, name), el("div", { class: `track ${kind}` }, track));
+  /** @param {string} name @param {Node} track @param {string} kind @param {string} [label]  Whose it is, if not the clip's. */
+  const row = (name, track, kind, label) => {
+    rows.append(el("span", { class: "row-name", title: label }, label ? el("span", {}, label) : null, ` ${name}`),
+      el("div", { class: `track ${kind}` }, track));
   };
   const update = (anew = false) => {
     const { from, to } = stretch, key = `${r} ${from}`, picture = content.media?.pictures[key];
@@ -188,7 +189,7 @@ function scoreOf(stretch) {
 }
 
 /** True and found events of the stretch: of its label, or of all. @param {Stretch} stretch
- * @param {(name: string, track: Node, kind: string) => void} row */
+ * @param {(name: string, track: Node, kind: string, label?: string) => void} row */
 function lanesOf(stretch, row) {
   const all = /** @type {HTMLInputElement} */ (byId("all-labels")).checked;
   const { r, k, from, to } = stretch;
@@ -198,9 +199,9 @@ function lanesOf(stretch, row) {
     && (references[other][r].some(inside) || now.outcomes[other].events[r].some(inside))) : [];
   for (const label of [k, ...also]) {
     const { events, matches } = now.outcomes[label], { found, right } = matches[r];
-    const name = label === k ? "" : `${labels[label]} `;
-    row(`${name}true`, laneOf(references[label][r], stretch, label, (n) => (found[n] ? "true" : "missed")), "lane");
-    row(`${name}found`, laneOf(events[r], stretch, label, (n) => (right[n] ? "right" : "false")), "lane");
+    const name = label === k ? undefined : labels[label];
+    row("true", laneOf(references[label][r], stretch, label, (n) => (found[n] ? "true" : "missed")), "lane", name);
+    row("found", laneOf(events[r], stretch, label, (n) => (right[n] ? "right" : "false")), "lane", name);
   }
 }
 

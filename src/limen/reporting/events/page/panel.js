@@ -61,7 +61,7 @@ const SHARES = /** @type {("precision" | "recall" | "f1")[]} */ (["precision", "
 function showPanel() {
   const k = now.label, chosen = now.at[k], outcome = now.outcomes[k], { tp, pp, p } = outcome;
   byId("label-name").replaceChildren(nameOf(labels[k]));
-  byId("label-count").textContent = `${whole(k + 1)} of ${whole(nLabels)}`;
+  byId("label-count").textContent = nLabels > 1 ? `${whole(k + 1)} of ${whole(nLabels)}` : "";
   const [low, high] = rangeOf(k), slider = inputById("threshold");
   slider.min = String(low);
   slider.max = String(high);

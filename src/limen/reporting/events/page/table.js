@@ -112,7 +112,7 @@ function showBar() {
 }
 
 export function startTable() {
-  byId("averages").replaceChildren(...BAR.filter(([id, , of]) => id !== "other" || !Number.isNaN(of(asGiven))).map(([id, words]) => (
+  byId("averages").replaceChildren(...BAR.filter(([id, , of]) => id !== "other" || (nLabels > 1 && !Number.isNaN(of(asGiven)))).map(([id, words]) => (
     el("div", { class: `average${id === "objective" ? " main" : ""}` }, el("dt", {}, words), el("dd", { id: `now-${id}` })))));
   if (!document.getElementById("now-other")) BAR.pop();
   startHead();
