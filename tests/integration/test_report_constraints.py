@@ -10,6 +10,7 @@ from integration.report_page import content, opened
 from limen.constraints import (
     AtMost,
     MaxFalsePositiveRate,
+    MaxFalsePositives,
     MaxPredictions,
     MinPrecision,
     MinPredictions,
@@ -29,6 +30,7 @@ COUNTS = [
     MinPrecision(0.8, per={"a": 0.95}),
     MinRecall(None, per={"b": 0.6, "e": 0.5}),
     MaxFalsePositiveRate(0.05),
+    MaxFalsePositives(20, per={"d": 5}),
     MaxPredictions(rate=0.2),
     MinPredictions(10, per={"c": 30}),
     MaxPredictions(per_hour=40, hours=10, per="all"),

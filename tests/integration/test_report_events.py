@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from integration.report_page import browser, content, opened
+from integration.report_page import content, opened
 from integration.test_report_types import checked
 from limen.cli import cli
 from limen.errors import InputError
@@ -56,12 +56,6 @@ def scored(kind: str) -> tuple[FrameScores, Events]:
 
 
 @pytest.fixture(scope="module")
-def chrome():
-    with browser() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
 def tuned():
     scores, events = scored("probability")
     settings = [Setting(), Setting(0.2, 1.0, 0.08, 0.12), Setting(0.36, 2.0)]
@@ -85,7 +79,14 @@ def page(tuned, tmp_path_factory):
 
 def counted_by(page, tries: list[list[dict]]) -> list:
     """Return tp, pp, p and the events of each label with these settings, counted by the page's own modules."""
-    names = ("../../page/packed.js", "model.js", "deciding.js", "matching.js", "counting.js")
+    names = (
+        "../../page/packed.js",
+        "../../page/history.js",
+        "model.js",
+        "deciding.js",
+        "matching.js",
+        "counting.js",
+    )
     found = modules(PAGE.scripts)
     own = "\n".join(re.sub("^export ", "", IMPORT.sub("", found[name]), flags=re.MULTILINE) for name in names)
     spans = "o.events.map((all) => all.map((one) => [one.onset, one.offset]))"
@@ -147,7 +148,7 @@ def test_the_page_counts_as_limen_does(chrome, plain, tmp_path, kind, criterion)
 def test_handles_count_anew_and_the_saved_file_decides_so(chrome, tuned, page, tmp_path):
     scores, events, thresholds = tuned
     with opened(chrome, page) as shown:
-        assert shown.value("#now-f1") == pytest.approx(
+        assert shown.value("#now-objective") == pytest.approx(
             evaluate(events, thresholds.decide(scores), durations=scores).value, abs=1e-15
         )
         shown.page.get_by_role("button", name="cat </script>").click()
@@ -162,7 +163,7 @@ def test_handles_count_anew_and_the_saved_file_decides_so(chrome, tuned, page, t
         counted = evaluate(events, edited.decide(scores), durations=scores)
         tp, pp, p = (int(column[1]) for column in counted.counts[:3])
         assert [shown.value(f"#count-{name}") for name in ("tp", "fp", "fn")] == [tp, pp - tp, p - tp]
-        assert shown.value("#now-f1") == pytest.approx(counted.value, abs=1e-15)
+        assert shown.value("#now-objective") == pytest.approx(counted.value, abs=1e-15)
         assert "1 label changed" in shown.page.inner_text("#changed-count")
         shown.page.click("#reset")
         assert shown.page.inner_text("#changed-count") == "no change"

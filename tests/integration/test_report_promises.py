@@ -43,3 +43,12 @@ def test_an_edited_label_promises_nothing(chrome, data, tmp_path):
     assert t.promise.said() in text
     assert "is dropped" in text
     assert len(saved.promise.labels) == len(t.promise.labels) - 1
+
+
+def test_the_largest_sizes_of_a_bet_go_with_its_labels(chrome, data, tmp_path):
+    groups = np.arange(600) // 2
+    t = limen.guarantee(*data, labels=["a", "b", "c"], precision=0.6, groups=groups)
+    assert t.promise.largest
+    saved, _ = edited(chrome, limen.report(*data, t, tmp_path / "r.html", methods=(), groups=groups), tmp_path)
+    assert saved.promise.labels == t.promise.labels[1:]
+    assert saved.promise.largest == {kind: sizes[1:] for kind, sizes in t.promise.largest.items()}

@@ -34,10 +34,15 @@ def report_events(
     """Write a report in which events can be looked at, listened to, changed and saved.
 
     One HTML file that opens in any browser, without network or server. SCORES is a folder of `limen score`, EVENTS
-    the true events, THRESHOLDS a file of thresholds of events. Recordings are played from where they lie.
+    the true events (CSV, TSV, Audacity, Raven), THRESHOLDS a file of `limen tune-events`. Recordings are played
+    from where they lie. Settings are changed by handles; what they find, the objective and the constraints are
+    counted anew with each move.
 
     \b
+    limen report-events scores/ events.tsv events.json
     limen report-events scores/ events.tsv events.json --media recordings/
+    limen report-events scores/ events.tsv events.json --media https://example.org/{id}.flac
+    limen report-events scores/ events.tsv events.json --metric segment -o segments.html
     """
     from limen.events import EventThresholds
     from limen.events.formats import read_events, read_scores
@@ -50,4 +55,4 @@ def report_events(
         chosen = EventThresholds.load(thresholds)
     with progress("report") as tick:
         path = report(frames, truth, chosen, output, criterion=metric, media=media, title=title, progress=tick)
-    say(f"wrote {path}. Open it in a browser: {path.resolve().as_uri()}")
+    say(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB). Open it in a browser: {path.resolve().as_uri()}")

@@ -16,6 +16,8 @@ from limen.reporting.encoding import embedded
 from limen.reporting.media import NO_MEDIA, Policy
 
 IMPORT = re.compile(r'^import \{[^}]*\} from "(?:\./)?((?:\.\./)*[\w/]+\.js)";\n', re.MULTILINE)
+PART = re.compile(r"\{\{>(.*?)\}\}\n")
+"""Where a template holds another one, which pages share."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,20 @@ REPORT = Parts(
 
 
 def modules(scripts: str = REPORT.scripts) -> dict[str, str]:
-    """Return the page's scripts by where they lie from its folder, each after those that it imports.
-
-    One of another folder, which pages share, imports none.
-    """
+    """Return the page's scripts by where they lie from its folder, each after those that it imports."""
     here = files(__package__)
-    page = here.joinpath(scripts)
-    found = {path.name: path.read_text("utf-8") for path in page.iterdir() if path.name.endswith(".js")}
-    imports = {name: sorted(IMPORT.findall(found[name])) for name in sorted(found)}
-    for name in sorted(set().union(*imports.values()) - set(found)):
-        found[name] = here.joinpath(posixpath.normpath(f"{scripts}/{name}")).read_text("utf-8")
+    wanted = sorted(path.name for path in here.joinpath(scripts).iterdir() if path.name.endswith(".js"))
+    found: dict[str, str] = {}
+    imports: dict[str, list[str]] = {}
+    while wanted:
+        name = wanted.pop(0)
+        if name not in found:
+            found[name] = here.joinpath(posixpath.normpath(f"{scripts}/{name}")).read_text("utf-8")
+            beside = posixpath.dirname(name)
+            imports[name] = sorted(
+                posixpath.normpath(f"{beside}/{at}" if beside else at) for at in IMPORT.findall(found[name])
+            )
+            wanted += imports[name]
     return {name: found[name] for name in TopologicalSorter(imports).static_order()}
 
 
@@ -92,7 +98,9 @@ def assembled(content: dict[str, Any], media: Policy = NO_MEDIA, of: Parts = REP
         "chart": chart,
         "script": script,
     }
-    template = here.joinpath(of.template).read_text("utf-8")
+    template = PART.sub(
+        lambda match: here.joinpath(match[1]).read_text("utf-8"), here.joinpath(of.template).read_text("utf-8")
+    )
     # One pass over the template: what stands in the data is never taken for a place to fill.
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 

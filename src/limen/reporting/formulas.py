@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.decisions import Counts
@@ -27,20 +28,11 @@ def shown(metric: Metric, zero_division: float, curves: Curves, positions: Posit
     Of a user's own metric that is no ratio of linear terms it gets the values of each label at its positions,
     which give the macro and weighted averages of any choice of them; the micro average it cannot know.
     """
-    content: dict[str, Any] = {
-        "name": metric.name,
-        "title": "cost" if isinstance(metric, Cost) else str(metric),
-        "is_f1": isinstance(metric, FBeta) and metric.beta == 1,
-    }
     p, n = curves.n_positive, curves.n_known
+    content = told(metric, zero_division, p, n)
     if isinstance(metric, LinearRatio):
-        pools = isinstance(metric, Cost) or not metric.by_label
-        content["terms"] = [_terms(part) for part in metric.terms(p, n, zero_division)]
-        content["pooled"] = [_terms(part) for part in metric.pooled_terms(p, n, zero_division)] if pools else None
         content["more"] = _more(metric, zero_division, p, n)
-    elif type(metric) in IN_PAGE:
-        content["formula"] = metric.name
-    else:
+    elif "formula" not in content:
         label_of = np.repeat(np.arange(curves.n_labels), np.diff(positions.offsets))
         at_each = Objective(metric.with_labels(lambda parameter: parameter[label_of]), "macro", zero_division)
         counts = Counts(positions.tp, positions.tp + positions.fp, p[label_of], n[label_of])
@@ -48,6 +40,25 @@ def shown(metric: Metric, zero_division: float, curves: Curves, positions: Posit
         # Of each pair of cells of the same decision one, in the order of the page.
         given, missed, wrong, rejected = influences(at_each, counts, counts)[1][::2]
         content["influence"] = packed(np.array([given, missed, wrong, rejected], np.float32).ravel())
+    return content
+
+
+def told(metric: Metric, zero_division: float, p: NDArray[Any], n: NDArray[Any]) -> dict[str, Any]:
+    """Return the terms of a ratio, or the name of one of the page's formulas, for labels of these p and n.
+
+    Of a user's own metric that is neither, only what it is called.
+    """
+    content: dict[str, Any] = {
+        "name": metric.name,
+        "title": "cost" if isinstance(metric, Cost) else str(metric),
+        "is_f1": isinstance(metric, FBeta) and metric.beta == 1,
+    }
+    if isinstance(metric, LinearRatio):
+        pools = isinstance(metric, Cost) or not metric.by_label
+        content["terms"] = [_terms(part) for part in metric.terms(p, n, zero_division)]
+        content["pooled"] = [_terms(part) for part in metric.pooled_terms(p, n, zero_division)] if pools else None
+    elif type(metric) in IN_PAGE:
+        content["formula"] = metric.name
     return content
 
 

@@ -13,6 +13,7 @@ from limen.constraints import Bound, Constraint, CountConstraint, SameThreshold,
 from limen.constraints.bound import Row, outcomes
 from limen.decisions import CLOSED, THRESHOLD_RULE, Counts
 from limen.errors import UnsupportedError
+from limen.promises import Promise
 from limen.reporting.encoding import packed
 from limen.thresholds import Thresholds
 
@@ -21,9 +22,13 @@ SHARES = {
     "MinRecall": ((1, 0, 0, 0), (0, 0, 1, 0), (-1, -1), "right tag", "fewer"),
     "MaxFalsePositiveRate": ((-1, 1, 0, 0), (0, 0, -1, 1), (0, 1), "wrong tag", "more"),
     "MaxPredictions": ((0, 1, 0, 0), (0, 0, 0, 1), (0, 1), "tag", "more"),
+    "MaxFalsePositives": ((-1, 1, 0, 0), (0, 0, 0, 1), (0, 1), "wrong tag", "more"),
     "MinPredictions": ((0, 1, 0, 0), (0, 0, 0, 1), (0, -1), "tag", "fewer"),
 }
 """Of tp, pp, p, n: what is measured, a ratio; how one decision to the worse changes tp and pp; its name."""
+
+TAGS = ("MaxPredictions", "MaxFalsePositives", "MinPredictions")
+"""Those of which 1 % is meant where they are loosened, not a point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +134,15 @@ class Limits:
         }
 
 
+def outlasts_edits(promise: Promise) -> bool:
+    """Return whether a promise of a label stays when others are edited: it does if made for all labels at once.
+
+    What is promised for all labels at once holds for any part of them; what holds for each by itself, for sums
+    over labels or in expectation is of the thresholds as they were chosen, all of them.
+    """
+    return promise.per == "label" and promise.confidence is not None and promise.correction != "none"
+
+
 def rule_for(thresholds: Thresholds | None, asked: Sequence[Constraint] | None, labels: Sequence[str]) -> str:
     """Return how thresholds decide: closed where theirs do, or where plain numbers are asked to."""
     if thresholds is not None:
@@ -149,19 +163,20 @@ def _counted(row: Row) -> dict[str, Any]:
     first = [int(np.flatnonzero(which == v)[0]) for v in np.flatnonzero(some)]
     above, below, one, noun, way = SHARES[constraint.name]
     constant = 0.0
-    if constraint.name.endswith("Predictions") and getattr(constraint, "rate", None) is None:
-        below, constant = (0, 0, 0, 0), float(getattr(constraint, "hours", None) or 1) * row.share
+    hours = getattr(constraint, "hours", None)
+    if constraint.totals:
+        below, constant = (0, 0, 0, 0), float(hours or 1) * row.share
     return {
         "kind": "pooled" if constraint.pooled else "counts",
         "noun": constraint.noun,
         "at_least": constraint.at_least,
         "percent": constraint.said(0.5).endswith("%"),
-        "suffix": " an hour" if getattr(constraint, "hours", None) is not None else "",
+        "suffix": " an hour" if hours is not None else "",
         "values": values[some].tolist(),
         "terms": [[int(part[k]) for part in row.terms] for k in first],
         "which": packed(np.where(some[which], which + 1, 0)),
         "measured": [list(above), [*below, constant]],
-        "scale": row.share if constraint.totals and not getattr(constraint, "hours", None) else 1.0,
+        "scale": row.share if constraint.totals and hours is None else 1.0,
         "one": list(one),
         "decision": [noun, way],
     }
@@ -171,7 +186,7 @@ def _known(entry: dict[str, Any]) -> dict[str, Any] | None:
     """Return what a solver knew, as the page says it."""
     if "binds" not in entry:
         return None
-    unit = "1 %" if entry["spec"]["name"].endswith("Predictions") else "1 point"
+    unit = "1 %" if entry["spec"]["name"] in TAGS else "1 point"
     price = f"{unit} looser gains {100 * entry.get('price', 0.0):.2g} points"
     return {"binds": bool(entry["binds"]), "for": len(entry.get("binds_for") or []), "price": price}
 

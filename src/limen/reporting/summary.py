@@ -22,7 +22,7 @@ from limen.reporting.commands import commands
 from limen.reporting.encoding import packed
 from limen.reporting.formulas import shown
 from limen.reporting.items import Axis, looked_at
-from limen.reporting.limits import Limits
+from limen.reporting.limits import Limits, outlasts_edits
 from limen.reporting.positions import Positions
 from limen.reporting.tuned_on import TunedOn
 from limen.reporting.verdict import HOW, Verdict, verdict
@@ -301,20 +301,15 @@ class Summary:
         return {"original": original, "edited": edited}
 
     def _promise(self, counts: Counts) -> dict[str, Any] | None:
-        """Return what the thresholds as given promise, in sentences, and for which labels it may outlast edits.
-
-        What is promised for all labels at once holds for any part of them; what holds for each by itself, for
-        sums over labels or in expectation is of the thresholds as they were chosen, all of them.
-        """
+        """Return what the thresholds as given promise, in sentences, and for which labels it may outlast edits."""
         promise = self.thresholds.promise
         if promise is None:
             return None
-        lasting = promise.per == "label" and promise.confidence is not None and promise.correction != "none"
         return {
             "said": promise.said(),
             "held": held(promise.measure(self.thresholds.labels, counts)),
             "labels": [self.thresholds.labels.index(name) for name in promise.labels],
-            "lasting": lasting,
+            "lasting": outlasts_edits(promise),
         }
 
     def _compared(self) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from limen.errors import count
 from limen.events import Events, EventThresholds, FrameScores
 from limen.events.matching import Criterion, as_criterion
 from limen.files.writing import write_atomically
+from limen.metrics import spec_to_save
 from limen.names import match
 from limen.reporting.assembly import Parts, assembled
-from limen.reporting.events.contents import contents_of
+from limen.reporting.events.contents import Contents
 from limen.reporting.events.stretches import differing, picturing
 from limen.reporting.media import NO_MEDIA, Media
 
@@ -21,7 +22,7 @@ __all__ = ["report"]
 PAGE = Parts(
     "events/page",
     "events/page/events.html",
-    ("page/page.css", "page/review.css", "events/page/events.css"),
+    ("page/page.css", "page/review.css", "page/limits.css", "events/page/events.css"),
     chart=False,
 )
 
@@ -65,15 +66,19 @@ def report(
         for a page.
     UnreadableError
         If ``media`` is no folder.
+    UnsupportedError
+        If the metric of the thresholds is the user's own and not registered.
     FileError
         If the file cannot be written.
 
     Notes
     -----
     The page holds the frame scores and decides anew whenever a handle is moved, by the steps of
-    `EventThresholds.decide` in whole microseconds: its counts are those of `limen.events.evaluate`. It needs
-    no network and no server.
+    `EventThresholds.decide` in whole microseconds: its counts, its objective and whether constraints hold are
+    those of `limen.events.evaluate`. Of a metric of the user's own that is no ratio of linear terms it knows the
+    value as given alone, and saves no edits. It needs no network and no server.
     """
+    spec_to_save(thresholds.metric)  # The page saves files of event thresholds.
     tick = progress or (lambda step, steps, note: None)
     tick(0, 100, "deciding")
     scores = _in_order(scores, thresholds)
@@ -81,10 +86,11 @@ def report(
     right_if = thresholds.criterion if criterion is None else as_criterion(criterion)
     beside = None if media is None else Media.of(media, scores.names)
     shown = title if title is not None else f"Events of {count(scores.n_labels, 'label')}"
-    content = contents_of(shown, scores, references, thresholds, right_if)
+    found = thresholds.decide(scores)
+    content = Contents(scores, references, found, thresholds, right_if).as_dict(shown)
     content["media"], policy = None, NO_MEDIA
     if beside is not None:
-        wanted = differing(scores, references, thresholds.decide(scores))
+        wanted = differing(scores, references, found)
         content["media"] = beside.content(
             scores.names,
             Path(output),

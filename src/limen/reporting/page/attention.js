@@ -4,7 +4,8 @@ import { bestOf, countsAt, f1, metric, metricIsF1, spec, totalsAt, valueAt } fro
 import { choose } from "./chosen.js";
 import { byId, counted, el, nameOf, whole } from "./dom.js";
 import { commit, edits, move } from "./edits.js";
-import { LEVEL, cutText, inPercent, metricText, objectiveName, percent, sizeText, unit,  } from "./texts.js";
+import { percent } from "./metric.js";
+import { LEVEL, cutText, inPercent, metricText, objectiveName, sizeText, unit } from "./texts.js";
 import { together } from "./groups.js";
 import { atHalf, content, cutAt, given, labels, nLabels, positives } from "./model.js";
 import { againstHalf, isFew, states, troubled, wordsOf } from "./states.js";

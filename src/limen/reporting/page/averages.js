@@ -1,16 +1,18 @@
 // The metrics of counts and their averages over labels: limen's own terms, in the same order of operations.
 
+import { byLabel, divided, formulas, linear, pooled } from "./metric.js";
 import {
   content, falsePositives, known, nLabels, positives, sizeOf, starts, truePositives, unpack,
 } from "./model.js";
-/** @import { Average, Packed, Linear, MetricSpec } from "./model.js" */
+/** @import { Average, MetricSpec } from "./metric.js" */
 
 /** @type {Average[]} */
 export const AVERAGES = ["micro", "macro", "weighted"];
 const zeroDivision = content.objective.zero_division;
 
 /** @param {number} above @param {number} below @param {number} [zero] */
-export const ratio = (above, below, zero = zeroDivision) => (below === 0 ? zero : above / below);
+export const ratio = (above, below, zero = zeroDivision) => divided(above, below, zero);
+const FORMULAS = formulas(zeroDivision);
 
 /**
  * A metric of one label at a position, of the counts of all labels summed at a position of each, and what one item
@@ -28,49 +30,6 @@ function cellsAt(k, i) {
   const { tp, pp } = countsAt(k, i), p = positives[k], n = known[k];
   return [tp, p - tp, pp - tp, n - p - pp + tp];
 }
-
-/** A coefficient by label. @param {number | Packed} coefficient @returns {(k: number) => number} */
-function byLabel(coefficient) {
-  if (typeof coefficient === "number") return () => coefficient;
-  const numbers = unpack(coefficient);
-  return (k) => numbers[k];
-}
-
-/** The value of linear terms at a label's counts. @param {Linear} terms */
-function linear(terms) {
-  const [ofTp, ofPp, constant] = terms.map(byLabel);
-  return (/** @type {number} */ tp, /** @type {number} */ pp, /** @type {number} */ k) =>
-    ofTp(k) * tp + ofPp(k) * pp + constant(k);
-}
-
-/** The value of pooled linear terms. @param {Linear} terms */
-function pooled(terms) {
-  const [ofTp, ofPp, constant] = terms, alike = typeof ofTp === "number" && typeof ofPp === "number";
-  const ofLabel = linear([ofTp, ofPp, 0]);
-  return (/** @type {Int32Array} */ at, /** @type {number} */ tp, /** @type {number} */ pp) => {
-    let sum = alike ? ofTp * tp + ofPp * pp : 0;
-    if (!alike) at.forEach((i, k) => { const here = countsAt(k, i); sum += ofLabel(here.tp, here.pp, k); });
-    return sum + Number(constant);
-  };
-}
-
-/** The formulas that are no ratios of linear terms. @type {Record<string, (tp: number, pp: number, p: number,
- *   n: number) => number>} */
-const FORMULAS = {
-  mcc: (tp, pp, p, n) => {
-    const excess = n * tp - p * pp;
-    const square = ratio(excess * excess, p * pp * Math.max(n - p, 0) * Math.max(n - pp, 0), NaN);
-    return Number.isNaN(square) ? zeroDivision : Math.sign(excess) * Math.sqrt(Math.min(square, 1));
-  },
-  fowlkes_mallows: (tp, pp, p) => {
-    const square = ratio(tp * tp, p * pp, NaN);
-    return Number.isNaN(square) ? zeroDivision : Math.sqrt(Math.min(square, 1));
-  },
-  g_mean: (tp, pp, p, n) => {
-    const sensitivity = ratio(Math.max(tp, 0), p), specificity = ratio(Math.max(n - p - (pp - tp), 0), n - p);
-    return Math.sqrt(Math.min(sensitivity * specificity, 1));
-  },
-};
 
 /** The metric that Python describes; what it can't tell of all labels together is NaN. @param {MetricSpec} from
  * @returns {Metric} */
@@ -108,7 +67,11 @@ function metricOf(from) {
       });
     },
     ofLabel: (k, i) => { const { tp, pp } = countsAt(k, i); return Math.min(ratio(above(tp, pp, k), below(tp, pp, k)), 1); },
-    ofAll: (at, tp, pp) => (allAbove ? Math.min(ratio(allAbove(at, tp, pp), allBelow(at, tp, pp)), 1) : NaN),
+    ofAll: (at, tp, pp) => {
+      if (!allAbove) return NaN;
+      const here = (/** @type {number} */ k) => countsAt(k, at[k]);
+      return Math.min(ratio(allAbove(tp, pp, nLabels, here), allBelow(tp, pp, nLabels, here)), 1);
+    },
   };
 }
 

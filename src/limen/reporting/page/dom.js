@@ -40,6 +40,9 @@ export function svg(tag, properties, ...children) {
 /** A name that is data: kept from turning the text around it. @param {string} name */
 export const nameOf = (name) => el("bdi", { title: name }, name);
 
+/** A number with its exact value behind it. @param {number} value @param {string} text */
+export const exact = (value, text) => el("data", { value: String(value) }, text);
+
 export const THIN = "\u202f";
 export const MINUS = "\u2212";
 

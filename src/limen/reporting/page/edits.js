@@ -2,18 +2,19 @@
 
 import { totalsAt } from "./averages.js";
 import { membersOf, together } from "./groups.js";
+import { endGesture, placeLabel, takeStep } from "./history.js";
 import { cutAt, given, sizeOf } from "./model.js";
 
-/** @typedef {{label: number, from: number, to: number}[]} Step  What one action of a person changed. */
+/** @import { Step } from "./history.js" */
 /** @typedef {{labels: number[], done: boolean}} Change  Labels that moved; done when the hand is off. */
 
 export const edits = {
   /** Position of each label now. */
   at: Int32Array.from(given),
   totals: totalsAt(given),
-  /** @type {Step[]} */
+  /** @type {Step<number>[]} */
   undone: [],
-  /** @type {Step[]} */
+  /** @type {Step<number>[]} */
   made: [],
   /** Where the labels of the present gesture were before it. @type {Map<number, number>} */
   before: new Map(),
@@ -40,8 +41,7 @@ export function moveAlone(places) {
   const moved = [];
   for (const [k, i] of places) {
     if (i === edits.at[k]) continue;
-    if (!edits.before.has(k)) edits.before.set(k, edits.at[k]);
-    edits.at[k] = i;
+    placeLabel(edits, k, i);
     moved.push(k);
   }
   if (moved.length) tellMoved(moved, false);
@@ -63,25 +63,13 @@ export const putBack = (k) => moveAlone(membersOf(k).map((m) => [m, given[m]]));
 export const moveAll = (next) => moveAlone(next.entries());
 
 /** End a gesture: what it changed becomes one step that can be undone. */
-export function commit() {
-  const step = [...edits.before].map(([label, from]) => ({ label, from, to: edits.at[label] }))
-    .filter(({ from, to }) => from !== to);
-  edits.before.clear();
-  if (step.length) {
-    edits.made.push(step);
-    edits.undone = [];
-  }
-  tellMoved(step.map(({ label }) => label), true);
-}
+export const commit = () => tellMoved(endGesture(edits), true);
 
 /** @param {boolean} back */
 function retrace(back) {
   if (edits.before.size) commit();
-  const step = (back ? edits.made : edits.undone).pop();
-  if (!step) return;
-  (back ? edits.undone : edits.made).push(step);
-  for (const { label, from, to } of step) edits.at[label] = back ? from : to;
-  tellMoved(step.map(({ label }) => label), true);
+  const moved = takeStep(edits, back);
+  if (moved.length) tellMoved(moved, true);
 }
 
 export const undo = () => retrace(true);

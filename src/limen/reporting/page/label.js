@@ -2,9 +2,10 @@
 
 import { bestOf, countsAt, f1, metric, metricIsF1, precision, ratio, recall, spec, valueAt } from "./averages.js";
 import { choose, chosen } from "./chosen.js";
-import { byId, counted, el, inputById, MINUS, nameOf, THIN, whole } from "./dom.js";
+import { MINUS, THIN, byId, counted, el, exact, inputById, nameOf, whole } from "./dom.js";
 import { commit, edits, move, nearestPosition, putBack, shortened } from "./edits.js";
-import { LEVEL, cutText, exact, metricText, objectiveName, percent, say, signed, spanText, unit,  } from "./texts.js";
+import { percent, signed } from "./metric.js";
+import { LEVEL, cutText, metricText, objectiveName, say, spanText, unit } from "./texts.js";
 import {
   GROUPS, aim, axisEnd, calibration, cutPlace, drawLabelCharts, drawnTitle, positionAt, shown,
 } from "./labelcharts.js";

@@ -1,12 +1,15 @@
 // Constraints in the charts: what is not allowed is hatched, limits are lines that say what they are.
 
 import { allKnown, allPositives } from "./averages.js";
+import { limitSign } from "./bounds.js";
 import { colour, nameMarks, onCanvas } from "./charts.js";
 import { byId } from "./dom.js";
 import { allows, limits, limitsOf, pooledLimits, valueNumber } from "./limits.js";
-import { limitSign, spanOfCuts } from "./limittexts.js";
+import { spanOfCuts } from "./limittexts.js";
 import { known, positives, sizeOf } from "./model.js";
 /** @import { Kept } from "./limits.js" */
+
+/** What is written at a line. @typedef {{text: string, at: number, up: number, align: CanvasTextAlign}} Name */
 
 const HATCH = 7, COLUMN = 3;
 
@@ -92,7 +95,7 @@ export function paintFloors(plot, k) {
       context.moveTo(box.left, at);
       context.lineTo(box.left + box.width, at);
       context.stroke();
-      words(context, limitSign(limit, v), look.align === "left" ? box.left + 6 : box.left + box.width - 6,
+      words(context, limitSign(limit.spec, v), look.align === "left" ? box.left + 6 : box.left + box.width - 6,
         Math.max(at - 2, box.top + 14 * devicePixelRatio), look.align);
     }
   });
@@ -101,10 +104,10 @@ export function paintFloors(plot, k) {
 /**
  * Hatch the part of a chart of precision over recall that a limit on counts forbids, and name its line. At each recall
  * the limit leaves so many tags at most, or wants so many, which is a precision.
- * @param {uPlot} plot @param {Kept} limit @param {number} v @param {number} p @param {number} n @param {number} place  Among the limits drawn.
- * @returns {() => void}  What writes the name, over all that is hatched.
+ * @param {uPlot} plot @param {Kept} limit @param {number} v @param {number} p @param {number} n
+ * @returns {Name | null}  Its name, to be written over all that is hatched; null if nothing is forbidden.
  */
-function paintRegion(plot, limit, v, p, n, place) {
+function paintRegion(plot, limit, v, p, n) {
   const [a, b, ofP, ofN, constant] = limit.spec.terms?.[v] ?? [0, 0, 0, 0, 0], c = ofP * p + ofN * n + constant;
   /** The forbidden precisions at a recall. @param {number} recallHere @returns {[number, number]} */
   const forbidden = (recallHere) => {
@@ -113,10 +116,10 @@ function paintRegion(plot, limit, v, p, n, place) {
     if (b < 0) return [0, m > 0 ? Math.min(tp / m, 1) : tp > 0 ? 1 : 0];
     return m > 0 ? [Math.min(tp / m, 1), 1] : [1, 1];
   };
-  let write = () => {};
+  /** @type {Name | null} */
+  let name = null;
   onCanvas(plot, (context, x, y, box) => {
-    /** @param {number} at @param {number} up @param {CanvasTextAlign} align */
-    const named = (at, up, align) => { write = () => words(context, limitSign(limit, v), at, up, align); };
+    const text = limitSign(limit.spec, v);
     const columns = Math.max(Math.ceil(box.width / (COLUMN * devicePixelRatio)), 1);
     const spans = Array.from({ length: columns + 1 }, (_, j) => ({ r: j / columns, span: forbidden(j / columns) }));
     const some = spans.filter(({ span }) => span[1] > span[0]);
@@ -131,35 +134,48 @@ function paintRegion(plot, limit, v, p, n, place) {
       context.moveTo(at, box.top);
       context.lineTo(at, box.top + box.height);
       context.stroke();
-      named(at + 6, box.top + box.height - (4 + 16 * place) * devicePixelRatio, "left");
+      name = { text, at: at + 6, up: box.top + box.height - 4 * devicePixelRatio, align: "left" };
       return;
     }
     const edge = some.map(({ r, span }) => ({ at: x(r), up: y(b < 0 ? span[1] : span[0]) }));
     edge.forEach(({ at, up }, j) => (j ? context.lineTo(at, up) : context.moveTo(at, up)));
     context.stroke();
-    const last = edge[edge.length - 1], low = Math.min(Math.max(last.up - 3, box.top + 15 * devicePixelRatio), box.top + box.height);
-    named(box.left + box.width - 6, Math.min(low + 17 * place * devicePixelRatio, box.top + box.height - 3), "right");
+    name = { text, at: box.left + box.width - 6, up: edge[edge.length - 1].up - 3, align: "right" };
   });
-  return write;
+  return name;
+}
+
+/** Write names, those on one side below each other. @param {uPlot} plot @param {(Name | null)[]} names */
+function writeNames(plot, names) {
+  const line = 16 * devicePixelRatio;
+  onCanvas(plot, (context, _x, _y, box) => {
+    for (const side of ["left", "right"]) {
+      const own = names.flatMap((name) => (name?.align === side ? [name] : [])).sort((a, b) => a.up - b.up);
+      let next = box.top + 15 * devicePixelRatio;
+      const ups = own.map(({ up }) => { const at = Math.max(up, next); next = at + line; return at; });
+      // What would be written below the chart moves those above it up.
+      let most = box.top + box.height - 3;
+      for (let n = own.length - 1; n >= 0; n--) { ups[n] = Math.min(ups[n], most); most = ups[n] - line; }
+      own.forEach(({ text, at, align }, n) => words(context, text, at, ups[n], align));
+    }
+  });
 }
 
 /** What a label's precision and recall must not be. @param {uPlot} plot @param {number} k */
 export function paintLabelRegions(plot, k) {
   const own = limitsOf(k).filter(({ spec }) => spec.kind === "counts");
-  const names = own.map((limit, place) => paintRegion(plot, limit, valueNumber(limit, k), positives[k], known[k], place));
-  onCanvas(plot, () => { for (const write of names) write(); });
+  writeNames(plot, own.map((limit) => paintRegion(plot, limit, valueNumber(limit, k), positives[k], known[k])));
   nameMarks("precision-recall", { limit: own.length > 0 });
 }
 
 /** What all labels' precision and recall must not be. @param {uPlot} plot */
 export function paintPooledRegions(plot) {
-  const names = pooledLimits.map((limit, place) => paintRegion(plot, limit, 0, allPositives, allKnown, place));
-  onCanvas(plot, () => { for (const write of names) write(); });
+  writeNames(plot, pooledLimits.map((limit) => paintRegion(plot, limit, 0, allPositives, allKnown)));
 }
 
 /** A label's constraints in signs, for those who do not see the charts. @param {number} k */
 export function describedLimits(k) {
-  const signs = limitsOf(k).flatMap((limit) => (limit.spec.kind === "counts" ? [limitSign(limit, valueNumber(limit, k))]
+  const signs = limitsOf(k).flatMap((limit) => (limit.spec.kind === "counts" ? [limitSign(limit.spec, valueNumber(limit, k))]
     : limit.spec.kind === "range" ? [`threshold ${spanOfCuts(limit.spec)}`] : []));
   return signs.length ? ` It must keep ${signs.join(", ")}.` : "";
 }

@@ -1,5 +1,6 @@
 // The constraints of the label shown: how each stands at its cut, and the nearest cut that keeps it.
 
+import { standingBadge } from "./bounds.js";
 import { chosen } from "./chosen.js";
 import { byId, el, whole } from "./dom.js";
 import { commit, edits, move, moveAlone, moveSome } from "./edits.js";
@@ -8,7 +9,6 @@ import { membersOf, united } from "./groups.js";
 import {
   allows, fourAt, limits, limitsOf, nearestWhere, pooledCounts, slackOf, valueNumber, wrongOrder,
 } from "./limits.js";
-import { standingBadge } from "./limitpanel.js";
 import { labelText, namesOf } from "./limittexts.js";
 import { cutAt, labels, nLabels } from "./model.js";
 /** @import { Kept } from "./limits.js" */

@@ -1,5 +1,6 @@
 // What must hold: every constraint with what there is now, in the overview; how many hold, in the bar that stays in view.
 
+import { standingBadge } from "./bounds.js";
 import { choose } from "./chosen.js";
 import { byId, counted, el, nameOf, whole } from "./dom.js";
 import { commit, edits, moveSome } from "./edits.js";
@@ -10,12 +11,6 @@ import { filterBy } from "./table.js";
 /** @import { Kept } from "./limits.js" */
 
 const SHOWN = 8, NAMED_BREAKERS = 3;
-
-/** What a standing is called. */
-export const STANDING = { kept: "holds", tight: "at its limit", broken: "broken" };
-
-/** @param {"kept" | "tight" | "broken"} standing */
-export const standingBadge = (standing) => el("span", { class: `standing standing-${standing}` }, STANDING[standing]);
 
 /** Labels that break a constraint, and where each could go to keep all of its own. */
 function waysBack() {

@@ -1,15 +1,15 @@
 // Constraints, judged after each move as limen judges them: whole counts without rounding, 0/0 breaks nothing.
 
 import { allKnown, allPositives, countsAt } from "./averages.js";
+import { nearestTo, slackFor } from "./bounds.js";
 import { edits } from "./edits.js";
 import { content, cutAt, falsePositives, known, labels, nLabels, positives, sizeOf, starts, truePositives, unpack } from "./model.js";
-/** @import { Limit } from "./model.js" */
+/** @import { Four, Limit } from "./bounds.js" */
 
-/** Sums of weights are rounded: so much of what is compared may be missing. */
-const ROUNDING = 1e-12;
 const weighted = content.data.weighted;
+/** The mean weight of what is counted, where weights are; else 0. */
+export const meanWeight = weighted ? allKnown / Math.max(content.data.n_items * nLabels, 1) : 0;
 
-/** @typedef {[number, number, number, number]} Four  tp, pp, p and n. */
 /**
  * @typedef {Object} Kept  A constraint, and what is found of it.
  * @property {Limit} spec
@@ -58,19 +58,7 @@ export const kept = {
 };
 
 /** What must not be negative. @param {Kept} limit @param {number} v  Number of the value. @param {Four} counts */
-export function slackOf({ spec }, v, [tp, pp, p, n]) {
-  const [ofTp, ofPp, ofP, ofN, constant] = spec.terms?.[v] ?? [0, 0, 0, 0, 0];
-  const totals = ofP * p + ofN * n + constant, found = ofTp * tp + ofPp * pp + totals;
-  return weighted ? found + ROUNDING * (Math.abs(ofTp) * tp + Math.abs(ofPp) * pp + Math.abs(totals)) : found;
-}
-
-/** What is limited; NaN where it is 0/0. @param {Kept} limit @param {Four} counts */
-export function measured({ spec }, counts) {
-  const [above, below] = /** @type {number[][]} */ (spec.measured);
-  const part = above.reduce((sum, factor, c) => sum + factor * counts[c], 0);
-  const whole = below.reduce((sum, factor, c) => sum + factor * (c < 4 ? counts[c] : 1), 0);
-  return whole > 0 ? part / whole : NaN;
-}
+export const slackOf = ({ spec }, v, counts) => slackFor(spec, v, counts, weighted);
 
 /** @param {number} k @param {number} i @returns {Four} */
 export function fourAt(k, i) {
@@ -186,28 +174,8 @@ export function nearestWhere(k, holds) {
   return -1;
 }
 
-/** Room of a constraint on counts: how much of what is limited, and how many decisions to the worse; below 0 it is broken.
- * @param {Kept} limit @param {number} v @param {Four} counts */
-export function roomOf(limit, v, counts) {
-  const { spec } = limit, value = measured(limit, counts), bar = spec.values?.[v] ?? NaN;
-  const [tp, pp] = spec.one ?? [0, 0], [ofTp, ofPp] = spec.terms?.[v] ?? [0, 0];
-  const cost = -(ofTp * tp + ofPp * pp), slack = slackOf(limit, v, counts);
-  return { value, bar, slack, room: (value - bar) * (spec.at_least ? 1 : -1), decisions: cost > 0 ? Math.floor(slack / cost) : Infinity,
-    /** Whether one decision more to the worse breaks it: with weights, one of mean weight. */
-    tight: slack >= 0 && cost > 0 && slack < cost * (weighted ? allKnown / Math.max(content.data.n_items * nLabels, 1) : 1) };
-}
-
 /** The label nearest to its limit, or furthest beyond; -1 if none can be measured. @param {Kept} limit */
-export function nearestLabel(limit) {
-  let least = Infinity, found = -1;
-  for (let k = 0; k < nLabels; k++) {
-    const v = limit.which[k] - 1;
-    if (v < 0 || isExcused(k, cutNow(k))) continue;
-    const room = (measured(limit, fourAt(k, edits.at[k])) - (limit.spec.values?.[v] ?? NaN)) * (limit.spec.at_least ? 1 : -1);
-    if (room < least) { least = room; found = k; }
-  }
-  return found;
-}
+export const nearestLabel = (limit) => nearestTo(limit, (k) => fourAt(k, edits.at[k]), (k) => isExcused(k, cutNow(k)));
 
 /** Labels that a constraint is about and that need not keep it now, for they are never given. @param {Kept} limit */
 export const excusedOf = (limit) => [...excusable].filter((k) => isExcused(k, cutNow(k)) && without(limit, k));

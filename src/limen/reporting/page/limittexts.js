@@ -1,43 +1,18 @@
 // Constraints in words: what is limited, what there is now, and how much room is left.
 
-import { counted, el, MINUS, THIN, whole } from "./dom.js";
+import { limitSign, outcomeFor, roomText } from "./bounds.js";
+import { counted, el, whole } from "./dom.js";
 import { edits } from "./edits.js";
-import { cutText, percent } from "./texts.js";
+import { cutText } from "./texts.js";
 import {
-  breakers, excusedOf, fourAt, kept, limits, measured, nearestLabel, pooledCounts, roomOf, spanFor, valueNumber, wrongOrder,
+  breakers, excusedOf, fourAt, kept, limits, meanWeight, nearestLabel, pooledCounts, spanFor, valueNumber, wrongOrder,
 } from "./limits.js";
 import { content, cutAt, labels } from "./model.js";
 /** @import { Kept } from "./limits.js" */
-/** @import { Limit } from "./model.js" */
+/** @import { Four, Limit, Standing } from "./bounds.js" */
 
-/** A value of what is limited. @param {Limit} spec @param {number} value */
-export function limitValue(spec, value) {
-  if (spec.percent) return `${percent(value)}${THIN}%`;
-  return `${String(Number(value.toPrecision(6))).replace("-", MINUS)}${spec.suffix ?? ""}`;
-}
-
-/** A limit in signs: "precision ≥ 90.0 %". @param {Kept} limit @param {number} v  Number of its value. */
-export function limitSign({ spec }, v) {
-  return `${spec.noun} ${spec.at_least ? "≥" : "≤"} ${limitValue(spec, spec.values?.[v] ?? NaN)}`;
-}
-
-/** A difference to a limit. @param {Limit} spec @param {number} value */
-const sizeOfRoom = (spec, value) => (spec.percent ? `${percent(Math.abs(value))} points` : limitValue(spec, Math.abs(value)));
-
-/** How a constraint on counts stands: "kept", "tight", "broken". @typedef {"kept" | "tight" | "broken"} Standing */
-
-/** What counts say of a limit: what there is now, and the room. @param {Kept} limit @param {number} v @param {[number, number, number, number]} counts
- * @returns {{standing: Standing, text: string}} */
-export function countText(limit, v, counts) {
-  const { spec } = limit, { value, slack, room, decisions, tight } = roomOf(limit, v, counts);
-  const [noun, way] = spec.decision ?? ["tag", "more"];
-  if (Number.isNaN(value)) return { standing: "kept", text: "kept, for there is nothing to measure" };
-  const now = limitValue(spec, value);
-  if (slack < 0) return { standing: "broken", text: `now ${now}, ${sizeOfRoom(spec, room)} too ${spec.at_least ? "low" : "high"}` };
-  if (tight) return { standing: "tight", text: `${now}, at its limit: one ${noun} ${way} breaks it` };
-  const places = content.data.weighted || !Number.isFinite(decisions) ? "" : ` (${counted(decisions, noun)} ${way})`;
-  return { standing: "kept", text: `${now}, room of ${sizeOfRoom(spec, room)}${places}` };
-}
+/** What counts say of a limit: what there is now, and the room. @param {Kept} limit @param {number} v @param {Four} counts */
+const countText = ({ spec }, v, counts) => roomText(spec, v, counts, meanWeight);
 
 /** Names of labels, the first few. @param {number[]} some */
 export const namesOf = (some, most = 3) => some.slice(0, most).map((k) => labels[k]).join(", ") +
@@ -52,12 +27,12 @@ export const spanOfCuts = ({ low, high }) => [low == null ? "" : `from ${cutText
 export function labelText(limit, k) {
   const { spec } = limit, i = edits.at[k], now = cutText(cutAt(k, i));
   if (excusedOf(limit).includes(k)) {
-    return { standing: "kept", sign: spec.kind === "range" ? `threshold ${spanOfCuts(spec)}` : limitSign(limit, valueNumber(limit, k)),
+    return { standing: "kept", sign: spec.kind === "range" ? `threshold ${spanOfCuts(spec)}` : limitSign(spec, valueNumber(limit, k)),
       text: "excused: never given, for it cannot keep all its constraints" };
   }
   if (spec.kind === "counts" || spec.kind === "pooled") {
     const v = valueNumber(limit, k), pooled = spec.kind === "pooled";
-    return { sign: `${limitSign(limit, v)}${pooled ? " over all labels" : ""}`,
+    return { sign: `${limitSign(spec, v)}${pooled ? " over all labels" : ""}`,
       ...countText(limit, v, pooled ? pooledCounts() : fourAt(k, i)) };
   }
   const broken = limit.broken[k] > 0, standing = broken ? "broken" : "kept";
@@ -92,15 +67,9 @@ export function limitText(limit) {
 export function outcomesToSave() {
   return content.file.edited.constraints.map((/** @type {Record<string, any>} */ entry, /** @type {number} */ place) => {
     const limit = limits[place], { spec } = limit;
-    if (spec.kind === "pooled") {
-      const value = measured(limit, pooledCounts()) * (spec.scale ?? 1);
-      return { ...entry, holds: limit.holds, measured: Number.isNaN(value) ? null : value,
-        said: Number.isNaN(value) ? "" : limitValue(spec, value).replace(THIN, " ") };
-    }
-    if (spec.kind !== "counts") return { ...entry, holds: limit.holds };
-    const k = nearestLabel(limit);
-    return { ...entry, holds: limit.holds, broken_by: breakers(limit).map((one) => labels[one]),
-      nearest: k < 0 ? null : [labels[k], measured(limit, fourAt(k, edits.at[k])) * (spec.scale ?? 1)] };
+    if (spec.kind !== "counts" && spec.kind !== "pooled") return { ...entry, holds: limit.holds };
+    return { ...entry, ...outcomeFor(limit, limit.holds, { pooled: pooledCounts(), countsOf: (k) => fourAt(k, edits.at[k]),
+      names: labels, broken: breakers(limit), nearest: nearestLabel(limit) }) };
   });
 }
 

@@ -2,9 +2,10 @@
 
 import { countsAt, metric, precision, recall, spec, valueAt } from "./averages.js";
 import { choose } from "./chosen.js";
-import { byId, el, nameOf, THIN, whole } from "./dom.js";
+import { THIN, byId, el, exact, nameOf, whole } from "./dom.js";
 import { changedLabels, commit, edits, putBack } from "./edits.js";
-import { cutText, exact, inPercent, metricText, objectiveName, percent, signed,  } from "./texts.js";
+import { percent, signed } from "./metric.js";
+import { cutText, inPercent, metricText, objectiveName } from "./texts.js";
 import { content, cutAt, given, labels, nLabels, unpack } from "./model.js";
 import { dots, rangeOf, spreadCell } from "./overview.js";
 /** @import { Pairs } from "./model.js" */

@@ -4,15 +4,10 @@ import { unpacked } from "./packed.js";
 
 /**
  * @typedef {import("./packed.js").Packed} Packed
+ * @typedef {import("./metric.js").MetricSpec} MetricSpec
+ * @typedef {import("./metric.js").Average} Average
+ * @typedef {import("./bounds.js").Limit} Limit
  * @typedef {[number, number | null, number | null]} Spread  Value, and the ends of its 95 % interval.
- * @typedef {"micro" | "macro" | "weighted"} Average
- * @typedef {[number | Packed, number | Packed, number | Packed]} Linear  What tp and pp count, and a constant; one
- *   number for all labels, or one for each.
- * @typedef {[Linear, Linear]} Terms  Numerator and denominator.
- * @typedef {{name: string, title: string, is_f1: boolean, terms?: Terms, pooled?: Terms | null, formula?: string,
- *   values?: Packed, more?: [Terms, Terms], influence?: Packed}} MetricSpec  A ratio of linear terms, one of the page's
- *   formulas, or values at all positions; and what one positive item more and one negative add to the terms, or
- *   what an item more given rightly, missed, given wrongly, rightly not given adds to the values.
  * @typedef {{name: string, cut: number | null, here: Spread, expected: Spread | null, how: string,
  *   tuned?: {value: number | null, n_items: number, reweighted: boolean}}} FirstRow
  * @typedef {{method: string, held_out: Spread, difference: Spread, rank: number, fitted: number, kept: number | null,
@@ -21,25 +16,6 @@ import { unpacked } from "./packed.js";
  * @typedef {{frames: number, pixels: string, seconds: number, whole: boolean, low: number, high: number}} Picture
  *   Loudness by band, highest first, and frame; whole: it shows all of the recording.
  * @typedef {{a: Packed, b: Packed, items: Packed, chance: Packed}} Pairs
- * @typedef {Object} Limit  A constraint: on counts of each label or pooled, on thresholds a range, one for all, or an order.
- * @property {"counts" | "pooled" | "range" | "same" | "order"} kind
- * @property {string} said
- * @property {{binds: boolean, for: number, price: string} | null} known  What was found when tuning on these data.
- * @property {string} [noun]
- * @property {boolean} [at_least]
- * @property {boolean} [percent]
- * @property {string} [suffix]
- * @property {number[]} [values]  The distinct limits, and by each what tp, pp, p, n and 1 count in what must not be negative.
- * @property {number[][]} [terms]
- * @property {Packed} [which]  By label the number of its limit from 1; 0 for none.
- * @property {number[][]} [measured]  What tp, pp, p, n (and 1) count in the numerator and the denominator.
- * @property {number} [scale]  What is measured, times this, is of these data: limits are of those tuned on.
- * @property {number[]} [one]  How one decision to the worse changes tp and pp.
- * @property {[string, string]} [decision]  What that is called.
- * @property {number | null} [low]
- * @property {number | null} [high]
- * @property {number[]} [of]
- * @property {Packed} [edges]
  */
 /**
  * @typedef {Object} Content

@@ -1,9 +1,10 @@
 // The evidence: the metric at 0.5, at the shared cut and tuned; the states of the labels; the bar that stays in view.
 
 import { AVERAGES } from "./averages.js";
-import { byId, counted, el, inputById, svg, whole } from "./dom.js";
+import { byId, counted, el, exact, inputById, svg, whole } from "./dom.js";
 import { edits, redo, reset, startTotals, undo } from "./edits.js";
-import { cutText, exact, metricText, objectiveName, signed, spanText,  } from "./texts.js";
+import { signed } from "./metric.js";
+import { cutText, metricText, objectiveName, spanText } from "./texts.js";
 import { content, nLabels } from "./model.js";
 import { STATES, ruleOf, setBar, states } from "./states.js";
 import { filterBy } from "./table.js";

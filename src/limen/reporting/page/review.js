@@ -1,9 +1,9 @@
 // The review: one queue of items and labels to look at or listen to, and to mark.
 
 import { chosen } from "./chosen.js";
-import { byId, counted, download, el, inputById, MINUS, nameOf, whole } from "./dom.js";
+import { MINUS, byId, counted, download, el, exact, inputById, nameOf, whole } from "./dom.js";
 import { asCsv } from "./csv.js";
-import { cutText, exact, say } from "./texts.js";
+import { cutText, say } from "./texts.js";
 import { fillTable, toLabel } from "./lists.js";
 import { MARKS, keyOf, makeMark, marks, saveMarks, startMarks, tally, undoMark } from "./marks.js";
 import { content, cutAt, given, labels, lowest, unpack } from "./model.js";

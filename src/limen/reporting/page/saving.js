@@ -1,6 +1,7 @@
 // Files that leave the page: the edited thresholds, and the table.
 
 import { countsAt, f1, metric, metricIsF1, precision, recall, spec, valueAt } from "./averages.js";
+import { promiseFor } from "./bounds.js";
 import { byId, counted, download, el } from "./dom.js";
 import { asCsv } from "./csv.js";
 import { changedLabels, edits } from "./edits.js";
@@ -26,7 +27,7 @@ function gainOf(k, edited) {
 /** What edits leave of the promise: of labels whose thresholds are as given, if it was made for all at once. */
 function promiseLeft() {
   const still = promisedStill();
-  return still && { ...content.file.original.promise, labels: still };
+  return still && promiseFor(content.file.original.promise, still);
 }
 
 /** Labels whose promise the edits end. */

@@ -3,9 +3,10 @@
 import { countsAt, f1, metric, metricIsF1, precision, ratio, recall, spec, valueAt } from "./averages.js";
 import { attention, placesByNeed } from "./attention.js";
 import { choose, chosen } from "./chosen.js";
-import { byId, counted, el, inputById, THIN, whole } from "./dom.js";
+import { THIN, byId, counted, el, exact, inputById, whole } from "./dom.js";
 import { edits } from "./edits.js";
-import { cutText, exact, facing, metricText, percent, signed,  } from "./texts.js";
+import { percent, signed } from "./metric.js";
+import { cutText, facing, metricText } from "./texts.js";
 import { kept, limits } from "./limits.js";
 import { badgeOf } from "./limittexts.js";
 import { atHalf, cutAt, given, known, labels, nLabels, positives, ranges } from "./model.js";

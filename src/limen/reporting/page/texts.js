@@ -1,31 +1,11 @@
 // Texts of the metric and of thresholds.
 
 import { spec } from "./averages.js";
-import { MINUS, THIN, byId, digits, el } from "./dom.js";
+import { THIN, byId, digits } from "./dom.js";
+import { percent, textsOf } from "./metric.js";
 import { lowest } from "./model.js";
 
-/** A number with its exact value behind it. @param {number} value @param {string} text */
-export const exact = (value, text) => el("data", { value: String(value) }, text);
-
-/** A share in percent. @param {number} value */
-export const percent = (value) => (100 * value).toFixed(1).replace("-", MINUS);
-
-export const inPercent = spec.name !== "cost";
-export const unit = inPercent ? `${THIN}%` : "";
-
-/** A value of the metric as it is shown: costs, which are negated to be made large, as costs. @param {number} value */
-export const facing = (value) => (inPercent ? value : 0 - value);
-
-/** A value of the metric, without its unit. @param {number} value */
-export const metricText = (value) => (Number.isNaN(value) ? "not known here"
-  : inPercent ? percent(value) : facing(value).toFixed(4).replace("-", MINUS));
-
-/** A difference with its sign, as it is shown. @param {number} value @param {(value: number) => string} text */
-export function signed(value, text) {
-  const shown = text(value), number = Number(shown.replace(MINUS, "-"));
-  if (number === 0) return text(0);
-  return number > 0 ? `+${shown}` : shown;
-}
+export const { inPercent, facing, unit, metricText } = textsOf(spec);
 
 /** The ends of an interval of the metric, the lower one as it is shown first. @param {number} low @param {number} high
  * @param {(value: number) => string} [text] */

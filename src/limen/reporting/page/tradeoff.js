@@ -4,9 +4,10 @@ import { allPositives, countsAt, ratio, totalsAt } from "./averages.js";
 import {
   axisBelow, axisOfShares, chart, colour, draggable, inWholePercent, line, nameMarks, onCanvas, paintDot, unitScale,
 } from "./charts.js";
-import { byId, counted, inputById, THIN } from "./dom.js";
+import { THIN, byId, counted, exact, inputById } from "./dom.js";
 import { commit, edits, moveAll, startTotals } from "./edits.js";
-import { exact, metricText, objectiveName, percent, say } from "./texts.js";
+import { percent } from "./metric.js";
+import { metricText, objectiveName, say } from "./texts.js";
 import { membersOf, together } from "./groups.js";
 import { paintPooledRegions } from "./limitcharts.js";
 import { atHalf, atShared, content, known, nLabels, unpack } from "./model.js";

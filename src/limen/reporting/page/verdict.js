@@ -3,9 +3,10 @@
 import { goTo } from "./address.js";
 import { attention } from "./attention.js";
 import { choose } from "./chosen.js";
-import { byId, counted, el, nameOf, whole } from "./dom.js";
+import { byId, counted, el, exact, nameOf, whole } from "./dom.js";
 import { edits, startTotals } from "./edits.js";
-import { LEVEL, exact, inPercent, metricText, objectiveName, signed, spanText, unit,  } from "./texts.js";
+import { signed } from "./metric.js";
+import { LEVEL, inPercent, metricText, objectiveName, spanText, unit } from "./texts.js";
 import { atHalf, content, given, labels, nLabels, unpack } from "./model.js";
 import { command, saveThresholds } from "./saving.js";
 import { states, troubled, wordsOf } from "./states.js";

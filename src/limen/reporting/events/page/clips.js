@@ -1,11 +1,12 @@
 // The clips that matter most: surely missed, surely false, nearest to a cut.
 
-import { changed, now } from "./counting.js";
+import { now } from "./counting.js";
 import { filtered, framesOf } from "./deciding.js";
-import { drawn, figureOf, linkOf, stretchOf } from "./drawing.js";
-import { content, labels, nLabels, nRecordings, placeOf, references, starts, timeOf } from "./model.js";
-import { byId, counted, el, nameOf, whole } from "../../page/dom.js";
-import { seconds, short } from "./parts.js";
+import { drawAgain, figureOf, forgetDrawn, linkOf, stretchOf } from "./drawing.js";
+import { byId, el, inputById, nameOf, whole } from "../../page/dom.js";
+import { content, ends, labels, nLabels, nRecordings, placeOf, recordings, references, starts, timeOf } from "./model.js";
+import { clock, short } from "./parts.js";
+/** @import { Outcome } from "./counting.js" */
 /** @import { Span } from "./model.js" */
 
 /** @typedef {{kind: string, k: number, r: number, span: Span, truth: boolean, peak: number, far: number}} Clip  An event
@@ -20,11 +21,15 @@ const list = {
   most: PAGE,
   /** @type {Record<string, Clip[]>} */
   clips: {},
+  /** What the order is of. @type {Outcome[]} */
+  of: [],
+  /** What tells of each clip shown what became of it. @type {(() => void)[]} */
+  words: [],
 };
 
 /** The peak of a label's filtered score in a span. @param {number} k @param {number} r @param {Span} span */
 function peakIn(k, r, span) {
-  const scores = filtered(k, framesOf(now.chosen[k].median));
+  const scores = filtered(k, framesOf(now.at[k].median));
   let peak = -Infinity;
   for (let j = Math.max(Math.floor(span.onset / 1e6 / content.frame_seconds) - 1, 0); starts[r] + j < starts[r + 1]; j++) {
     if (timeOf(r, j) >= span.offset) break;
@@ -38,7 +43,7 @@ function allClips() {
   /** @type {Clip[]} */
   const clips = [];
   for (let k = 0; k < nLabels; k++) {
-    const cut = placeOf(now.chosen[k].threshold);
+    const cut = placeOf(now.at[k].threshold);
     for (let r = 0; r < nRecordings; r++) {
       const { found, right } = now.outcomes[k].matches[r];
       /** @param {string} kind @param {Span} span @param {boolean} truth */
@@ -56,6 +61,7 @@ function allClips() {
 /** Order all clips by the settings as they are now. */
 function order() {
   const clips = allClips();
+  list.of = now.outcomes.slice();
   /** @param {string} kind */
   const of = (kind) => clips.filter((clip) => clip.kind === kind);
   // A missed event whose score is far above the cut was cut wrongly, one far below was not heard: both are sure.
@@ -89,34 +95,35 @@ function stateOf({ k, r, span, truth }) {
 /** @param {Clip} clip */
 function entryOf(clip) {
   const { k, r, span, peak } = clip;
-  const { figure, play } = figureOf(stretchOf(r, k, span));
+  const { figure, play, turn } = figureOf(stretchOf(r, k, span));
   const state = el("strong"), score = el("span", { class: "muted" });
-  const redraw = drawn.get(figure);
   const update = () => {
     const words = stateOf(clip);
     state.textContent = words;
     state.className = words === "missed" || words === "false" ? "down" : "up";
-    score.textContent = `peak ${short(peak)}, cut ${short(now.chosen[k].threshold)}`;
-    redraw?.();
+    score.textContent = `peak ${short(peak)}, cut ${short(now.at[k].threshold)}`;
   };
-  drawn.set(figure, update);
+  list.words.push(update);
   update();
   return el("li", { class: "clip", tabindex: "-1" },
     el("div", { class: "clip-text" }, el("div", { class: "entry-label" }, nameOf(labels[k]), " ", state),
-      el("div", {}, linkOf(r)), el("div", {}, `${seconds(span.onset)} to ${seconds(span.offset)}`), score,
-      play && el("button", { type: "button", class: "small", onclick: play }, "Play the event")),
+      el("div", {}, linkOf(r)), el("div", {}, `${clock(span.onset)} to ${clock(span.offset)}`), score,
+      el("div", { class: "clip-buttons" }, play && el("button", { type: "button", class: "small", onclick: play }, "Play the event"),
+        ...(ends[r] > content.stretch_us ? [-1, 1].map((by) => el("button", { type: "button", class: "small",
+          "aria-label": `${by < 0 ? "earlier" : "later"} in ${recordings[r]}`, onclick: () => turn(by) }, by < 0 ? "\u2039 earlier" : "later \u203a")) : []))),
     figure);
 }
 
 /** Clips of the kind and label that are asked for. @param {string} kind */
 function shown(kind) {
-  const own = /** @type {HTMLInputElement} */ (byId("only-label")).checked;
+  const own = inputById("only-label").checked;
   return list.clips[kind].filter(({ k }) => !own || k === now.label);
 }
 
 export function arrange() {
   const clips = shown(list.kind);
-  drawn.clear();
+  forgetDrawn();
+  list.words = [];
   byId("clips").replaceChildren(...clips.slice(0, list.most).map(entryOf));
   for (const button of byId("clip-kinds").children) {
     const kind = button.getAttribute("data-kind") ?? "all", words = KINDS.find(([one]) => one === kind)?.[1];
@@ -126,6 +133,13 @@ export function arrange() {
   byId("no-clips").hidden = clips.length > 0;
   byId("more-clips").hidden = clips.length <= list.most;
   byId("more-clips").textContent = `Show ${Math.min(PAGE, clips.length - list.most)} more of ${whole(clips.length - list.most)}`;
+}
+
+/** Whether the order is of settings that are no more. */
+function showOrder() {
+  const away = now.outcomes.some((one, k) => one !== list.of[k]);
+  byId("order").hidden = !away;
+  byId("order").textContent = "Order anew by the settings now";
 }
 
 export function startClips() {
@@ -143,21 +157,27 @@ export function startClips() {
     /** @type {HTMLElement | undefined} */ (byId("clips").children[first])?.focus();
   });
   byId("only-label").addEventListener("change", () => { list.most = PAGE; arrange(); });
-  byId("all-labels").addEventListener("change", () => { for (const update of drawn.values()) update(); });
-  byId("order").addEventListener("click", () => { order(); arrange(); byId("order").hidden = true; });
+  byId("all-labels").addEventListener("change", () => drawAgain(() => true));
+  byId("order").addEventListener("click", () => { order(); arrange(); showOrder(); byId("review-title").focus(); });
   let waiting = 0;
-  now.listeners.push((k) => {
-    byId("only-name").replaceChildren(nameOf(labels[now.label]));
-    byId("order").hidden = changed().length === 0;
-    byId("order").textContent = `Order anew by the settings now (${counted(changed().length, "label")} changed)`;
+  /** @type {Set<number>} */
+  const moved = new Set();
+  now.listeners.push(({ labels: some }) => {
+    for (const k of some) moved.add(k);
+    showOrder();
     cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(() => { for (const update of drawn.values()) update(); });
-    if (shownLabel !== k && /** @type {HTMLInputElement} */ (byId("only-label")).checked) { list.most = PAGE; arrange(); }
-    shownLabel = now.label;
+    waiting = requestAnimationFrame(() => {
+      const all = inputById("all-labels").checked;
+      for (const tell of list.words) tell();
+      drawAgain((k) => all || moved.has(k));
+      moved.clear();
+    });
   });
+  now.watchers.push(() => {
+    byId("only-name").replaceChildren(nameOf(labels[now.label]));
+    if (inputById("only-label").checked) { list.most = PAGE; arrange(); }
+  });
+  byId("only-name").replaceChildren(nameOf(labels[now.label]));
   order();
   arrange();
 }
-
-/** Whose clips are listed, if only one label's are. */
-let shownLabel = 0;

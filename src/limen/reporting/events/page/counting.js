@@ -1,12 +1,15 @@
-// The settings as they are now, what they find, and their counts.
+// The settings as they are now, what they find, their counts; moved in gestures that can be undone.
 
 import { eventsOf } from "./deciding.js";
+import { endGesture, placeLabel, takeStep } from "../../page/history.js";
 import { matched } from "./matching.js";
-import { given, labels, nLabels, recordings, references } from "./model.js";
+import { given, labels, recordings, references } from "./model.js";
 /** @import { Chosen, Span } from "./model.js" */
 /** @import { Matched } from "./matching.js" */
+/** @import { Step } from "../../page/history.js" */
 
 /** @typedef {{events: Span[][], matches: Matched[], tp: number, pp: number, p: number}} Outcome  By recording, and summed. */
+/** @typedef {{labels: number[], done: boolean}} Change  Labels that moved; done when the hand is off. */
 
 /** @param {number} k @param {Chosen} chosen @returns {Outcome} */
 export function outcomeOf(k, chosen) {
@@ -19,47 +22,74 @@ export function outcomeOf(k, chosen) {
 
 export const now = {
   /** @type {Chosen[]} */
-  chosen: given.map((one) => ({ ...one })),
+  at: given.map((one) => ({ ...one })),
   outcomes: given.map((one, k) => outcomeOf(k, one)),
   label: 0,
-  /** Who must know that a label moved, or another is shown. @type {((k: number) => void)[]} */
+  /** @type {Step<Chosen>[]} */
+  made: [],
+  /** @type {Step<Chosen>[]} */
+  undone: [],
+  /** @type {Map<number, Chosen>} */
+  before: new Map(),
+  /** Who must know that labels moved. @type {((change: Change) => void)[]} */
   listeners: [],
+  /** Who must know that another label is shown. @type {(() => void)[]} */
+  watchers: [],
 };
-export const before = now.outcomes.slice();
+/** What the settings given find. */
+export const asGiven = now.outcomes.slice();
 
-/** @param {number} above @param {number} below */
-const ratio = (above, below) => (below === 0 ? NaN : above / below);
+const PARTS_OF_CHOSEN = /** @type {(keyof Chosen)[]} */ (["median", "hysteresis", "gap", "shortest", "threshold"]);
+/** @param {Chosen} one @param {Chosen} other */
+const sameChosen = (one, other) => PARTS_OF_CHOSEN.every((part) => one[part] === other[part]);
 
-/** @param {{tp: number, pp: number, p: number}} counts */
-export const ratios = ({ tp, pp, p }) => ({ precision: ratio(tp, pp), recall: ratio(tp, p), f1: ratio(2 * tp, pp + p) });
+/** @param {number} k */
+export const isGiven = (k) => sameChosen(now.at[k], given[k]);
+export const changed = () => labels.map((_, k) => k).filter((k) => !isGiven(k));
 
-/** Sums over labels, and the mean F1 of labels that have one. @param {Outcome[]} outcomes */
-export function totals(outcomes) {
-  const sum = { tp: 0, pp: 0, p: 0 };
-  for (const { tp, pp, p } of outcomes) { sum.tp += tp; sum.pp += pp; sum.p += p; }
-  const each = outcomes.map((one) => ratios(one).f1).filter((value) => !Number.isNaN(value));
-  return { ...ratios(sum), macro: each.reduce((total, value) => total + value, 0) / each.length };
+/** @param {number[]} moved @param {boolean} done */
+function tellMoved(moved, done) {
+  for (const k of moved) now.outcomes[k] = isGiven(k) ? asGiven[k] : outcomeOf(k, now.at[k]);
+  for (const listener of now.listeners) listener({ labels: moved, done });
 }
 
-/** @param {number} k @param {Partial<Chosen>} change */
+/** Move a label, as part of a gesture that `commit` ends. @param {number} k @param {Partial<Chosen>} change */
 export function set(k, change) {
-  Object.assign(now.chosen[k], change);
-  now.outcomes[k] = isGiven(k) ? before[k] : outcomeOf(k, now.chosen[k]);
-  for (const listener of now.listeners) listener(k);
+  const next = { ...now.at[k], ...change };
+  if (sameChosen(next, now.at[k])) return;
+  placeLabel(now, k, next);
+  tellMoved([k], false);
+}
+
+/** End a gesture: what it changed becomes one step that can be undone. */
+export function commit() {
+  const moved = endGesture(now, sameChosen);
+  for (const listener of now.listeners) listener({ labels: moved, done: true });
+}
+
+/** Go back a step, or forth again, and show what it moved. @param {boolean} back */
+function retrace(back) {
+  if (now.before.size) commit();
+  const moved = takeStep(now, back);
+  if (!moved.length) return;
+  tellMoved(moved, true);
+  if (!moved.includes(now.label)) show(moved[0]);
+}
+
+export const undo = () => retrace(true);
+export const redo = () => retrace(false);
+
+/** Back to the settings given. */
+export function reset() {
+  const away = changed();
+  for (const k of away) placeLabel(now, k, { ...given[k] });
+  tellMoved(away, false);
+  commit();
 }
 
 /** @param {number} k */
 export function show(k) {
+  if (now.before.size) commit();
   now.label = k;
-  for (const listener of now.listeners) listener(k);
-}
-
-/** @param {number} k */
-export const isGiven = (k) => /** @type {(keyof Chosen)[]} */ (["median", "hysteresis", "gap", "shortest", "threshold"])
-  .every((part) => now.chosen[k][part] === given[k][part]);
-
-export const changed = () => labels.map((_, k) => k).filter((k) => !isGiven(k));
-
-export function reset() {
-  for (let k = 0; k < nLabels; k++) if (!isGiven(k)) set(k, given[k]);
+  for (const watcher of now.watchers) watcher();
 }

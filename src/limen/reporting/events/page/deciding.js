@@ -51,7 +51,8 @@ export function lowOf(k, { threshold, hysteresis }) {
   if (!content.probabilities) return threshold - hysteresis;
   const inside = Math.min(Math.max(threshold, 0), 1);
   const odds = Math.log(inside) - Math.log1p(-inside) - hysteresis, small = Math.exp(-Math.abs(odds));
-  return (odds >= 0 ? 1 : small) / (1 + small);
+  // Below 0 nothing changes, and the low cut is no higher than the high one.
+  return Math.min((odds >= 0 ? 1 : small) / (1 + small), threshold);
 }
 
 /** Events of a label in a recording. @param {number} k @param {number} r @param {Chosen} chosen @returns {Span[]} */

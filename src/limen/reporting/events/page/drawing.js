@@ -5,64 +5,116 @@ import { filtered, framesOf, lowOf } from "./deciding.js";
 import { content, ends, labels, nLabels, placeOf, recordings, references, scoresOf, starts, timeOf } from "./model.js";
 import { byId, el, nameOf, svg } from "../../page/dom.js";
 import { paint } from "../../page/packed.js";
-import { seconds } from "./parts.js";
+import { clock } from "./parts.js";
 /** @import { Span } from "./model.js" */
 
 /** @typedef {{r: number, k: number, span: Span, from: number, to: number}} Stretch  A part of recording r that holds an
  *   event of label k, in microseconds. */
 
-/** The stretch of a recording that an event begins in. @param {number} r @param {number} k @param {Span} span @returns {Stretch} */
+/** The stretch of a recording that holds most of an event, or its beginning. @param {number} r @param {number} k @param {Span} span
+ * @returns {Stretch} */
 export function stretchOf(r, k, span) {
-  const from = Math.floor(Math.min(span.onset, ends[r] - 1) / content.stretch_us) * content.stretch_us;
-  return { r, k, span, from, to: Math.min(from + content.stretch_us, ends[r]) };
+  const length = content.stretch_us, time = span.offset - span.onset < length ? (span.onset + span.offset) / 2 : span.onset;
+  const from = Math.max(Math.floor(Math.min(time, ends[r] - 1) / length), 0) * length;
+  return { r, k, span, from, to: Math.min(from + length, ends[r]) };
 }
 
 /** The player that sounds: one at a time. @type {HTMLAudioElement | null} */
 let sounding = null;
 
-/** What is drawn, and in what colours, by its figure. @type {Map<Element, () => void>} */
-export const drawn = new Map();
+/**
+ * A figure drawn: of which label, what draws it anew (its picture too, if asked), and whether it is in view: one that is
+ * not waits to be drawn until it is.
+ * @typedef {{k: number, draw: (anew?: boolean) => void, inView: boolean, late: boolean}} Drawn
+ */
+/** @type {Map<Element, Drawn>} */
+const drawn = new Map();
+
+const watcher = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    const one = drawn.get(target);
+    if (!one) continue;
+    one.inView = isIntersecting;
+    if (isIntersecting && one.late) { one.draw(); one.late = false; }
+  }
+}, { rootMargin: "300px" });
+
+/** Draw anew, as settings are now, the figures of some labels; those out of view later. @param {(k: number) => boolean} whose */
+export function drawAgain(whose) {
+  for (const one of drawn.values()) {
+    if (!whose(one.k)) continue;
+    if (one.inView) one.draw();
+    else one.late = true;
+  }
+}
+
+/** Draw all anew, pictures too. */
+export function repaintAll() {
+  for (const one of drawn.values()) { one.draw(true); one.late = false; }
+}
+
+/** Forget what was drawn. */
+export function forgetDrawn() {
+  watcher.disconnect();
+  drawn.clear();
+}
 
 /** @param {number} time @param {Stretch} stretch  In percent. */
 const share = (time, { from, to }) => 100 * Math.min(Math.max((time - from) / (to - from), 0), 1);
 
-/** The figure of a stretch; it is drawn anew by what `drawn` holds. @param {Stretch} stretch */
+/**
+ * The figure of a stretch. `drawn` holds what draws it anew, as settings are now; its picture only if asked.
+ * @param {Stretch} stretch @returns {{figure: HTMLElement, play: (() => void) | null, turn: (by: number) => void}}  What
+ *   plays the event or stops it, and what goes to a stretch before or after.
+ */
 export function figureOf(stretch) {
-  const { r, k, from, to, span } = stretch;
-  const audio = playerOf(stretch);
+  const { r, k, span } = stretch, audio = playerOf(stretch);
   const head = el("span", { class: "playhead", hidden: true });
   const tracks = el("div", { class: "tracks", title: audio ? "play from here" : null });
   const rows = el("div", { class: "stretch-rows" });
-  const figure = el("figure", { class: "stretch" }, rows, audio ?? el("p", { class: "muted" }, content.media ? "no file" : ""));
-  const picture = content.media?.pictures[`${r} ${from}`];
-  /** @param {string} name @param {Node} track @param {string} kind */
-  const row = (name, track, kind) => {
-    rows.append(el("span", { class: "row-name" }, name), el("div", { class: `track ${kind}` }, track));
+  const figure = el("figure", { class: "stretch" }, rows, audio ?? (content.media ? el("p", { class: "muted" }, "no recording to play") : null));
+  /** @type {[string, HTMLCanvasElement] | null} */
+  let painted = null;
+  /** @param {string} name @param {Node} track @param {string} kind @param {string} [label]  Whose it is, if not the clip's. */
+  const row = (name, track, kind, label) => {
+    rows.append(el("span", { class: "row-name", title: label }, label ? el("span", {}, label) : null, ` ${name}`),
+      el("div", { class: `track ${kind}` }, track));
   };
-  const canvas = picture && /** @type {HTMLCanvasElement} */ (el("canvas", { role: "img",
-    "aria-label": `Spectrogram of ${recordings[r]}, ${pitch(picture.low)} to ${pitch(picture.high)}` }));
-  const update = () => {
+  const update = (anew = false) => {
+    const { from, to } = stretch, key = `${r} ${from}`, picture = content.media?.pictures[key];
     rows.replaceChildren();
-    if (canvas && picture) {
-      const style = getComputedStyle(document.documentElement);
-      paint(canvas, picture, ["card", "positive", "text"].map((name) => style.getPropertyValue(`--${name}`).trim()));
-      row(`${pitch(picture.low)} to ${pitch(picture.high)}`, canvas, "spectrum");
+    if (picture) {
+      if (anew || painted?.[0] !== key) {
+        const style = getComputedStyle(document.documentElement), canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { role: "img",
+          "aria-label": `Spectrogram of ${recordings[r]}, ${pitch(picture.low)} to ${pitch(picture.high)}` }));
+        paint(canvas, picture, ["card", "positive", "text"].map((name) => style.getPropertyValue(`--${name}`).trim()));
+        canvas.style.width = `${share(picture.to, stretch)}%`;
+        painted = [key, canvas];
+      }
+      row(`${pitch(picture.low)} to ${pitch(picture.high)}`, /** @type {[string, HTMLCanvasElement]} */ (painted)[1], "spectrum");
     }
     row("score", scoreOf(stretch), "score-track");
     lanesOf(stretch, row);
-    rows.append(el("span", { class: "row-name" }), el("div", { class: "times" }, el("span", {}, seconds(from)),
-      el("span", {}, seconds(to))));
-    tracks.replaceChildren(head);
-    rows.append(tracks);
+    rows.append(el("span", { class: "row-name" }), el("div", { class: "times" }, el("span", {}, clock(from)),
+      el("span", {}, clock(to))));
+    if (audio) rows.append(tracks);
   };
+  tracks.append(head);
   update();
-  drawn.set(figure, update);
-  if (!audio) return { figure, play: null };
+  drawn.set(figure, { k, draw: update, inView: true, late: false });
+  watcher.observe(figure);
+  const turn = (/** @type {number} */ by) => {
+    stretch.from = Math.min(Math.max(stretch.from + by * content.stretch_us, 0), Math.max(Math.ceil(ends[r] / content.stretch_us) - 1, 0) * content.stretch_us);
+    stretch.to = Math.min(stretch.from + content.stretch_us, ends[r]);
+    head.hidden = true;
+    update();
+  };
+  if (!audio) return { figure, play: null, turn };
   let stop = Infinity;
   const follow = () => {
     const time = 1e6 * audio.currentTime;
     if (time >= stop) { audio.pause(); stop = Infinity; }
-    head.hidden = time <= from || time > to;
+    head.hidden = time <= stretch.from || time > stretch.to;
     head.style.left = `${share(time, stretch)}%`;
     if (!audio.paused) requestAnimationFrame(follow);
   };
@@ -75,10 +127,10 @@ export function figureOf(stretch) {
   };
   tracks.addEventListener("click", (event) => {
     const { left, width } = tracks.getBoundingClientRect();
-    playFrom(from + (to - from) * Math.min(Math.max((event.clientX - left) / width, 0), 1), Infinity);
+    playFrom(stretch.from + (stretch.to - stretch.from) * Math.min(Math.max((event.clientX - left) / width, 0), 1), Infinity);
   });
   audio.setAttribute("aria-label", `Recording ${recordings[r]}, ${labels[k]}`);
-  return { figure, play: () => (audio.paused ? playFrom(span.onset - 5e5, span.offset + 5e5) : audio.pause()) };
+  return { figure, turn, play: () => (audio.paused ? playFrom(span.onset - 5e5, span.offset + 5e5) : audio.pause()) };
 }
 
 /** @param {Stretch} stretch */
@@ -102,7 +154,7 @@ const HEIGHT = 100;
 
 /** The filtered score that is decided upon, the score itself, and both cuts. @param {Stretch} stretch */
 function scoreOf(stretch) {
-  const { r, k, from, to, span } = stretch, chosen = now.chosen[k];
+  const { r, k, from, to, span } = stretch, chosen = now.at[k];
   const raw = scoresOf(k), smooth = filtered(k, framesOf(chosen.median));
   const first = Math.max(Math.floor(from / 1e6 / content.frame_seconds) - 1, 0);
   /** @type {number[]} */
@@ -122,8 +174,10 @@ function scoreOf(stretch) {
   const drawing = svg("svg", { viewBox: `0 0 1000 ${HEIGHT}`, preserveAspectRatio: "none", role: "img",
     "aria-label": `Score of ${labels[k]} with its cuts` });
   const left = 10 * share(span.onset, stretch);
+  if (span.offset > from && span.onset < to) {
+    drawing.append(svg("rect", { class: "here", x: left, y: 0, width: Math.max(10 * share(span.offset, stretch) - left, 2), height: HEIGHT }));
+  }
   drawing.append(
-    svg("rect", { class: "here", x: left, y: 0, width: Math.max(10 * share(span.offset, stretch) - left, 2), height: HEIGHT }),
     svg("polyline", { class: "raw", points: steps(raw) }),
     svg("polyline", { class: "smooth", points: steps(smooth) }));
   if (Number.isFinite(chosen.threshold)) {
@@ -135,7 +189,7 @@ function scoreOf(stretch) {
 }
 
 /** True and found events of the stretch: of its label, or of all. @param {Stretch} stretch
- * @param {(name: string, track: Node, kind: string) => void} row */
+ * @param {(name: string, track: Node, kind: string, label?: string) => void} row */
 function lanesOf(stretch, row) {
   const all = /** @type {HTMLInputElement} */ (byId("all-labels")).checked;
   const { r, k, from, to } = stretch;
@@ -145,25 +199,29 @@ function lanesOf(stretch, row) {
     && (references[other][r].some(inside) || now.outcomes[other].events[r].some(inside))) : [];
   for (const label of [k, ...also]) {
     const { events, matches } = now.outcomes[label], { found, right } = matches[r];
-    const name = label === k ? "" : `${labels[label]} `;
-    row(`${name}true`, laneOf(references[label][r], stretch, label, (n) => (found[n] ? "true" : "missed")), "lane");
-    row(`${name}found`, laneOf(events[r], stretch, label, (n) => (right[n] ? "right" : "false")), "lane");
+    const name = label === k ? undefined : labels[label];
+    row("true", laneOf(references[label][r], stretch, label, (n) => (found[n] ? "true" : "missed")), "lane", name);
+    row("found", laneOf(events[r], stretch, label, (n) => (right[n] ? "right" : "false")), "lane", name);
   }
 }
 
 /** @param {Span[]} spans @param {Stretch} stretch @param {number} label @param {(n: number) => string} kindOf */
 function laneOf(spans, stretch, label, kindOf) {
-  const lane = el("div", { class: "bars" });
+  /** @type {string[]} */
+  const said = [];
+  const lane = el("div", { class: "bars", role: "img" });
   spans.forEach((span, n) => {
     if (span.offset <= stretch.from || span.onset >= stretch.to) return;
     const kind = kindOf(n), left = share(span.onset, stretch);
     const words = { true: "found", missed: "missed", right: "right", false: "false" }[kind];
+    said.push(`${clock(span.onset)} to ${clock(span.offset)} ${words}`);
     const bar = el("span", { class: `event event-${kind}`,
-      title: `${labels[label]}, ${seconds(span.onset)} to ${seconds(span.offset)}: ${words}` });
+      title: `${labels[label]}, ${clock(span.onset)} to ${clock(span.offset)}: ${words}` });
     bar.style.left = `${left}%`;
     bar.style.width = `${Math.max(share(span.offset, stretch) - left, 0.3)}%`;
     lane.append(bar);
   });
+  lane.setAttribute("aria-label", `${labels[label]}: ${said.join(", ") || "none"}`);
   return lane;
 }
 

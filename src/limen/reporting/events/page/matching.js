@@ -16,11 +16,19 @@ export function matched(references, detections, r) {
   return bySegments(references, detections, kind === "segment" ? length : ends[r] + 1, ends[r]);
 }
 
-/** The most pairs of a reference and a detection whose onsets and offsets are near, each used once.
+/** The most pairs of a reference and a detection whose onsets and offsets are near, each used once; both are by onset.
  * @param {Reference[]} references @param {Span[]} detections @param {number} collar */
 function byCollar(references, detections, collar) {
-  const near = references.map((one) => detections.flatMap((other, d) => (Math.abs(one.onset - other.onset) <= collar
-    && Math.abs(one.offset - other.offset) <= one.needs ? [d] : [])));
+  let first = 0;
+  const near = references.map((one) => {
+    while (first < detections.length && detections[first].onset < one.onset - collar) first++;
+    /** @type {number[]} */
+    const own = [];
+    for (let d = first; d < detections.length && detections[d].onset <= one.onset + collar; d++) {
+      if (Math.abs(one.offset - detections[d].offset) <= one.needs) own.push(d);
+    }
+    return own;
+  });
   /** @type {number[]} */
   const taken = detections.map(() => -1);
   /** @param {number} g @param {Set<number>} seen @returns {boolean} */
@@ -32,25 +40,30 @@ function byCollar(references, detections, collar) {
     return true;
   });
   references.forEach((_, g) => place(g, new Set()));
-  const right = taken.map((g) => g >= 0), found = references.map((_, g) => taken.includes(g));
+  const right = taken.map((g) => g >= 0), paired = new Set(taken), found = references.map((_, g) => paired.has(g));
   return { found, right, tp: right.filter(Boolean).length, pp: detections.length, p: references.length };
 }
 
-/** @param {Span} one @param {Span} other */
-const overlap = (one, other) => Math.max(0, Math.min(one.offset, other.offset) - Math.max(one.onset, other.onset));
-
-/** @param {Span} one @param {Span[]} others */
-const overlapWith = (one, others) => others.reduce((sum, other) => sum + overlap(one, other), 0);
-
-/** @param {Span} span */
-const lengthOf = ({ onset, offset }) => offset - onset;
+/** How much of each span lies in others; both are by onset, and none overlaps one of its own. @param {Span[]} some
+ * @param {Span[]} others */
+function overlapsWith(some, others) {
+  let first = 0;
+  return some.map((one) => {
+    while (first < others.length && others[first].offset <= one.onset) first++;
+    let sum = 0;
+    for (let n = first; n < others.length && others[n].onset < one.offset; n++) {
+      sum += Math.min(one.offset, others[n].offset) - Math.max(one.onset, others[n].onset);
+    }
+    return sum;
+  });
+}
 
 /** @param {Reference[]} references @param {Span[]} detections @param {number} share */
 function byIntersection(references, detections, share) {
-  const right = detections.map((one) => references.length > 0
-    && overlapWith(one, references) >= nearest(share * lengthOf(one)));
-  const kept = detections.filter((_, d) => right[d]);
-  const found = references.map((one) => kept.length > 0 && overlapWith(one, kept) >= one.needs);
+  const inside = overlapsWith(detections, references);
+  const right = detections.map((one, d) => references.length > 0 && inside[d] >= nearest(share * (one.offset - one.onset)));
+  const kept = detections.filter((_, d) => right[d]), covered = overlapsWith(references, kept);
+  const found = references.map((one, g) => kept.length > 0 && covered[g] >= one.needs);
   const tp = found.filter(Boolean).length;
   return { found, right, tp, pp: tp + right.filter((one) => !one).length, p: references.length };
 }

@@ -1,14 +1,16 @@
 // What the report holds, read from the embedded data: recordings with their frame scores, and the true events.
 
 import { unpacked } from "../../page/packed.js";
+/** @import { Limit } from "../../page/bounds.js" */
+/** @import { Average, MetricSpec } from "../../page/metric.js" */
 
 /**
  * @typedef {import("../../page/packed.js").Packed} Packed
  * @typedef {{median: number, hysteresis: number, gap: number, shortest: number}} Setting  In seconds; the hysteresis
  *   in log odds, or in units of the score.
  * @typedef {Setting & {threshold: number}} Chosen  A setting with its threshold, Infinity for never.
- * @typedef {{kind: "collar" | "intersection" | "segment" | "clip", length: number, share: number}} Criterion  The
- *   collar of onsets or the length of a segment, in microseconds; the share of a detection that must be true.
+ * @typedef {{kind: "collar" | "intersection" | "segment" | "clip", noun: string, length: number, share: number}} Criterion
+ *   What is counted; the collar of onsets or the length of a segment, in microseconds; the share of a detection that must be true.
  * @typedef {{kind: string, at: string}} Medium
  * @typedef {{frames: number, pixels: string, from: number, to: number, low: number, high: number}} Picture  Loudness by
  *   band, highest first, of a stretch in microseconds.
@@ -19,17 +21,24 @@ import { unpacked } from "../../page/packed.js";
  * @property {string} created
  * @property {string[]} labels
  * @property {string[]} recordings
+ * @property {number} hours
  * @property {Packed} frames  Of each recording.
  * @property {Packed} ends  Its duration, in microseconds.
  * @property {number} frame_seconds
  * @property {Packed} scores  All frames of all recordings, label after label.
  * @property {boolean} probabilities
  * @property {{recording: Packed, label: Packed, onset: Packed, offset: Packed, needs: Packed}} references
+ * @property {Packed} known  By label all that can be right, 0 where only events count.
  * @property {Criterion} criterion
  * @property {string} criterion_words
  * @property {(Setting & {threshold: number | null, low: number})[]} chosen  The low cut is 0 where there is none.
  * @property {number} stretch_us  Length of the stretches that recordings are shown in, in microseconds.
- * @property {{f1: boolean, average: string, zero_division: number}} objective
+ * @property {{metric: MetricSpec, average: Average, zero_division: number, noun: string, given: number}} objective
+ * @property {{here: boolean, same_criterion: boolean, criterion: string, method: string, status: string, value: number,
+ *   n_recordings: number, edited: boolean, expected: [number, number, number] | null, why_not: string}} tuned  What the
+ *   thresholds say of themselves; here: these are the recordings tuned on.
+ * @property {{all: Limit[], excused: number[], own: boolean}} limits
+ * @property {{said: string, held: string, labels: number[], lasting: boolean} | null} promise
  * @property {{original: Record<string, any>, edited: Record<string, any>}} file
  * @property {{items: (Medium | null)[], pictures: Record<string, Picture>, notes: string[], where: string} | null} media
  */
@@ -43,6 +52,8 @@ export const ends = unpacked(content.ends);
 /** Frames of recording r lie at starts[r] to starts[r + 1]. */
 export const starts = new Int32Array(nRecordings + 1);
 unpacked(content.frames).forEach((size, r) => { starts[r + 1] = starts[r] + size; });
+/** All that can be right of each label. */
+export const known = Array.from(unpacked(content.known));
 const nFrames = starts[nRecordings];
 
 const scores = unpacked(content.scores);

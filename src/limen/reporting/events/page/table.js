@@ -1,93 +1,136 @@
-// All labels side by side, the sums over them, and the file that is saved.
+// All labels side by side, and the sums over them.
 
-import { before, changed, isGiven, now, ratios, reset, show, totals } from "./counting.js";
-import { framesOf, lowOf } from "./deciding.js";
-import { content, given, labels } from "./model.js";
-import { byId, counted, download, el, nameOf, whole } from "../../page/dom.js";
-import { inPercent, percent, short } from "./parts.js";
+import { asGiven, changed, isGiven, now, redo, reset, show, undo } from "./counting.js";
+import { framesOf } from "./deciding.js";
+import { byId, counted, el, exact, inputById, nameOf, whole } from "../../page/dom.js";
+import { breaksAny } from "./limits.js";
+import { signed } from "../../page/metric.js";
+import { content, labels, nLabels } from "./model.js";
+import { average, averageOf, facing, inPercent, metricAt, metricText, objectiveOf, sharesOf, spec, summed } from "./objective.js";
+import { inHundred, metricValue, short, withUnit } from "./parts.js";
 
-function showTable() {
-  const rows = labels.map((name, k) => {
-    const one = now.chosen[k], { tp, pp, p } = now.outcomes[k], { precision, recall, f1 } = ratios(now.outcomes[k]);
-    const n = framesOf(one.median);
-    const cells = [short(one.threshold), n <= 1 ? "–" : `${short(one.median)} s`, one.hysteresis ? short(one.hysteresis) : "–",
-      one.gap ? `${short(one.gap)} s` : "–", one.shortest ? `${short(one.shortest)} s` : "–", whole(p), whole(p - tp), whole(pp - tp),
-      inPercent(precision), inPercent(recall), inPercent(f1)];
-    return el("tr", { class: k === now.label ? "row-shown" : null },
-      el("th", { scope: "row" }, el("button", { type: "button", class: "link", "aria-current": k === now.label ? "true" : null,
-        onclick: () => { show(k); if (!matchMedia("(min-width: 1100px)").matches) byId("label").scrollIntoView(); } },
-      nameOf(name)), isGiven(k) ? null : el("small", {}, " changed")),
-      ...cells.map((cell) => el("td", { class: "number" }, cell)));
-  });
-  byId("label-rows").replaceChildren(...rows);
+/** @typedef {{name: string, of: (k: number) => number, text: (k: number) => Node | string}} Column */
+
+/** @param {"median" | "hysteresis" | "gap" | "shortest"} part @returns {Column} */
+const ofPart = (part) => ({ name: part, of: (k) => now.at[k][part], text: (k) => {
+  const value = now.at[k][part];
+  if (value === 0 || (part === "median" && framesOf(value) <= 1)) return "–";
+  return `${short(value)}${part === "hysteresis" ? "" : " s"}`;
+} });
+/** @param {"precision" | "recall" | "f1"} name @param {string} words @returns {Column} */
+const ofShare = (name, words) => {
+  const of = (/** @type {number} */ k) => sharesOf(now.outcomes[k])[name];
+  return { name: words, of, text: (k) => inHundred(of(k)) };
+};
+/** @param {string} name @param {(one: {tp: number, pp: number, p: number}) => number} of @returns {Column} */
+const ofCounts = (name, of) => ({ name, of: (k) => of(now.outcomes[k]), text: (k) => whole(of(now.outcomes[k])) });
+/** @type {Column[]} */
+const COLUMNS = [
+  { name: "threshold", of: (k) => now.at[k].threshold, text: (k) => short(now.at[k].threshold) },
+  ofCounts("true", ({ p }) => p), ofCounts("missed", ({ tp, p }) => p - tp), ofCounts("false", ({ tp, pp }) => pp - tp),
+  ofShare("precision", "precision"), ofShare("recall", "recall"), ofShare("f1", "F1"),
+  ...(spec.is_f1 ? [] : [{ name: spec.title, of: (/** @type {number} */ k) => metricAt(k, now.outcomes[k]),
+    text: (/** @type {number} */ k) => { const value = metricAt(k, now.outcomes[k]); return exact(facing(value), metricText(value)); } }]),
+  ofPart("median"), ofPart("hysteresis"), ofPart("gap"), ofPart("shortest"),
+];
+/** Labels from which on they can be searched. */
+const MANY = 12;
+const sorting = { by: -1, up: true };
+
+/** @type {{row: HTMLElement, mark: HTMLElement, name: HTMLElement, cells: HTMLElement[]}[]} */
+const rowOf = labels.map((name, k) => {
+  const button = el("button", { type: "button", class: "link", onclick: () => {
+    show(k);
+    if (matchMedia("(min-width: 1081px)").matches) return;
+    byId("label").scrollIntoView();
+    byId("label-name").focus({ preventScroll: true });
+  } }, nameOf(name)), mark = el("small"), cells = COLUMNS.map(() => el("td", { class: "number" }));
+  return { row: el("tr", {}, el("th", { scope: "row" }, button, mark), ...cells), mark, name: button, cells };
+});
+
+/** @param {Iterable<number>} some */
+function fill(some) {
+  for (const k of some) {
+    const { cells, mark } = rowOf[k];
+    COLUMNS.forEach(({ text }, c) => cells[c].replaceChildren(text(k)));
+    mark.textContent = [isGiven(k) ? "" : "changed", breaksAny(k) ? "breaks a constraint" : ""].filter(Boolean).join(", ");
+  }
 }
+
+function markShown() {
+  rowOf.forEach(({ row, name }, k) => {
+    row.classList.toggle("row-shown", k === now.label);
+    if (k === now.label) name.setAttribute("aria-current", "true");
+    else name.removeAttribute("aria-current");
+  });
+}
+
+/** Rows in the order asked for, but for labels that are not searched. */
+function arrangeRows() {
+  const wanted = inputById("search").value.trim().toLowerCase(), column = COLUMNS[sorting.by];
+  const order = [...labels.keys()].filter((k) => labels[k].toLowerCase().includes(wanted));
+  if (column) {
+    const way = sorting.up ? 1 : -1;
+    // What there is not goes last either way.
+    order.sort((a, b) => { const [x, y] = [column.of(a), column.of(b)];
+      return Number(Number.isNaN(x)) - Number(Number.isNaN(y)) || (x === y || Number.isNaN(x) ? a - b : way * (x < y ? -1 : 1)); });
+  }
+  byId("label-rows").replaceChildren(...order.map((k) => rowOf[k].row));
+  byId("label-count-shown").textContent = order.length < nLabels ? `${whole(order.length)} of ${counted(nLabels, "label")}` : "";
+}
+
+function startHead() {
+  const heads = COLUMNS.map(({ name }, c) => el("th", { scope: "col", class: "number" }, el("button", { type: "button", class: "link", onclick: () => {
+    // Names of parts by their size, what can be bad by its badness: one click more turns it.
+    sorting.up = sorting.by === c ? !sorting.up : !/^(missed|false|true)$/.test(name);
+    sorting.by = c;
+    heads.forEach((head, other) => (other === c ? head.setAttribute("aria-sort", sorting.up ? "ascending" : "descending") : head.removeAttribute("aria-sort")));
+    arrangeRows();
+  } }, name)));
+  byId("label-head").append(el("th", { scope: "col" }, "label"), ...heads);
+}
+
+/** What the bar shows: the objective, the same metric averaged otherwise, and shares of all events. */
+const OTHER = average === "micro" ? "macro" : "micro";
+/** @type {[string, string, (all: {tp: number, pp: number, p: number}[]) => number][]} */
+const BAR = [["objective", content.objective.noun, objectiveOf], ["precision", "precision", (all) => sharesOf(summed(all)).precision],
+  ["recall", "recall", (all) => sharesOf(summed(all)).recall], ["other", `${OTHER} ${spec.title}`, (all) => averageOf(all, OTHER)]];
 
 function showBar() {
-  const here = totals(now.outcomes), start = totals(before), many = changed().length;
-  for (const name of /** @type {("f1" | "precision" | "recall" | "macro")[]} */ (["f1", "precision", "recall", "macro"])) {
-    const step = 100 * (here[name] - start[name]);
-    byId(`now-${name}`).replaceChildren(percent(here[name]), Math.abs(step) < 0.05 || Number.isNaN(step) ? ""
-      : el("small", { class: step > 0 ? "up" : "down" }, ` ${step > 0 ? "+" : "\u2212"}${Math.abs(step).toFixed(1)}`));
+  for (const [id, , of] of BAR) {
+    const value = of(now.outcomes), ofMetric = id === "objective" || id === "other", step = value - of(asGiven);
+    const text = (/** @type {number} */ d) => (ofMetric && !inPercent ? d.toFixed(4) : (100 * d).toFixed(1).replace("-", "\u2212"));
+    const moved = Number.isNaN(step) ? "" : signed(ofMetric ? facing(step) : step, text);
+    byId(`now-${id}`).replaceChildren(ofMetric ? metricValue(value) : withUnit(value),
+      !moved || Number(moved) === 0 ? "" : el("small", { class: step > 0 ? "up" : "down" }, ` ${moved}`));
   }
-  byId("changed-count").textContent = many ? `${counted(many, "label")} changed` : "no change";
-  /** @type {HTMLButtonElement} */ (byId("reset")).disabled = many === 0;
-}
-
-/** The value of the objective at these counts, as limen has it. */
-function valueNow() {
-  const { average, zero_division: zero } = content.objective;
-  /** @param {number} tp @param {number} pp @param {number} p */
-  const f1 = (tp, pp, p) => (pp + p === 0 ? zero : 2 * tp / (pp + p));
-  /** @param {"tp" | "pp" | "p"} key */
-  const sum = (key) => now.outcomes.reduce((total, one) => total + one[key], 0);
-  if (average === "micro") return f1(sum("tp"), sum("pp"), sum("p"));
-  const weights = now.outcomes.map(({ p }) => (average === "weighted" ? p : 1));
-  const all = weights.reduce((total, weight) => total + weight, 0);
-  return now.outcomes.reduce((total, { tp, pp, p }, k) => total + weights[k] * f1(tp, pp, p), 0) / all;
-}
-
-/** @param {number} threshold */
-const inFile = (threshold) => (threshold === Infinity ? null : threshold);
-
-/** The file with the settings as they are now, marked as edited by hand, with counts of these recordings. */
-function editedFile() {
-  const { original, edited } = content.file, method = String(original.method), mark = ", edited by hand";
-  return {
-    ...edited,
-    method: method.endsWith(mark) ? method : method + mark,
-    value: valueNow(),
-    created: `${new Date().toISOString().slice(0, 19)}+00:00`,
-    details: { ...edited.details, edited: {
-      labels: changed().map((k) => ({ label: labels[k], from: { ...given[k], threshold: inFile(given[k].threshold) },
-        to: { ...now.chosen[k], threshold: inFile(now.chosen[k].threshold) } })),
-      report: content.title,
-      before: { method, status: original.status, value: original.value, created: original.created,
-        data_digest: original.data_digest, constraints: original.constraints },
-    } },
-    labels: edited.labels.map((/** @type {Record<string, any>} */ label, /** @type {number} */ k) => {
-      const { threshold, ...setting } = now.chosen[k], { tp, pp, p } = now.outcomes[k];
-      return { ...label, threshold: inFile(threshold), low: inFile(lowOf(k, now.chosen[k])), setting, tp, pp, p };
-    }),
-  };
-}
-
-function save() {
   const many = changed().length;
-  if (many && !content.objective.f1) {
-    byId("saved").textContent = "Not saved: the page has no formula for the metric tuned for, only for F1.";
-    return;
+  byId("changed-count").textContent = many ? `${counted(many, "label")} changed` : "no change";
+  for (const [id, off] of /** @type {[string, boolean][]} */ ([["reset", many === 0], ["undo", now.made.length === 0], ["redo", now.undone.length === 0]])) {
+    /** @type {HTMLButtonElement} */ (byId(id)).disabled = off;
   }
-  download("events.json", `${JSON.stringify(many ? editedFile() : content.file.original, null, 2)}\n`, "application/json");
-  byId("saved").textContent = `Saved events.json${many ? ", marked as edited by hand" : " as given"}.`;
 }
 
 export function startTable() {
+  byId("averages").replaceChildren(...BAR.filter(([id, , of]) => id !== "other" || (nLabels > 1 && !Number.isNaN(of(asGiven)))).map(([id, words]) => (
+    el("div", { class: `average${id === "objective" ? " main" : ""}` }, el("dt", {}, words), el("dd", { id: `now-${id}` })))));
+  if (!document.getElementById("now-other")) BAR.pop();
+  startHead();
+  byId("search-labels").hidden = nLabels < MANY;
+  inputById("search").addEventListener("input", arrangeRows);
+  byId("undo").addEventListener("click", undo);
+  byId("redo").addEventListener("click", redo);
   byId("reset").addEventListener("click", reset);
-  byId("save").addEventListener("click", save);
-  let waiting = 0;
-  now.listeners.push(() => {
+  fill(labels.keys());
+  arrangeRows();
+  markShown();
+  showBar();
+  let broken = labels.map((_, k) => breaksAny(k));
+  now.listeners.push(({ labels: moved }) => {
+    const before = broken;
+    broken = labels.map((_, k) => breaksAny(k));
+    fill(new Set([...moved, ...[...labels.keys()].filter((k) => broken[k] !== before[k])]));
     showBar();
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(showTable);
   });
+  now.watchers.push(markShown);
 }
