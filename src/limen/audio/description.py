@@ -238,8 +238,8 @@ def describe(
     Parameters
     ----------
     path : path
-        The model, waveform windows (n, window) in and scores (n, frames, labels) or (n, labels) out. The file is replaced whole
-        or not at all; weights in files of their own stay where they are.
+        The model, waveform windows (n, window) in and scores (n, frames, labels) or (n, labels) out. The file is
+        replaced whole or not at all; weights in files of their own stay where they are.
     rate, window, hop, frame_seconds, labels, activation
         As `Description` has them.
 

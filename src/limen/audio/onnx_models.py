@@ -115,7 +115,7 @@ class OnnxScorer(Described):
         self._input = self._only_input(name)
 
     def _frames_of(self, shape: Sequence[Any], window: int) -> int:
-        """Return how many frames the model gives for a window: what it states, or what it does; 1 for a whole one."""
+        """Return how many frames the model gives for a window, by what it states or does; 1 for a whole one."""
         if len(shape) == 3 and isinstance(shape[1], int):
             return shape[1]
         if len(shape) == 2:

@@ -74,8 +74,8 @@ class Grid:
         if given < 1 or abs(given - self.expected) > apart + SLACK * self.expected:
             raise InputError(
                 f"the model gives {given} frames for a window of {self.window} samples, which has "
-                f"{self.expected:.6g} frames of {self.frame_samples:.6g} samples. Correct frame_seconds or window: "
-                "limen.audio.describe writes them into the model."
+                f"{self.expected:.6g} frames of {self.frame_samples:.6g} samples. Correct frame_seconds or "
+                "window: limen.audio.describe writes them into the model."
             )
         return scores[:, : math.ceil(self.expected - SLACK * self.expected)]
 
@@ -293,8 +293,8 @@ class _Checked:
         grid = self.grid
         if self.n_frames not in (0, given):
             raise InputError(
-                f"the model gave {self.n_frames} frames for a window before, and now {given}. Their number must be "
-                "the same for all windows: export the model with the frames of whole windows."
+                f"the model gave {self.n_frames} frames for a window before, and now {given}. Their number must "
+                "be the same for all windows: export the model with the frames of whole windows."
             )
         first, self.n_frames = not self.n_frames, given
         fit = math.ceil(grid.expected - SLACK * grid.expected)

@@ -35,7 +35,7 @@ def heard(total: NDArray[np.float64], activation: Activation) -> NDArray[np.floa
 
 @dataclass
 class ClipPool:
-    """The scores of a recording pooled over its frames, which may come in blocks: the result does not depend on them.
+    """The scores of a recording pooled over its frames, which may come in blocks of any size, to the same bits.
 
     Parameters
     ----------
