@@ -41,7 +41,7 @@ class ClipJournal(Journal):
         try:
             self._scores_of_table()
         except BaseException:
-            self._file.close()
+            self._leave()
             raise
         return self
 

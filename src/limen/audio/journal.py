@@ -65,7 +65,7 @@ class Journal:
             self._only_one()
             self._read()
         except BaseException:
-            self._file.close()
+            self._leave()
             raise
         return self
 
@@ -73,6 +73,13 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+    def _leave(self) -> None:
+        """Close the journal of a run that is refused; nothing is left of it."""
+        self._file.close()
+        with contextlib.suppress(OSError):
+            if not self.path.stat().st_size:
+                self.path.unlink()
 
     def is_done(self, recording: Recording) -> bool:
         """Return whether the output of a recording is there and whole."""

@@ -76,9 +76,10 @@ def tag(
     if not recordings or model is None or thresholds is None:
         given = {"recordings": recordings, "--model FILE": model, "--thresholds FILE": thresholds}
         lacking = [name for name, value in given.items() if not value]
+        verb = "is" if len(lacking) == 1 else "are"
         raise InputError(
-            f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing. limen tag RECORDINGS --model FILE --thresholds FILE -o FOLDER; "
-            "limen tag --demo needs nothing else."
+            f"{' and '.join(lacking)} {verb} missing. limen tag RECORDINGS --model FILE --thresholds FILE -o "
+            "FOLDER; limen tag --demo needs nothing else."
         )
     from limen.audio.tagging import Tagger, tag_files
 
