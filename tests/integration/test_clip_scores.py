@@ -125,6 +125,8 @@ def test_a_run_killed_goes_on_and_ends_with_the_same_bytes(home, tmp_path):
 def test_what_cannot_be_is_said(home, tmp_path):
     said = run("score", "rec", "-o", tmp_path / "x", cwd=home, check=2).stderr
     assert "there is no model to score with: --model FILE" in said
+    said = run("score", "rec", "--clips", "max", "-o", tmp_path / "x.csv", cwd=home, check=2).stderr
+    assert "rec is no folder of frame scores" in said
     given = ("score", "rec", "--model", "tagger.onnx", "--clips", "max", "-o")
     assert "ending '.txt'" in run(*given, tmp_path / "x.txt", cwd=home, check=2).stderr
     (tmp_path / "own.csv").write_text("mine")

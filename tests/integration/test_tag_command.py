@@ -284,6 +284,7 @@ def test_pipes_that_cannot_be(home, tmp_path):
     given = ("--model", "tagger.onnx", "--thresholds", "events.json")
     assert "--rate 16000" in run("tag", "-", *given, cwd=home, check=2).stderr
     assert "Leave other recordings" in run("tag", "-", "rec", "--rate", 8000, *given, cwd=home, check=2).stderr
+    assert "a pipe has one channel" in run("tag", "-", "--channel", 2, *given, cwd=home, check=2).stderr
     assert "--rate is of a pipe" in run("tag", "rec", "--rate", 8000, *given, cwd=home, check=2).stderr
     assert "-o out/" in run("tag", "rec", *given, cwd=home, check=2).stderr
     with pipe(home, "audacity", 44100) as process:

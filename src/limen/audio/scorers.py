@@ -70,12 +70,12 @@ class Described:
 
     description: Description
 
-    rate = property(lambda self: self.description.rate)
-    window = property(lambda self: self.description.window)
-    hop = property(lambda self: self.description.hop)
-    frame_seconds = property(lambda self: self.description.grid_seconds)
-    labels = property(lambda self: self.description.labels)
-    activation = property(lambda self: self.description.activation)
+    rate = property(lambda self: self.description.rate, doc="Samples a second.")
+    window = property(lambda self: self.description.window, doc="Samples of a window.")
+    hop = property(lambda self: self.description.hop, doc="Samples from one window to the next.")
+    frame_seconds = property(lambda self: self.description.grid_seconds, doc="Of a frame of a recording's scores.")
+    labels = property(lambda self: self.description.labels, doc="Names of the columns, in order.")
+    activation = property(lambda self: self.description.activation, doc="What the scores are.")
 
 
 class CallableScorer(Described):
