@@ -126,8 +126,8 @@ def _pool(folders: tuple[str, ...], output: str, clips: Any) -> None:
         raise InputError(f"{count(len(folders), 'path')} are given. Give one folder of frame scores, or --model.")
     if not any(any(Path(folders[0]).rglob(name)) for name in ("scores.json", "*.tsv")):
         raise InputError(
-            f"{folders[0]} is no folder of frame scores, which --clips pools without a model. Recordings need one: "
-            "--model FILE."
+            f"{folders[0]} is no folder of frame scores, which --clips pools without a model. Recordings need "
+            "one: --model FILE."
         )
     with busy(f"reading {folders[0]}"):
         scores = read_scores(folders[0])
