@@ -128,7 +128,8 @@ def whole_windows(path, *, named=("clipwise",)):
 def test_a_model_of_whole_windows_may_overlap_them(tmp_path, hop):
     path = whole_windows(tmp_path / "clips.onnx")
     describe(path, **{**ABOUT, "hop": WINDOW, "frame_seconds": WINDOW / RATE})
-    scorer = OnnxScorer(path, hop=hop)
+    scorer = OnnxScorer(path).with_hop(hop)
+    assert scorer.description == OnnxScorer(path, hop=hop).description
     assert scorer.frame_seconds == hop / RATE
     pcm = np.random.default_rng(0).normal(0, 0.2, 2 * RATE).astype(np.float32) * np.linspace(0, 1, 2 * RATE)
     soundfile.write(tmp_path / "a.wav", pcm, RATE, subtype="FLOAT")

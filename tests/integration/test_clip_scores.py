@@ -122,6 +122,14 @@ def test_a_run_killed_goes_on_and_ends_with_the_same_bytes(home, tmp_path):
     assert not [*tmp_path.glob(".*")]
 
 
+def test_windows_may_be_laid_otherwise(home, tmp_path):
+    given = ("score", "rec/site 0/tâke0.wav", "--model", "tagger.onnx", "-o")
+    run(*given, tmp_path / "own", "--hop", "0.2", cwd=home, check=0)
+    assert json.loads((tmp_path / "own/scores.json").read_text())["model"]["hop"] == 3200
+    said = run(*given, tmp_path / "no", "--hop", "0.21", cwd=home, check=2).stderr
+    assert "hop=3360 samples is 5.25 frames" in said
+
+
 def test_what_cannot_be_is_said(home, tmp_path):
     said = run("score", "rec", "-o", tmp_path / "x", cwd=home, check=2).stderr
     assert "there is no model to score with: --model FILE" in said

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,18 @@ class Described:
     frame_seconds = property(lambda self: self.description.grid_seconds, doc="Of a frame of a recording's scores.")
     labels = property(lambda self: self.description.labels, doc="Names of the columns, in order.")
     activation = property(lambda self: self.description.activation, doc="What the scores are.")
+
+    def with_hop(self, hop: int) -> Self:
+        """Return the same model with windows laid ``hop`` samples apart.
+
+        Raises
+        ------
+        InputError
+            If a hop is longer than a window, or not a whole number of frames.
+        """
+        other = copy.copy(self)
+        object.__setattr__(other, "description", replace(self.description, hop=hop))
+        return other
 
 
 class CallableScorer(Described):

@@ -67,10 +67,9 @@ def hearing_of(model: str, description: str | None, hop: float | None, pooling: 
     from limen.audio import OnnxScorer
     from limen.audio.listening import Listening
 
-    said = {} if description is None else _description(description)
-    scorer = OnnxScorer(model, **said)
+    scorer = OnnxScorer(model, **({} if description is None else _description(description)))
     if hop is not None:
-        scorer = OnnxScorer(model, **{**said, "hop": max(1, round(hop * scorer.rate))})
+        scorer = scorer.with_hop(max(1, round(hop * scorer.rate)))
     return Listening(scorer, pooling=pooling, channel=channel_of(channel))
 
 
