@@ -119,6 +119,8 @@ def run(
         for recording, result in _results(todo, work, jobs, state):
             if isinstance(result, InputError) and skip_bad:
                 outcome.skipped[recording.name] = str(result)
+            elif isinstance(result, UnreadableError) and len(recordings) > 1:
+                raise UnreadableError(f"{result} skip_bad=True (--skip-bad) leaves out all such.") from result
             elif isinstance(result, BaseException):
                 raise result
             else:

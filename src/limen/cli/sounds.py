@@ -50,7 +50,11 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Of frames that lie in several windows.",
         ),
         click.option(
-            "--channel", metavar="mean|1|2|...", default="mean", show_default=True, help="Which to hear."
+            "--channel",
+            metavar="mean|1|2|...",
+            default="mean",
+            show_default=True,
+            help="Which to hear; of a pipe, which it is.",
         ),
         click.option(
             "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Recordings at once."

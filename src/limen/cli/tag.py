@@ -90,8 +90,6 @@ def tag(
             raise InputError(
                 "the recording - is a pipe: its events are printed. Leave other recordings and -o out."
             )
-        if channel != "mean":
-            raise InputError(f"--channel {channel}: a pipe has one channel. Leave it out.")
         if rate is None:
             raise InputError("a pipe does not say its sample rate. Give it: --rate 16000.")
         _listen(tagger, rate, form)
