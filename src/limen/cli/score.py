@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from limen.audio.listening import Listening
 
 
-@click.command(cls=Command, epilog=SOUNDS, short_help="Score the frames of recordings, or whole recordings.")
+@click.command(cls=Command, epilog=SOUNDS, short_help="Score recordings, or their frames.")
 @click.argument("recordings", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, metavar="PATH", help="Where to write: a folder; of clips, a file.")
 @click.option(
