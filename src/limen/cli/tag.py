@@ -25,7 +25,7 @@ FORMATS = click.Choice(["csv", "jsonl", "parquet", "audacity", "raven", "dcase"]
 
 @click.command(cls=TagCommand, epilog=SOUNDS, short_help="Find events in recordings, or tag them.")
 @click.argument("recordings", nargs=-1)
-@click.option("--thresholds", metavar="FILE", help="Of events (limen tune-events), or of tags (limen tune).")
+@click.option("--thresholds", metavar="FILE", help="Thresholds: of events, or of tags (limen tune).")
 @click.option("-o", "--output", metavar="FOLDER", help="Where to write, a folder.")
 @click.option("--format", "form", type=FORMATS, default="csv", show_default=True, help="Of the outputs.")
 @click.option(
