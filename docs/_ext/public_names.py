@@ -23,6 +23,8 @@ MODULES = (
     "limen.learn",
     "limen.learn.recipes",
     "limen.audio",
+    "limen.events",
+    "limen.events.formats",
     "limen.reporting.events",
     "limen.exports.birdnet",
     "limen.exports.huggingface",

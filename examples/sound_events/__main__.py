@@ -33,7 +33,7 @@ def main() -> None:
     trial = np.stack([mix(sources, sources.parts["model"], WINDOW_S, rng).pcm for _ in range(8)])
     tagger = output / "tagger.onnx"
     apart = export(model, sources, tagger, trial)
-    print(f"wrote {tagger} ({tagger.stat().st_size / 1000:.0f} kB); ONNX and PyTorch agree to {apart:.0e}.")
+    print(f"wrote {tagger} ({tagger.stat().st_size / 1000:.0f} kB); ONNX and PyTorch agree to {apart:.1e}.")
 
     scored = {}
     for number, part in enumerate(("tune", "test")):

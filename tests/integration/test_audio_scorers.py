@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from limen.audio import CallableScorer, HuggingFaceScorer, OnnxScorer, describe, score
-from limen.errors import InputError, UnreadableError
+from limen.errors import InputError, LimenWarning, UnreadableError
 
 soundfile = pytest.importorskip("soundfile")
 onnx = pytest.importorskip("onnx")
@@ -106,6 +106,60 @@ def test_descriptions_that_contradict(model_file, changed, said):
         OnnxScorer(model_file, **{**ABOUT, **changed})
 
 
+def whole_windows(path, *, named=("clipwise",)):
+    """Write a model that gives one score for a window and label: the mean power, and half of it."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    weight = onnx.numpy_helper.from_array(np.array([[2, 0.5]], np.float32), "weight")
+    nodes = [
+        helper.make_node("Mul", ["samples", "samples"], ["squares"]),
+        helper.make_node("ReduceMean", ["squares"], ["power"], axes=[1], keepdims=1),
+        *(helper.make_node("Mul", ["power", "weight"], [name]) for name in named),
+        helper.make_node("Identity", ["samples"], ["embedding"]),
+    ]
+    outputs = [helper.make_tensor_value_info(name, kind, ["n", 2]) for name in named]
+    outputs.insert(0, helper.make_tensor_value_info("embedding", kind, ["n", WINDOW]))
+    inputs = [helper.make_tensor_value_info("samples", kind, ["n", WINDOW])]
+    graph = helper.make_graph(nodes, "clips", inputs, outputs, [weight])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("hop", [WINDOW, 2000, 1000, 1500])
+def test_a_model_of_whole_windows_may_overlap_them(tmp_path, hop):
+    path = whole_windows(tmp_path / "clips.onnx")
+    describe(path, **{**ABOUT, "hop": WINDOW, "frame_seconds": WINDOW / RATE})
+    scorer = OnnxScorer(path).with_hop(hop)
+    assert scorer.description == OnnxScorer(path, hop=hop).description
+    assert scorer.frame_seconds == hop / RATE
+    pcm = np.random.default_rng(0).normal(0, 0.2, 2 * RATE).astype(np.float32) * np.linspace(0, 1, 2 * RATE)
+    soundfile.write(tmp_path / "a.wav", pcm, RATE, subtype="FLOAT")
+    found = score(tmp_path / "a.wav", scorer, "max")
+    starts = range(0, max(1, len(pcm) - WINDOW + hop), hop)
+    power = [(np.resize(np.pad(pcm[s : s + WINDOW], (0, WINDOW)), WINDOW) ** 2).mean() for s in starts]
+    covers = int(WINDOW / hop + 0.5)
+    expected = [max(power[max(k - covers + 1, 0) : k + 1]) for k in range(-(-len(pcm) // hop))]
+    np.testing.assert_allclose(found, np.outer(expected, [2, 0.5]), rtol=1e-5)
+
+
+def test_a_model_that_does_not_say_how_long_a_frame_is(model_file, tmp_path):
+    """The length is derived from what the model gives, and told; the metadata is the truth where there is some."""
+    about = {key: value for key, value in ABOUT.items() if key != "frame_seconds"}
+    with pytest.warns(LimenWarning, match=r"for a window of 0\.5 s 10 frames, taken to be 0\.05 s each"):
+        assert OnnxScorer(model_file, **about).frame_seconds == 0.05
+    clips = whole_windows(tmp_path / "clips.onnx")
+    with pytest.warns(LimenWarning, match=r"for a window of 0\.5 s one score, for all of it"):
+        assert OnnxScorer(clips, **about).frame_seconds == 0.25
+    describe(model_file, **ABOUT)
+    assert OnnxScorer(model_file).frame_seconds == 0.05
+    with pytest.raises(InputError, match=r"says frame_seconds=0\.05, and 0\.1 is given"):
+        OnnxScorer(model_file, frame_seconds=0.1)
+    for unclear in (whole_windows(tmp_path / "two.onnx", named=("a", "b")),):
+        with pytest.raises(InputError, match="name the output"):
+            OnnxScorer(unclear, **ABOUT)
+        with pytest.warns(LimenWarning):
+            assert OnnxScorer(unclear, **about, output="b").hop == WINDOW // 2
+
+
 def test_files_that_are_no_models(tmp_path, model_file):
     with pytest.raises(UnreadableError, match=r"gone\.onnx: there is no such file"):
         OnnxScorer(tmp_path / "gone.onnx", **ABOUT)
@@ -161,14 +215,17 @@ def test_a_classifier_of_hugging_face_gives_log_odds(hugging_face, tmp_path):
     with torch.inference_mode():
         logits = model(**inputs).logits
     p = 1 / (1 + np.exp(-scorer(windows).astype(float)))
-    np.testing.assert_allclose(p[:, 0], torch.softmax(logits, -1).numpy(), atol=1e-6)
-    np.testing.assert_array_equal(p[:, 0], p[:, 1])
+    np.testing.assert_allclose(p, torch.softmax(logits, -1).numpy(), atol=1e-6)
     model.config.problem_type = "multi_label_classification"
     several = HuggingFaceScorer(model, extractor, window_seconds=0.5)
-    np.testing.assert_allclose(several(windows)[:, 0], logits.numpy(), atol=1e-6)
+    np.testing.assert_allclose(several(windows), logits.numpy(), atol=1e-6)
     model.config.problem_type = None
     soundfile.write(tmp_path / "a.wav", windows.ravel(), RATE)
-    assert score(tmp_path / "a.wav", scorer).shape == (4, 3)
+    found = score(tmp_path / "a.wav", scorer, "max")
+    middle = scorer(windows.ravel()[None, 2000:6000])[0]
+    first, last = scorer(windows)
+    expected = [first, np.maximum(first, middle), np.maximum(middle, last), last]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_a_frame_classifier_of_hugging_face(hugging_face):
@@ -184,8 +241,8 @@ def test_a_frame_classifier_of_hugging_face(hugging_face):
 def test_what_hugging_face_scorers_refuse(hugging_face):
     transformers, config, extractor = hugging_face
     model = transformers.Wav2Vec2ForSequenceClassification(config)
-    with pytest.raises(InputError, match="does not divide"):
-        HuggingFaceScorer(model, extractor, window_seconds=0.5, hop_seconds=0.2)
+    with pytest.raises(InputError, match="hop=4800 samples, window=4000"):
+        HuggingFaceScorer(model, extractor, window_seconds=0.5, hop_seconds=0.6)
     with pytest.raises(InputError, match="has no sampling_rate"):
         HuggingFaceScorer(model, object(), window_seconds=0.5)
     with pytest.raises(InputError, match=r"has no config\.id2label"):

@@ -123,6 +123,7 @@ def test_bad_recordings_stop_the_run_or_are_named(home, tmp_path):
     (rec / "d.wav").write_bytes(whole)
     stopped = tag(home, out=tmp_path / "out", check=2, recordings=rec)
     assert "b.wav" in stopped.stderr
+    assert stopped.stderr.rstrip().endswith("or leave it out. --skip-bad leaves out all such.")
     assert [path.name for path in (tmp_path / "out").glob("*.csv")] == ["a.csv"]
     for jobs in (1, 2):
         done = tag(home, "--skip-bad", "--jobs", jobs, out=tmp_path / "out", check=1, recordings=rec)

@@ -1,5 +1,6 @@
 """Windows over a stream, and the scores of their frames pooled: against a plain computation over the whole."""
 
+import contextlib
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from limen.audio import CallableScorer, iter_scores
 from limen.audio.windows import Grid, pooled
-from limen.errors import InputError
+from limen.errors import InputError, LimenWarning
 
 RATE, WINDOW, HOP, FRAME = 100, 40, 20, 10
 POOLINGS = ("mean", "max", "noisy-or", "centre")
@@ -113,15 +114,79 @@ def test_silence_and_nothing_at_all_give_frames():
     assert np.concatenate([*pooled([], scorer())]).shape == (1, 2)
 
 
-def test_a_frame_more_is_cut_and_two_are_refused():
+def counting(frames, window=40, hop=20, frame=0.1, rate=RATE):
+    """Score each frame of a window by its number, ``frames`` of them."""
+
+    def scores(windows):
+        return np.broadcast_to(np.arange(frames, dtype=float)[None, :, None], (len(windows), frames, 1))
+
+    about = {"rate": rate, "window": window, "hop": hop, "frame_seconds": frame, "labels": ["a"]}
+    return CallableScorer(scores, **about, activation="logit")
+
+
+def test_a_frame_more_is_cut_without_a_word_and_two_of_four_are_refused():
     for frames in (4, 5):
-        model = scorer(function=lambda windows, n=frames: np.full((len(windows), n, 2), 0.5))
-        assert np.concatenate([*pooled([np.zeros(95, np.float32)], model)]).shape == (10, 2)
-    model = scorer(function=lambda windows: np.zeros((len(windows), 6, 2)))
-    with pytest.raises(
-        InputError, match="the model gives 6 frames for a window of 40 samples, which has 4 frames"
-    ):
-        [*pooled([np.zeros(95, np.float32)], model)]
+        assert np.concatenate([*pooled([np.zeros(95, np.float32)], counting(frames))]).shape == (10, 1)
+    for frames in (2, 6, 0):
+        with pytest.raises(InputError, match=f"gives {frames} frames for a window of 40 samples, which has 4 fr"):
+            [*pooled([np.zeros(95, np.float32)], counting(frames))]
+
+
+@pytest.mark.parametrize(("frames", "hop"), [(100, 500), (98, 500), (98, 1000), (103, 1000), (96, 1000)])
+def test_models_that_pad_give_some_frames_more_or_fewer(frames, hop, monkeypatch):
+    """What is given counts from the beginning of a window; the next window, or the last frame, fills up."""
+    monkeypatch.setattr("limen.audio.windows._told", set())
+    model = counting(frames, 1000, hop)
+    told = (
+        contextlib.nullcontext() if frames == 100 else pytest.warns(LimenWarning, match=f"gives {frames} frames")
+    )
+    for block in (1000, 77):
+        with told if block == 1000 else contextlib.nullcontext():  # told once
+            sound = np.zeros(2500, np.float32)
+            found = [*pooled([sound[k : k + block] for k in range(0, 2500, block)], model, "centre")]
+        starts = range(0, 2500 - 1000 + hop, hop)
+        expected = []
+        for k in range(250):
+            over = [k - s // 10 for s in starts if 0 <= k - s // 10 < min(frames, 100)]
+            near = min(over, key=lambda f: abs(f + 0.5 - min(frames, 100) / 2), default=None)
+            expected.append(frames - 1 if near is None else near)
+        np.testing.assert_array_equal(np.concatenate(found)[:, 0], expected)
+
+
+@pytest.mark.parametrize("frames", [95, 105, 50, 200])
+def test_counts_of_frames_that_contradict_the_window_are_refused(frames):
+    with pytest.raises(InputError, match=rf"gives {frames} frames for a window .* which has 100 frames"):
+        [*pooled([np.zeros(95, np.float32)], counting(frames, 1000, 1000))]
+
+
+def test_a_model_whose_windows_have_different_numbers_of_frames_is_refused():
+    numbers = iter((4, 5))
+    model = scorer(function=lambda windows: np.zeros((len(windows), next(numbers), 2)))
+    with pytest.raises(InputError, match="gave 4 frames for a window before, and now 5"):
+        [*pooled([np.zeros(95, np.float32)], model, batch=1)]
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize(("hop", "covers"), [(40, 1), (20, 2), (10, 4), (25, 2), (30, 1)])
+def test_one_score_for_a_window_stands_for_the_frames_it_fills_by_half(dims, hop, covers):
+    """As clip models give it, BirdNET's or PANNs': windows overlap, and frames are as long as a hop."""
+
+    def loudest(windows):
+        scores = np.stack([windows.max(axis=1), -windows.max(axis=1)], axis=1)
+        return scores if dims == 2 else scores[:, None]
+
+    for seconds in (0.4, hop / RATE):  # a frame is the window, or the hop
+        model = scorer("logit", loudest, hop=hop, frame_seconds=seconds)
+        assert model.frame_seconds == hop / RATE
+        sound = np.random.default_rng(1).random(207).astype(np.float32)
+        found = np.concatenate([*pooled(np.array_split(sound, 9), model, "max")])
+        tops = [sound[s : s + 40].max() for s in range(0, 207 - 40 + hop, hop)]
+        expected = [max(tops[max(0, k - covers + 1) : k + 1]) for k in range(-(-207 // hop))]
+        if covers * hop < 40:  # the last frame may be filled by no window: the one before goes on
+            expected = [
+                max(tops[max(0, min(k, len(tops) - 1) - covers + 1) : k + 1]) for k in range(len(expected))
+            ]
+        np.testing.assert_allclose(found[:, 0], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

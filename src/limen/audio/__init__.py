@@ -5,8 +5,10 @@ which `describe` tells what it needs, a `HuggingFaceScorer`, or any function in 
 """
 
 from limen.audio.description import describe
+from limen.audio.hugging_face import HuggingFaceScorer
+from limen.audio.onnx_models import OnnxScorer
 from limen.audio.reading import Info, Reading, info, read
-from limen.audio.scorers import CallableScorer, HuggingFaceScorer, OnnxScorer, Scorer
+from limen.audio.scorers import CallableScorer, Scorer
 from limen.audio.scoring import iter_scores, score
 
 __all__ = [

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-from limen.errors import InputError, require
+from limen.errors import InputError, LimenWarning, require
+from limen.events.pooling import Activation
 from limen.files.writing import write_atomically
 from limen.names import unique
 
-Activation = Literal["probability", "logit"]
 KEY = "limen.audio"
 """Of the metadata of an ONNX model."""
 VERSION = 1
@@ -31,7 +32,7 @@ class Description:
     window, hop : int
         Samples of a window, and from one to the next; at most the window.
     frame_seconds : float
-        Of a frame.
+        Of a frame; a window, if the model gives one score for all of it.
     labels : tuple of str
     activation : {"probability", "logit"}
         What the scores are.
@@ -39,7 +40,7 @@ class Description:
     Raises
     ------
     InputError
-        If a value breaks these rules; a hop must be a whole number of frames.
+        If a value breaks these rules; a hop must be a whole number of frames, where a frame is no window.
     """
 
     rate: int
@@ -64,7 +65,13 @@ class Description:
             raise InputError("labels is empty. Name the columns of the scores, in order.")
         if self.activation not in get_args(Activation):
             raise InputError(f"activation={self.activation!r} is unknown. Use 'probability' or 'logit'.")
-        frames_of_hop(self.window, self.hop, self.frame_seconds * self.rate)
+        frames_of_hop(self.window, self.hop, self.grid_seconds * self.rate)
+
+    @property
+    def grid_seconds(self) -> float:
+        """Seconds of a frame of a recording's scores: where one score stands for a window, windows may overlap."""
+        by_window = abs(self.frame_seconds * self.rate - self.window) <= SLACK * self.window
+        return self.hop / self.rate if by_window and self.hop < self.window else self.frame_seconds
 
     def to_json(self) -> str:
         """Return the description as text."""
@@ -102,13 +109,13 @@ def frames_of_hop(window: int, hop: int, frame_samples: float) -> int:
     return round(frames)
 
 
-def described(text: str | None, given: Mapping[str, Any], name: str) -> Description:
-    """Return the description of the model ``name`` from its metadata, and from what is given beside.
+def known(text: str | None, given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what is known of the model ``name``, from its metadata and from what is given beside.
 
     Raises
     ------
     InputError
-        If something is missing, contradicts what is given, or was altered.
+        If they contradict each other, or the metadata was altered.
     """
     found = {} if text is None else _parsed(text, name)
     given = {key: value for key, value in given.items() if value is not None}
@@ -120,15 +127,81 @@ def described(text: str | None, given: Mapping[str, Any], name: str) -> Descript
                 f"{name} says {key}={found[key]!r}, and {given[key]!r} is given. Leave it out, or write it "
                 "into the model: limen.audio.describe."
             )
-    both = {**found, **given}
-    missing = [key for key in NAMES if key not in both]
+    return {**found, **given}
+
+
+def completed(said: Mapping[str, Any], name: str) -> Description:
+    """Return the description of the model ``name``, of which all must be known.
+
+    Raises
+    ------
+    InputError
+        If something is missing, or not allowed.
+    """
+    missing = [key for key in NAMES if key not in said]
     if missing:
         raise InputError(
             f"{name} does not say its {', '.join(missing)}. Give them, or write them into the model: "
             "limen.audio.describe(path, rate=..., window=..., hop=..., frame_seconds=..., labels=..., "
             "activation='logit')."
         )
-    return Description(**both)
+    return Description(**said)
+
+
+def frames_apart(window: int, frame_samples: float) -> float:
+    """Return how many frames more or fewer a model may give for a window than fit in: padding makes 4 at most.
+
+    One of them always may be; more only where they are 5 % of a window or less.
+    """
+    return max(1.0, min(4.0, 0.05 * window / frame_samples))
+
+
+def derived(said: Mapping[str, Any], n_frames: Callable[[], int], name: str) -> float:
+    """Return the seconds of a frame of the model ``name``, which does not say it but gives ``n_frames`` a window.
+
+    Raises
+    ------
+    InputError
+        If the window is no such number, or no length of a frame is the nearest.
+
+    Warns
+    -----
+    LimenWarning
+        How long a frame is taken to be.
+
+    Notes
+    -----
+    A frame is a whole number of samples that divides the hop. Models pad at the ends of a window, so that the
+    frames of this length that fit in may be a few more or fewer than are given (`frames_apart`); the nearest
+    number wins.
+    """
+    rate, window, hop = said["rate"], said["window"], said["hop"]
+    if not all(isinstance(value, int) and value >= 1 for value in (rate, window, hop)):
+        return 1.0  # what is wrong with them is said with the whole description
+    n = n_frames()
+    if n == 1:
+        frame = window
+    else:
+        apart = {
+            size: abs(window / size - n)
+            for size in range(1, hop + 1)
+            if hop % size == 0 and abs(window / size - n) <= frames_apart(window, size)
+        }
+        nearest = [size for size in apart if apart[size] == min(apart.values())]
+        if len(nearest) != 1:
+            raise InputError(
+                f"{name} gives {n} frames for a window of {window} samples and does not say how long they are; "
+                f"no part of hop={hop} fits. Give frame_seconds, or write it into the model: limen.audio.describe."
+            )
+        frame = nearest[0]
+    what = "one score, for all of it" if n == 1 else f"{n} frames, taken to be {frame / rate:g} s each"
+    warnings.warn(
+        f"{name} does not say how long a frame is. It gives for a window of {window / rate:g} s {what}. "
+        "If that is wrong, write it into the model: limen.audio.describe.",
+        LimenWarning,
+        stacklevel=3,
+    )
+    return float(frame / rate)
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
@@ -165,8 +238,8 @@ def describe(
     Parameters
     ----------
     path : path
-        The model, waveform windows (n, window) in and scores (n, frames, labels) out. The file is replaced whole
-        or not at all; weights in files of their own stay where they are.
+        The model, waveform windows (n, window) in and scores (n, frames, labels) or (n, labels) out. The file is
+        replaced whole or not at all; weights in files of their own stay where they are.
     rate, window, hop, frame_seconds, labels, activation
         As `Description` has them.
 

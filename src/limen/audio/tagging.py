@@ -8,16 +8,18 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from limen.audio.journal import Journal, Recording
 from limen.audio.listening import Heard, Listening
-from limen.audio.running import Journal, Outcome, Recording, Tick, find_recordings, run
-from limen.audio.writing import clip_events, found_events, output_of, pooled, write_found
+from limen.audio.running import Outcome, Tick, find_recordings, run
+from limen.audio.writing import clip_events, found_events, output_of, write_found
 from limen.errors import InputError, LimenWarning, UnreadableError
 from limen.events.formats.writing import check_labels
+from limen.events.pooling import Clips, clip_scores
 from limen.events.streaming import Decider, Found
 from limen.events.thresholds import EventThresholds
 from limen.names import match
@@ -38,8 +40,9 @@ class Tagger:
     hearing : Listening
     thresholds : path-like
         A file of `limen tune-events`, or of `limen tune`.
-    clips : {"max", "mean"}
-        For the latter: what the score of a recording is, of its frames.
+    clips : {"max", "mean", "noisy-or"}, optional
+        For the latter: what the score of a recording is, of its frames. As when the thresholds were tuned, if left
+        out; ``max`` where they do not say it.
     extra : {"refuse", "ignore"}
         What becomes of labels of the model that the thresholds do not have.
 
@@ -56,11 +59,13 @@ class Tagger:
         hearing: Listening,
         thresholds: str | os.PathLike[str],
         *,
-        clips: Literal["max", "mean"] = "max",
+        clips: Clips | None = None,
         extra: Literal["refuse", "ignore"] = "refuse",
     ) -> None:
-        self.hearing, self.clips, self.source = hearing, clips, os.fspath(thresholds)
+        self.hearing, self.source = hearing, os.fspath(thresholds)
         self.thresholds = load_thresholds(thresholds)
+        self._tuned = tuned_on(self.thresholds)
+        self.clips = self._clips(clips)
         scorer = hearing.scorer
         labels = self.thresholds.labels
         aside = " Or leave them aside: --extra ignore." if set(labels) <= set(scorer.labels) else ""
@@ -83,8 +88,8 @@ class Tagger:
         """Return the events of a recording, or its tags from end to end."""
         if isinstance(self.thresholds, EventThresholds):
             return found_events(self._own(heard), self.decider(), heard.seconds)
-        scores = pooled(self._own(heard), len(self.thresholds.labels), self.clips)
-        given = np.asarray(self.thresholds.decide(scores))[0]
+        scores = clip_scores(self._own(heard), self.clips, self.hearing.scorer.activation)
+        given = np.asarray(self.thresholds.decide(scores[None]))[0]
         return clip_events(given, heard.seconds())
 
     def follow(self, samples: Iterable[NDArray[np.float32]], rate: int) -> Iterator[Found]:
@@ -123,6 +128,23 @@ class Tagger:
             for block in heard:
                 yield block[:, self._columns]
 
+    def _clips(self, asked: Clips | None) -> Clips:
+        """Return how frames are pooled: as for the scores tuned on, which nothing asked for may contradict."""
+        known = self._tuned.get("clips")
+        if known is not None and asked not in (None, known):
+            raise InputError(
+                f"{self.source} was tuned on clip scores pooled by {known}, and --clips {asked} is asked for. "
+                f"Leave it out, or pool by {asked} and tune anew: limen score --clips {asked}."
+            )
+        if known is not None and known not in get_args(Clips):
+            raise InputError(f"{self.source} was tuned on clip scores pooled by {known!r}: upgrade limen.")
+        if asked is not None and isinstance(self.thresholds, EventThresholds):
+            raise InputError(
+                f"--clips {asked} is for thresholds of whole recordings (limen tune), and {self.source} has "
+                "thresholds of events. Leave it out."
+            )
+        return asked or known or "max"
+
     def _check(self) -> None:
         scorer = self.hearing.scorer
         if isinstance(self.thresholds, EventThresholds):
@@ -132,7 +154,7 @@ class Tagger:
                     f"{self.source} is for frames of {seconds:g} s, and the model gives frames of "
                     f"{scorer.frame_seconds:g} s. Use the model that the thresholds were tuned for, or tune anew."
                 )
-            self._check_model(self.thresholds.details.get("model", {}))
+        self._check_model(self._tuned)
         scale = self.thresholds.scale
         if scale is not None and (scale == "probability") != (scorer.activation == "probability"):
             said = {"probability": "probabilities", "logit": "logits", "real": "real numbers"}
@@ -156,6 +178,12 @@ class Tagger:
                 LimenWarning,
                 stacklevel=4,
             )
+
+
+def tuned_on(thresholds: EventThresholds | Thresholds) -> dict[str, Any]:
+    """Return what thresholds say of the sound that they were tuned on: the model, and ``clips``."""
+    found = thresholds.details.get("model" if isinstance(thresholds, EventThresholds) else "sound", {})
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def load_thresholds(path: str | os.PathLike[str]) -> EventThresholds | Thresholds:

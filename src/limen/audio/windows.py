@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -10,15 +11,16 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.audio.description import SLACK, frames_of_hop
-from limen.audio.scorers import Activation, Scorer
-from limen.errors import InputError
+from limen.audio.description import SLACK, frames_apart, frames_of_hop
+from limen.audio.scorers import Scorer
+from limen.errors import InputError, LimenWarning
+from limen.events.pooling import Activation, heard, not_heard
 
 Pooling = Literal["mean", "max", "noisy-or", "centre"]
-_FARTHEST = 700.0
-"""Logits beyond are pooled as this: exp stays a normal number of float64."""
 _MOST_SAMPLES = 1 << 20
 _MOST_WINDOWS = 16
+_told: set[tuple[float, int]] = set()
+"""Frames that fit into a window, and how many a model gave instead, that were told."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +50,34 @@ class Grid:
         """Frames from one window to the next."""
         return frames_of_hop(self.window, self.hop, self.frame_samples)
 
-    def frames_used(self, given: int) -> int:
-        """Return how many of the frames that a model gives for a window are used.
+    @property
+    def expected(self) -> float:
+        """Frames that fit into a window."""
+        return self.window / self.frame_samples
+
+    def own_frames(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Return the scores (n, frames, labels) of windows on this grid: surplus frames are cut.
+
+        One score for each window, (n, 1, labels), stands for all frames of which the window fills half or more,
+        if a frame is a hop.
 
         Raises
         ------
         InputError
-            If their number contradicts the length of the window and of a frame; one more or less is let pass,
-            as a centred transform gives one more.
+            If the number of frames contradicts the length of the window and of a frame; a few more or less are
+            let pass (`frames_apart`), as padding at the ends of a window gives.
         """
-        expected = self.window / self.frame_samples
-        if abs(given - expected) > 1 + SLACK * expected or given < self.hop_frames:
+        given = scores.shape[1]
+        if given == 1 and self.hop_frames == 1 and self.expected > 1:
+            return np.repeat(scores, max(1, math.floor(self.expected + 0.5)), axis=1)
+        apart = frames_apart(self.window, self.frame_samples)
+        if given < 1 or abs(given - self.expected) > apart + SLACK * self.expected:
             raise InputError(
-                f"the model gives {given} frames for a window of {self.window} samples, which has {expected:.6g} "
-                f"frames of {self.frame_samples:.6g} samples. Correct frame_seconds or window: "
-                "limen.audio.describe writes them into the model."
+                f"the model gives {given} frames for a window of {self.window} samples, which has "
+                f"{self.expected:.6g} frames of {self.frame_samples:.6g} samples. Correct frame_seconds or "
+                "window: limen.audio.describe writes them into the model."
             )
-        return min(given, math.ceil(expected - SLACK * expected))
+        return scores[:, : math.ceil(self.expected - SLACK * self.expected)]
 
     def n_frames(self, n_samples: int) -> int:
         """Return the frames of a recording, at least 1; the last may be short."""
@@ -120,7 +133,7 @@ class Pool:
     def add(self, scores: NDArray[Any]) -> NDArray[np.float32]:
         """Add the scores (frames, labels) of the next window, and return the frames that are final by it."""
         scores = scores.astype(np.float64)
-        self._reach(len(scores), scores.shape[1])
+        self._reach(max(len(scores), self.hop_frames), scores.shape[1])
         total, weight = self.total[: len(scores)], self.weight[: len(scores)]
         new = weight == 0
         if self.how == "centre":
@@ -132,7 +145,7 @@ class Pool:
             total[:] = np.where(new[:, None], scores, np.maximum(total, scores))
             weight[:] = 1
         else:
-            total += _not_heard(scores, self.activation) if self.how == "noisy-or" else scores
+            total += not_heard(scores, self.activation) if self.how == "noisy-or" else scores
             weight += 1
         return self._give(self.hop_frames)
 
@@ -150,25 +163,12 @@ class Pool:
         done, weight = self.total[:n], self.weight[:n]
         self.total, self.weight = self.total[n:], self.weight[n:]
         if self.how == "mean":
-            done = done / weight[:, None]
+            done = done / np.maximum(weight, 1)[:, None]
         elif self.how == "noisy-or":
-            done = _heard(done, self.activation)
-        return np.asarray(done, np.float32)
-
-
-def _not_heard(scores: NDArray[np.float64], activation: Activation) -> NDArray[np.float64]:
-    """Return minus the log of 1 - p."""
-    if activation == "logit":
-        return np.logaddexp(0, np.clip(scores, -_FARTHEST, None))
-    with np.errstate(divide="ignore"):
-        return -np.log1p(-np.clip(scores, 0, 1))
-
-
-def _heard(total: NDArray[np.float64], activation: Activation) -> NDArray[np.float64]:
-    if activation == "probability":
-        return -np.expm1(-total)
-    small = np.minimum(total, 1)
-    return np.where(total < 1, np.log(np.expm1(small)), total + np.log1p(-np.exp(-np.maximum(total, 1))))
+            done = heard(done, self.activation)
+        # Where a window gives fewer frames than a hop has, its last one goes on.
+        place = np.maximum.accumulate(np.where(weight > 0, np.arange(len(weight)), 0))
+        return np.asarray(done[place], np.float32)
 
 
 def pooled(
@@ -196,7 +196,12 @@ def pooled(
     ------
     InputError
         If ``pooling`` is unknown, ``batch`` not positive, hop and frames do not fit, or the model gives an array
-        of another shape, NaN or infinities, or probabilities beyond 0 to 1.
+        of another shape, another number of frames than before, NaN or infinities, or probabilities beyond 0 to 1.
+
+    Warns
+    -----
+    LimenWarning
+        If a window has fewer frames than fit in, or two more: what is made of it, once for each such number.
 
     Notes
     -----
@@ -204,6 +209,11 @@ def pooled(
     one window, whatever the length. A mean is one of logits where the model gives logits; noisy-or is 1 minus
     the product of 1 - p, given back on the scale of the model. The product of a scorer may depend in its last
     bits on how many windows it gets at once; this number depends on ``batch`` and the length, never on blocks.
+
+    Frame k of a window begins ``k * frame_seconds`` into it. Models that pad, or do not, give some frames more or
+    fewer than fit into a window: surplus ones at its end are cut; ones that lack are those of the next window, or
+    else the last one goes on. A model that gives one score for a window has frames of a hop, and its score stands
+    for all of them that the window fills by half or more.
     """
     if pooling not in get_args(Pooling):
         raise InputError(f"pooling={pooling!r} is unknown. Use 'mean', 'max', 'noisy-or' or 'centre'.")
@@ -214,12 +224,14 @@ def pooled(
         raise InputError(f"batch={batch!r}: windows scored at once must be 1 or more.")
     pool = Pool(pooling, scorer.activation, grid.hop_frames)
     n_given = n_windows = n_samples = 0
+    last = np.zeros((0, len(scorer.labels)), np.float32)
 
     def within(frames: NDArray[np.float32], n_samples: int) -> Iterator[NDArray[np.float32]]:
-        nonlocal n_given
+        nonlocal n_given, last
         frames = frames[: max(0, grid.n_frames(n_samples) - n_given)]
         n_given += len(frames)
         if len(frames):
+            last = frames[-1:]
             yield frames
 
     check = _Checked(scorer, grid, name)
@@ -229,23 +241,29 @@ def pooled(
         final = [pool.add(window) for window in scores]
         yield from within(np.concatenate(final), n_samples)
     yield from within(pool.rest(), n_samples)
+    yield from within(np.repeat(last, max(0, grid.n_frames(n_samples) - n_given), axis=0), n_samples)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Checked:
     scorer: Scorer
     grid: Grid
     name: str
+    n_frames: int = 0
 
     def __call__(self, windows: NDArray[np.float32], begin_s: float) -> NDArray[Any]:
         scorer = self.scorer
         scores = np.asarray(scorer(windows))
+        if scores.ndim == 2 and self.grid.hop_frames == 1:
+            scores = scores[:, None]
         if scores.ndim != 3 or scores.shape[0] != len(windows) or scores.shape[2] != len(scorer.labels):
             raise InputError(
                 f"the model gives an array {scores.shape} for {len(windows)} windows. It must be (windows, "
-                f"frames, labels), with {len(scorer.labels)} labels: choose the output, or correct the labels."
+                f"frames, labels), with {len(scorer.labels)} labels: choose the output, or correct the labels. "
+                "One score for a window, (windows, labels), needs frame_seconds of a window or of a hop."
             )
-        scores = scores[:, : self.grid.frames_used(scores.shape[1])]
+        self._count(scores.shape[1])
+        scores = self.grid.own_frames(scores)
         checks: list[tuple[Callable[[NDArray[Any]], NDArray[np.bool_]], str, str]] = [
             (
                 lambda found: ~np.isfinite(found),
@@ -269,3 +287,32 @@ class _Checked:
                 where = f"{self.name} at {second:.3f} s (label {scorer.labels[label]!r})"
                 raise InputError(f"the model {what} for {where}. {advice}")
         return scores
+
+    def _count(self, given: int) -> None:
+        """Refuse another number of frames than before; tell, once, of one that does not fit the window."""
+        grid = self.grid
+        if self.n_frames not in (0, given):
+            raise InputError(
+                f"the model gave {self.n_frames} frames for a window before, and now {given}. Their number must "
+                "be the same for all windows: export the model with the frames of whole windows."
+            )
+        first, self.n_frames = not self.n_frames, given
+        fit = math.ceil(grid.expected - SLACK * grid.expected)
+        if not first or given in (fit, fit + 1) or (given == 1 and grid.hop_frames == 1):
+            return
+        grid.own_frames(np.empty((0, given, 0)))  # what contradicts is refused, not told
+        if (grid.expected, given) in _told:
+            return
+        _told.add((grid.expected, given))
+        what = (
+            f"the {given - fit} surplus at its end are cut"
+            if given > fit
+            else "those that lack at its end are taken from the next window, or the last one goes on"
+        )
+        warnings.warn(
+            f"the model gives {given} frames for a window in which {grid.expected:.6g} of "
+            f"{grid.frame_samples / self.scorer.rate:.6g} s fit. Frames are counted from the beginning of the "
+            f"window; {what}. If they are of another length, correct frame_seconds: limen.audio.describe.",
+            LimenWarning,
+            stacklevel=4,
+        )

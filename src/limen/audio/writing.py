@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.errors import InputError
 from limen.events.formats.folders import (
     check_table_labels,
     matrix_header,
@@ -88,29 +87,6 @@ def _gathered(blocks: Blocks, least: int) -> Iterator[NDArray[Any]]:
             held = []
     if held:
         yield np.concatenate(held)
-
-
-def pooled(blocks: Blocks, n_labels: int, how: Literal["max", "mean"]) -> NDArray[Any]:
-    """Return one score for each label (1, n_labels), of all frames, in their dtype.
-
-    Raises
-    ------
-    InputError
-        If there are no frames.
-    """
-    total, n_frames = np.zeros(n_labels), 0
-    highest: NDArray[Any] | None = None
-    for block in blocks:
-        if not len(block):
-            continue
-        top = block.max(axis=0)
-        highest = top if highest is None else np.maximum(highest, top)
-        total += block.sum(axis=0, dtype=np.float64)
-        n_frames += len(block)
-    if highest is None:
-        raise InputError("the recording has no frames, so that no score stands for it.")
-    found = highest if how == "max" else (total / n_frames).astype(highest.dtype)
-    return np.asarray(found)[None]
 
 
 def clip_events(given: NDArray[Any], duration: float) -> list[Found]:

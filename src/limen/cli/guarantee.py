@@ -9,7 +9,7 @@ import click
 
 from limen.cli.console import busy, say
 from limen.cli.help import Command
-from limen.cli.inputs import checked_data, metric_of, read_data, refuse_to_replace
+from limen.cli.inputs import checked_data, metric_of, read_data, refuse_to_replace, with_sound
 from limen.cli.options import AVERAGES, BETA, COSTS, FILES, GROUPS, SEED
 from limen.errors import InputError, LimenWarning, count
 
@@ -115,6 +115,7 @@ def guarantee(
             average=average,
             random_state=seed,
         )
+    thresholds = with_sound(thresholds, scores)
     thresholds.save(output)
     assert thresholds.promise is not None
     say(f"promised: {thresholds.promise.said()}")

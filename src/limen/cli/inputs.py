@@ -50,14 +50,16 @@ def read_data(
     if is_checked(labels):
         data = checked_data(labels)
         return data.in_order(thresholds.labels, extra=extra) if isinstance(thresholds, Thresholds) else data
-    joined = join(read_table(scores, kind="scores"), read_table(labels, kind="labels"))
+    scored, annotated = read_table(scores, kind="scores"), read_table(labels, kind="labels")
+    of_sound = sound_of(scores) is not None and scored.ids is not None
+    joined = join(scored, _of_recordings(annotated, scored) if of_sound else annotated)
     tuned = thresholds if isinstance(thresholds, Thresholds) else None
     data = as_data(
         joined.y_true,
         joined.y_score,
         labels=joined.labels if joined.labels is not None or tuned is None else tuned.labels,
         ids=joined.ids,
-        groups=None if groups is None else groups_of(groups, joined.ids),
+        groups=None if groups is None else groups_of(groups, joined.ids, of_sound=of_sound),
         corrections=None if corrections is None else read_table(corrections, kind="labels"),
         first_row=1,
     )
@@ -106,12 +108,45 @@ def _by_name(
     return select_columns(values, names, wanted)
 
 
-def groups_of(path: str, ids: tuple[str, ...] | None) -> list[str]:
-    """Return the group of each item, from a file of id and group."""
+def sound_of(scores: str) -> dict[str, Any] | None:
+    """Return how clip scores were made, ``clips`` and the model's settings, if `limen score --clips` did."""
+    from limen.events.formats.clips import clips_of
+
+    about = clips_of(scores)
+    return None if about is None else {"clips": about["clips"], **(about["model"] or {})}
+
+
+def with_sound(thresholds: Thresholds, scores: str) -> Thresholds:
+    """Return thresholds that know how the clip scores that they were tuned on were made, for `limen tag`."""
+    from dataclasses import replace
+
+    sound = sound_of(scores)
+    return thresholds if sound is None else replace(thresholds, details={**thresholds.details, "sound": sound})
+
+
+def _of_recordings(labels: Table, scores: Table) -> Table:
+    """Return labels whose ids, which may be names of files, are the recordings of the scores."""
+    from dataclasses import replace
+
+    from limen.events.formats.named import Recordings, recording_name
+
+    if labels.ids is None or scores.ids is None:
+        return labels
+    known = Recordings(scores.ids)
+    found = [known.find(recording_name(name)) for name in labels.ids]
+    ids = (own[0] if len(own) == 1 else name for own, name in zip(found, labels.ids, strict=True))
+    return replace(labels, ids=tuple(ids))
+
+
+def groups_of(path: str, ids: tuple[str, ...] | None, *, of_sound: bool = False) -> list[str]:
+    """Return the group of each item, from a file of id and group; of recordings, ids may be names of files."""
+    from limen.cli.event_files import recording_groups
     from limen.files.pairs import read_pairs
 
     if ids is None:
         raise InputError("--groups needs ids in the scores and labels files. Add an id column.")
+    if of_sound:
+        return recording_groups(path, ids)
     group = read_pairs(path, ids, "group")
     missing = [name for name in ids if name not in group]
     if missing:

@@ -16,13 +16,16 @@ from limen.cli.console import console, progress, say
 from limen.errors import InputError, UnreadableError, count
 
 if TYPE_CHECKING:
+    from limen.audio.listening import Listening
     from limen.audio.running import Outcome
 
 SOUNDS = """
 Recordings: .wav .flac .ogg .opus .mp3 .aiff and others; a folder is read with
 all its folders. A model says itself what it needs (limen.audio.describe), or
 --description FILE.json does: rate, window and hop in samples, frame_seconds,
-labels, activation ("probability" or "logit").
+labels, activation ("probability" or "logit"), and output, if the model has
+several. A model that gives one score for a window has frame_seconds of a
+window; with --hop its windows overlap.
 """
 PLAIN_EVERY = 30.0
 """Seconds between two lines on how far a run is, where no terminal shows a bar."""
@@ -31,8 +34,14 @@ PLAIN_EVERY = 30.0
 def run_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of the model and of a run over many recordings."""
     options = (
-        click.option("--model", required=True, metavar="FILE", help="An ONNX model: waveform in, frames out."),
+        click.option("--model", metavar="FILE", help="An ONNX model: waveform in, frames (or one score) out."),
         click.option("--description", metavar="FILE.json", help="What the model needs, if it does not say it."),
+        click.option(
+            "--hop",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            help="From one window to the next, in place of the model's own.",
+        ),
         click.option(
             "--pooling",
             type=click.Choice(["mean", "max", "noisy-or", "centre"]),
@@ -41,7 +50,11 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Of frames that lie in several windows.",
         ),
         click.option(
-            "--channel", metavar="mean|1|2|...", default="mean", show_default=True, help="Which to hear."
+            "--channel",
+            metavar="mean|1|2|...",
+            default="mean",
+            show_default=True,
+            help="Which to hear; of a pipe, which it is.",
         ),
         click.option(
             "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Recordings at once."
@@ -53,15 +66,19 @@ def run_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def scorer_of(model: str, description: str | None) -> Any:
-    """Return the model that scores recordings, with what it needs."""
+def hearing_of(model: str, description: str | None, hop: float | None, pooling: Any, channel: str) -> Listening:
+    """Return the model that scores recordings, with what it needs, and how it hears them."""
     from limen.audio import OnnxScorer
+    from limen.audio.listening import Listening
 
-    return OnnxScorer(model, **({} if description is None else _description(description)))
+    scorer = OnnxScorer(model, **({} if description is None else _description(description)))
+    if hop is not None:
+        scorer = scorer.with_hop(max(1, round(hop * scorer.rate)))
+    return Listening(scorer, pooling=pooling, channel=channel_of(channel))
 
 
 def _description(path: str) -> dict[str, Any]:
-    known = {"rate", "window", "hop", "frame_seconds", "labels", "activation"}
+    known = {"rate", "window", "hop", "frame_seconds", "labels", "activation", "output"}
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limen.cli.console import say
-from limen.cli.sounds import SOUNDS, channel_of, end, far, run_options, said, scorer_of
+from limen.cli.sounds import SOUNDS, end, far, hearing_of, run_options, said
 from limen.cli.tag_demo import TagCommand, say_how_good
 from limen.errors import InputError, count
 
@@ -24,18 +24,14 @@ FORMATS = click.Choice(["csv", "jsonl", "parquet", "audacity", "raven", "dcase"]
 
 
 @click.command(cls=TagCommand, epilog=SOUNDS, short_help="Find events in recordings, or tag them.")
-@click.argument("recordings", nargs=-1, required=True)
-@click.option(
-    "--thresholds", required=True, metavar="FILE", help="Thresholds: of events, or of tags (limen tune)."
-)
+@click.argument("recordings", nargs=-1)
+@click.option("--thresholds", metavar="FILE", help="Thresholds: of events, or of tags (limen tune).")
 @click.option("-o", "--output", metavar="FOLDER", help="Where to write, a folder.")
 @click.option("--format", "form", type=FORMATS, default="csv", show_default=True, help="Of the outputs.")
 @click.option(
     "--clips",
-    type=click.Choice(["max", "mean"]),
-    default="max",
-    show_default=True,
-    help="For thresholds of limen tune: the score of a recording is this of its frames.",
+    type=click.Choice(["max", "mean", "noisy-or"]),
+    help="For thresholds of limen tune: the score of a recording is this of its frames. As tuned; else max.",
 )
 @click.option(
     "--extra",
@@ -45,19 +41,20 @@ FORMATS = click.Choice(["csv", "jsonl", "parquet", "audacity", "raven", "dcase"]
     help="Labels of the model that the thresholds do not have.",
 )
 @click.option("--rate", type=click.IntRange(min=1), help="Of the samples on a pipe, where the recording is -.")
-@click.option("--demo", is_flag=True, help="Tag recordings of spoken digits that come with limen.")
+@click.option("--demo", is_flag=True, help="Tag spoken digits that come with limen; needs nothing else.")
 @run_options
 def tag(
     recordings: tuple[str, ...],
-    thresholds: str,
+    thresholds: str | None,
     output: str | None,
     form: str,
     clips: Any,
     extra: Any,
     rate: int | None,
     demo: bool,
-    model: str,
+    model: str | None,
     description: str | None,
+    hop: float | None,
     pooling: Any,
     channel: str,
     jobs: int,
@@ -71,13 +68,22 @@ def tag(
 
     \b
     limen tag --demo
+    limen tag --demo -o labels/
     limen tag new/ --model tagger.onnx --thresholds events.json -o out/ --format audacity
+    limen tag new/ --model tagger.onnx --thresholds thresholds.json -o tags/ --jobs 2 --skip-bad
     arecord -t raw -f S16_LE -r 16000 | limen tag - --rate 16000 --model tagger.onnx --thresholds events.json
     """
-    from limen.audio.listening import Listening
+    if not recordings or model is None or thresholds is None:
+        given = {"recordings": recordings, "--model FILE": model, "--thresholds FILE": thresholds}
+        lacking = [name for name, value in given.items() if not value]
+        verb = "is" if len(lacking) == 1 else "are"
+        raise InputError(
+            f"{' and '.join(lacking)} {verb} missing. limen tag RECORDINGS --model FILE --thresholds FILE -o "
+            "FOLDER; limen tag --demo needs nothing else."
+        )
     from limen.audio.tagging import Tagger, tag_files
 
-    hearing = Listening(scorer_of(model, description), pooling=pooling, channel=channel_of(channel))
+    hearing = hearing_of(model, description, hop, pooling, channel)
     tagger = Tagger(hearing, thresholds, clips=clips, extra=extra)
     if "-" in recordings:
         if len(recordings) > 1 or output is not None:

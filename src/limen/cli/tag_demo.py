@@ -14,6 +14,11 @@ OUTPUT = "demo_tags"
 class TagCommand(Command):
     """A command whose ``--demo`` stands for the recordings, the model and the thresholds shipped."""
 
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the two ways to call it: what is needed without ``--demo``, and that nothing is with it."""
+        formatter.write_usage(ctx.command_path, "RECORDINGS... --model FILE --thresholds FILE -o FOLDER [OPTIONS]")
+        formatter.write_usage(ctx.command_path, "--demo [-o FOLDER]", prefix="       ")
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line, with what ``--demo`` stands for."""
         if "--demo" not in args:

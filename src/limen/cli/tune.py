@@ -9,7 +9,7 @@ import click
 
 from limen.cli.console import busy, progress, say, say_next
 from limen.cli.help import Command
-from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace
+from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace, with_sound
 from limen.cli.limits import HOLD, INFEASIBLE, LIMITS, constraint_options
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, MEDIA, SEED, objective_options
 from limen.cli.states import MOST, attention
@@ -116,6 +116,7 @@ def tune(
             random_state=seed,
             progress=lambda step, steps, value: tick(step, steps, "" if isnan(value) else f"{value:.4f}"),
         )
+    thresholds = with_sound(thresholds, scores)
     thresholds.save(output)
     _print_tuned(thresholds)
     if verbose:

@@ -82,7 +82,7 @@ def write_tags(
         )
     if layout not in ("tags", "wide", "long"):
         raise InputError(f'layout is {layout!r}. It must be "tags", "wide" or "long".')
-    _check_labels(labels, layout, ending)
+    check_labels(labels, layout, ending)
     if ids is not None and "" in ids:
         raise InputError(f"ids has an empty id (row {ids.index('')}). Every item needs an id.")
     with write_atomically(path) as temporary:
@@ -99,7 +99,8 @@ def write_tags(
             _write_text(temporary, ids, labels, decisions, layout, "\t" if ending == ".tsv" else ",")
 
 
-def _check_labels(labels: Sequence[str], layout: str, ending: str) -> None:
+def check_labels(labels: Sequence[str], layout: str, ending: str) -> None:
+    """Raise `InputError` if a file of this ending and layout cannot hold these labels."""
     unique(labels, "labels")
     if "" in labels:
         raise InputError("labels has an empty name. Every label needs a name.")
