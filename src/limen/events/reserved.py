@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -30,67 +30,83 @@ PARTS, MOST_SIZES = 8, 1 << 17
 PLENTY = 1e9
 """Stands for what could be given wrongly, where nothing but events is counted: there is no end to it."""
 HELD = 0.9
-RANKED_BY = 30.0
 
 
 class Way(NamedTuple):
-    """How far labels may differ: by the settings that serve all best, and by events that weigh as all labels do.
+    """How counts are smoothed, and how far labels may differ.
 
-    ``settings`` inf is all of them, ``cut`` inf one setting and one threshold.
+    Attributes
+    ----------
+    settings : float
+        Labels choose among so many settings that serve all best; inf: among all.
+    cut : float
+        So many events that count as those of all labels do stand beside a label's own; inf: one setting and one
+        threshold.
+    smoothing : float
+        Width of the kernel over cuts, as a part of that without limits. Close to a strict limit few events are
+        given, and much smoothing mixes in those below.
     """
 
     settings: float
     cut: float
+    smoothing: float
 
     def __str__(self) -> str:
         if np.isinf(self.cut):
             return "one setting and threshold"
         which = "any setting" if np.isinf(self.settings) else f"the best {self.settings:g} settings"
         which = "one setting" if self.settings == 1 else which
-        return f"{which}, {self.cut:g} events to thresholds"
+        return f"{which}, {self.cut:g} events to thresholds, {100 * self.smoothing:g} % smoothing"
 
 
-WAYS = (Way(1, np.inf), Way(1, 100), Way(1, 30), Way(3, 30), Way(9, 30), Way(np.inf, 30), Way(np.inf, 10))
-USUAL = Way(1, 30)
+WAYS = (
+    *(Way(1, np.inf, 1), Way(1, 30, 1), Way(3, 30, 1), Way(np.inf, 10, 1)),
+    *(Way(1, 3, 0.2), Way(3, 3, 0.2), Way(np.inf, 3, 0.2), Way(np.inf, 0, 0.2)),
+)
+USUAL = Way(3, 3, 0.2)
 """Taken unless another is better on recordings left out by more than the standard error of the difference."""
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """The smoothed counts of some recordings, each label drawn to all, as candidates that solvers know."""
+    """The counts of some recordings as candidates that solvers know: smoothed, each label drawn to all."""
 
     tables: Tables
+    grid: Grid
     objective: Objective
     has_negatives: bool
+    _smoothed: dict[float, tuple[NDArray[np.float64], ...]] = field(default_factory=dict, repr=False)
 
     @property
     def n(self) -> NDArray[np.float64]:
         """All that may be given, (n_labels,)."""
         return self.tables.n if self.has_negatives else self.tables.p + PLENTY
 
-    def counts(self, cut: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return tp and pp (n_labels, n_settings, n_cuts) with so many events of all labels beside a label's own.
+    def smooth(self, part: float) -> tuple[NDArray[np.float64], ...]:
+        """Return tp and pp (n_labels, n_settings, n_cuts) smoothed."""
+        if part not in self._smoothed:
+            tables = (self.tables.tp, self.tables.pp)
+            self._smoothed[part] = tuple(self.grid.smoothed(one, part).astype(np.float64) for one in tables)
+        return self._smoothed[part]
+
+    def counts(self, way: Way) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return tp and pp with events of all labels beside a label's own.
 
         What is found is drawn as a share of the events, what is wrong as that of a typical label.
         """
-        tp, pp = (table.astype(np.float64) for table in self.tables.smooth)
+        tp, pp = self.smooth(way.smoothing)
         p = self.tables.p[:, np.newaxis, np.newaxis]
         wrong = np.maximum(pp - tp, 0.0)
         share = tp.sum(axis=0) / max(float(p.sum()), 1.0)
-        right = p * (tp + cut * share) / np.maximum(p + cut, 1e-9)
-        wrong = (p * wrong + cut * wrong.mean(axis=0)) / np.maximum(p + cut, 1e-9)
+        right = p * (tp + way.cut * share) / np.maximum(p + way.cut, 1e-9)
+        wrong = (p * wrong + way.cut * wrong.mean(axis=0)) / np.maximum(p + way.cut, 1e-9)
         return right, right + wrong
-
-    @cached_property
-    def usual(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The counts by which settings are ranked."""
-        return self.counts(RANKED_BY)
 
     def ranked(self, bound: Bound) -> NDArray[np.int64]:
         """Return the settings, those first with which all labels together do best under the limits."""
-        values = []
+        values, counts = [], self.counts(USUAL)
         for s in range(self.tables.tp.shape[1]):
-            curves, _ = self.curves(self.usual, np.array([s]), bound)
+            curves, _ = self.curves(counts, np.array([s]), bound)
             found = solve_curves(curves, self.objective, replace(bound, infeasible="status"), closing=False)
             at = found.index
             value = self.objective(curves.tp[at], curves.pp[at], curves.n_positive, curves.n_known)
@@ -151,8 +167,7 @@ def best_drawn(drawn: Drawn, ranked: NDArray[np.int64], way: Way, bound: Bound) 
     if np.isinf(way.cut):
         return _one_for_all(drawn, bound)
     some = ranked if np.isinf(way.settings) else np.sort(ranked[: int(way.settings)])
-    counts = drawn.usual if way.cut == RANKED_BY else drawn.counts(way.cut)
-    curves, place = drawn.curves(counts, some, bound)
+    curves, place = drawn.curves(drawn.counts(way), some, bound)
     found = solve_curves(curves, drawn.objective, bound, closing=False)
     return Choice.of(
         place[:, found.index],
@@ -168,7 +183,7 @@ def _one_for_all(drawn: Drawn, bound: Bound) -> Choice:
 
     If none keeps the limits, that which misses least.
     """
-    tp, pp = (table.astype(np.float64) for table in drawn.tables.smooth)
+    tp, pp = drawn.smooth(1.0)
     shape, p, n = tp.shape, drawn.tables.p, drawn.n
     label = np.repeat(np.arange(shape[0]), shape[1] * shape[2])
     keeps, missing = np.ones(shape, bool), np.zeros(shape[1:])
@@ -246,7 +261,7 @@ class Reserving:
 
     def drawn(self, tables: Tables) -> Drawn:
         """Return the counts of some recordings as solvers take them."""
-        return Drawn(tables, self.objective, self.curves.criterion.has_negatives)
+        return Drawn(tables, self.grid, self.objective, self.curves.criterion.has_negatives)
 
     def with_reserve(self, reserves: NDArray[np.float64], share: float, given: float) -> Bound:
         """Return the limits with a reserve by row, for a share of the hours."""
@@ -303,7 +318,7 @@ def automatic_within(
     search = Reserving(curves, objective, bound, shares, hold)
     whole, rows = search.drawn(search.whole), (*bound.rows, *bound.pooled)
     ranked = whole.ranked(bound)
-    cannot = best_drawn(whole, ranked, Way(np.inf, RANKED_BY), bound).cuts.reason
+    cannot = best_drawn(whole, ranked, Way(np.inf, 0, 0.2), bound).cuts.reason
     if cannot and bound.infeasible == "error":
         raise InfeasibleError(f"{cannot} (By smoothed counts; method='exact' looks at them as they are.)")
     if curves.n_parts < 2:
