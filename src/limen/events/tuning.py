@@ -88,9 +88,9 @@ def tune(
     infeasible : {"error", "never", "status"}
         As in `limen.tune`.
     hold : float, optional
-        With "auto": how often the reserve shall make limits hold on plenty of new recordings, as the folds tell; 0.9
-        if left out. A limit over all labels after so many of all tunings, one for each label for so many of the
-        labels.
+        With "auto": how often the reserve shall make limits hold on plenty of new recordings, as the folds tell;
+        0.9 if left out. A limit over all labels after so many of all tunings, one for each label for so many of
+        the labels.
     random_state : int from 0, None or numpy Generator
         Seed that deals groups to folds, and resamples.
     progress : callable ``(step, steps)``, optional
@@ -125,12 +125,12 @@ def tune(
         raise InputError(f"method={method!r} is unknown. The methods are: {', '.join(METHODS)}.")
     objective = objectives.objective(metric, average, zero_division)
     seed = as_seed(random_state)
-    number = as_groups(_in_order(groups, scores.names), len(scores.names))
+    number = as_groups(in_order(groups, scores.names), len(scores.names))
     parts = folds_of(scores.names, number, seed)
     check_hold(hold, method, bool(constraints))
     curves = event_curves(scores, events, settings, criterion, parts=parts, progress=progress)
     check_objective(objective, curves)
-    check_positive(curves)
+    check_positive(curves.p)
     bound = bind(constraints, scores.labels, infeasible) if constraints else None
     if bound is not None:
         check_constraints(bound, curves)
@@ -139,9 +139,7 @@ def tune(
     folds = Folds(curves, scores, checked_references(scores, events, warn=False), parts, number)
     if method == "auto" and bound is not None:
         held = HELD if hold is None else hold
-        chosen, held_out, solution = automatic_within(
-            curves, objective, bound, folds.shares, held, folds.by_unit
-        )
+        chosen, held_out, solution = automatic_within(curves, objective, bound, folds.shares, held, folds.by_unit)
     else:
         chosen, held_out, solution = _chosen(curves, objective, method, bound)
     tuned = made(curves, scores, objective, method, chosen, solution, bound)
@@ -200,9 +198,9 @@ class Folds:
         counts = self.counts(held_out)
         if self.groups is None:
             return counts
-        summed = np.zeros((4, int(self.groups.max()) + 1, counts.shape[2]), np.int64)
-        np.add.at(summed, (slice(None), self.groups), counts)
-        return summed
+        summed = np.zeros((int(self.groups.max()) + 1, 4, counts.shape[2]), np.int64)
+        np.add.at(summed, self.groups, counts.transpose(1, 0, 2))
+        return summed.transpose(1, 0, 2)
 
 
 def made(
@@ -283,7 +281,8 @@ def _detected(curves: EventCurves, scores: FrameScores, chosen: Chosen) -> Event
     return detect(scores, settings, chosen.thresholds, low_thresholds(chosen.thresholds, settings, curves.kind))
 
 
-def _in_order(groups: Mapping[str, Any] | Sequence[Any] | None, names: tuple[str, ...]) -> Any:
+def in_order(groups: Mapping[str, Any] | Sequence[Any] | None, names: tuple[str, ...]) -> Any:
+    """Return the group of each recording as given, or as a mapping says."""
     if not isinstance(groups, Mapping):
         return groups
     if missing := [name for name in names if name not in groups]:
