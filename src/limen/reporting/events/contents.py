@@ -100,6 +100,7 @@ def _edited(
         "hours": scores.hours,
         "data_digest": f"sha256:{digest.hexdigest()[:32]}",
         "constraints": [],
+        "promise": None,
         "labels": [
             label | {"p": int(p[:, k].sum()), "n": int(n[:, k].sum())} for k, label in enumerate(content["labels"])
         ],
