@@ -137,10 +137,10 @@ def on_real(data: Path) -> None:
                 below = sum(one.below for one in measured)
                 recall = found.counts.tp.sum() / found.counts.p.sum()
                 what = ", ".join(f"{key} {value:g}" for key, value in asked.items())
-                rows.append(
-                    [f"{name} {('tune', 'test')[i]}", f"{what}, {per}, {criterion}",
-                     f"{len(tuned.promise.labels)} of {scores.n_labels}", f"{below} of {len(measured)}", f"{100 * recall:.1f}"]
-                )  # fmt: skip
+                labels = f"{len(tuned.promise.labels)} of {scores.n_labels}"
+                beyond = f"{below} of {len(measured)}"
+                part = f"{name} {('tune', 'test')[i]}"
+                rows.append([part, f"{what}, {per}, {criterion}", labels, beyond, f"{100 * recall:.1f}"])
                 print(rows[-1], flush=True)
     scores, events = desed(data)
     for asked in ({"precision": 0.5}, {"false_per_hour": 30.0}):

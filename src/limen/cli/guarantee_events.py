@@ -85,8 +85,8 @@ def guarantee_events(
 ) -> None:
     """Find settings and thresholds of events that keep a promise on new recordings, with a stated confidence.
 
-    Recordings are taken to be independent; those of one source (a place, a night) are not: name them with --groups.
-    `limen evaluate` says whether the promise held on other recordings.
+    Recordings are taken to be independent; those of one source (a place, a night) are not: name them with
+    --groups. `limen evaluate` says whether the promise held on other recordings.
 
     \b
     limen guarantee-events scores/ events.tsv --precision 0.8
