@@ -18,6 +18,11 @@ from limen.guarantees.sharing import Kept, shared_by, walked_all
 from limen.promises import NOUNS, numbers, said_limit
 
 
+SURE = 0.5
+"""A walk begins where the growth that the fitted units promise is this part of the largest: several promises then
+have more members in common."""
+
+
 @dataclass(frozen=True, eq=False)
 class Proven:
     """What was proven of each row (a label, or all).
@@ -56,8 +61,8 @@ def proven(
 
     Notes
     -----
-    The walk begins at the member of which the fitted units promise most, and goes to more lenient ones; for recall
-    to stricter ones. Each is tested at the whole level of its row until one fails: a fixed sequence, since
+    The walk begins at the strictest member of which the fitted units promise nearly as much as of any, and goes to
+    more lenient ones; for recall at the most lenient, and to stricter ones. Each is tested at the whole level of its row until one fails: a fixed sequence, since
     members, their order, the beginning and the stakes come from the fitted units alone. Rows of which these
     promise nothing are not tested, and have no part of the error.
     """
@@ -66,19 +71,19 @@ def proven(
               for kind, share in asked.items()}  # fmt: skip
     hopeful = np.logical_and.reduce([[one.begin >= 0 for one in rows] for rows in tested.values()])
     kept, levels = np.zeros((n_rows, n_members), bool), np.zeros(n_rows)
+    shared = shared_by(correction, names, np.ones(n_rows, bool), confidence)
+    shared.weight = shared.weight * hopeful
+
+    def test(level: NDArray[np.float64]) -> list[Kept]:
+        found = []
+        for kind, rows in tested.items():
+            part, ends = np.zeros((n_rows, n_members), bool), np.zeros(n_rows, bool)
+            for k, one in enumerate(rows):
+                part[k, : len(one.cuts)], ends[k] = walked(one, kind, level[k])
+            found.append((part, ends))
+        return found
+
     if hopeful.any():
-        shared = shared_by(correction, names, np.ones(n_rows, bool), confidence)
-        shared.weight = shared.weight * hopeful
-
-        def test(level: NDArray[np.float64]) -> list[Kept]:
-            found = []
-            for kind, rows in tested.items():
-                part, ends = np.zeros((n_rows, n_members), bool), np.zeros(n_rows, bool)
-                for k, one in enumerate(rows):
-                    part[k, : len(one.cuts)], ends[k] = walked(one, kind, level[k])
-                found.append((part, ends))
-            return found
-
         kept, levels = walked_all(shared, len(asked), test)
     short = np.flatnonzero(~kept.any(axis=1)).tolist()
     why = {
@@ -93,8 +98,12 @@ def _tested(counted: Counted, row: int, size: int, kind: str, share: float) -> T
         return Tested(np.zeros(0), np.zeros(0), np.zeros(0), -1)
     fit, test = counted.families(row, size)
     found = bets(fit, test, kind, share, roomy=True)
-    begin = int(found.promised.argmax()) if found.promised.max() > 0 else -1
-    return Tested(np.arange(size), found.logs, found.largest, begin)
+    staked = np.isfinite(found.promised)
+    if not staked.any():
+        return Tested(np.arange(size), found.logs, found.largest, -1)
+    top = found.promised.max()
+    sure = np.flatnonzero(found.promised >= (top * SURE if top > 0 else top))
+    return Tested(np.arange(size), found.logs, found.largest, int(sure[-1] if kind == "recall" else sure[0]))
 
 
 def _reason(counted: Counted, row: int, tested: dict[str, Tested], asked: dict[str, float], level: float) -> str:

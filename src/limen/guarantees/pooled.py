@@ -35,7 +35,7 @@ class Family(NamedTuple):
 class Bets(NamedTuple):
     """Of each member (n_members,): the logarithm of an e-value, the largest unit that counts whole, the growth.
 
-    The last is what the fitted part promises for each unit.
+    The last is what the fitted part promises for each unit, less its doubt; -inf where it stakes nothing.
     """
 
     logs: NDArray[np.float64]
@@ -92,7 +92,7 @@ def bets(fit: Family, test: Family, kind: str, share: float, *, roomy: bool = Fa
     for given, stake, most, out in zip(test.given, stakes, largest, logs, strict=True):
         if most > 0:
             kernels.growth(code, share, given, test.totals, units, stake, most, out)
-    return Bets(evidence(logs), largest, promised)
+    return Bets(evidence(logs), largest, np.where(stakes.max(axis=1) > 0, promised, -np.inf))
 
 
 def proven_members(

@@ -138,8 +138,8 @@ def _explore(target: Pooled) -> tuple[tuple[NDArray[np.int64] | None, float], li
 def _slopes(target: Pooled, left: _Point, right: _Point) -> tuple[float, float]:
     """Return the steepest and the flattest slope that the frontier has between its ends.
 
-    Of items, which enter one by one, they are at most 1 and at least 0. Events may grow into one as the cut falls: tp
-    then falls, and rises by more than pp. Where labels depend on each other only items are counted.
+    Of items, which enter one by one, they are at most 1 and at least 0. Events may grow into one as the cut falls:
+    tp then falls, and rises by more than pp. Where labels depend on each other only items are counted.
     """
     if target.units.links:
         return 1.0, 0.0
