@@ -17,7 +17,6 @@ from limen.guarantees.pooled import bets
 from limen.guarantees.sharing import Kept, shared_by, walked_all
 from limen.promises import NOUNS, numbers, said_limit
 
-
 SURE = 0.5
 """A walk begins where the growth that the fitted units promise is this part of the largest: several promises then
 have more members in common."""
@@ -62,9 +61,9 @@ def proven(
     Notes
     -----
     The walk begins at the strictest member of which the fitted units promise nearly as much as of any, and goes to
-    more lenient ones; for recall at the most lenient, and to stricter ones. Each is tested at the whole level of its row until one fails: a fixed sequence, since
-    members, their order, the beginning and the stakes come from the fitted units alone. Rows of which these
-    promise nothing are not tested, and have no part of the error.
+    more lenient ones; for recall at the most lenient, and to stricter ones. Each is tested at the whole level of its
+    row until one fails: a fixed sequence, since members, their order, the beginning and the stakes come from the
+    fitted units alone. Rows of which these promise nothing are not tested, and have no part of the error.
     """
     n_rows, n_members = len(names), counted.tp.shape[1]
     tested = {kind: [_tested(counted, k, int(size[k]), kind, share) for k in range(n_rows)]
