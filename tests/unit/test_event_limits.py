@@ -158,7 +158,7 @@ def test_auto_keeps_a_reserve_and_says_how_it_fared(limit):
 
 def test_more_hold_is_more_reserve():
     scores, events = small()
-    limit = limits.MaxFalsePositives(30, per="all")
+    limit = limits.MaxFalsePositives(4, per="all")
     found = [tune(scores, events, settings=FEW, constraints=[limit], hold=hold) for hold in (0.5, 0.99)]
     assert [one.details["hold"] for one in found] == [0.5, 0.99]
     assert found[0].counts.pp.sum() > found[1].counts.pp.sum()
