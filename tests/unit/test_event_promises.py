@@ -16,7 +16,7 @@ from limen.guarantees.pooled import Family
 from limen.promises import held
 from limen.reporting.events.contents import contents_of
 
-CONFIDENCE, MEMBERS, REPETITIONS = 0.9, 12, 300
+CONFIDENCE, MEMBERS, REPETITIONS = 0.95, 12, 500
 ASKED = {"precision": {"precision": 0.75}, "recall": {"recall": 0.7}, "false": {"false_per_hour": 50.0}}
 
 
@@ -71,7 +71,7 @@ def broken_share(asked):
 def test_promises_are_broken_in_no_more_than_the_stated_share(kind):
     broken, made = broken_share(ASKED[kind])
     assert broken <= 1 - CONFIDENCE
-    assert made > 0.2
+    assert made > 0.1
 
 
 def independent(self, row, size):
@@ -90,7 +90,7 @@ def independent(self, row, size):
 def test_taking_events_for_independent_is_caught(monkeypatch):
     monkeypatch.setattr(Counted, "families", independent)
     broken, _ = broken_share(ASKED["false"])
-    assert broken > 1 - CONFIDENCE
+    assert broken > 1.4 * (1 - CONFIDENCE)
 
 
 def test_labels_without_hope_cost_nothing_and_are_told():

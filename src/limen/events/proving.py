@@ -62,8 +62,8 @@ def proven(
     -----
     The walk begins at the strictest member of which the fitted units promise nearly as much as of any, and goes to
     more lenient ones; for recall at the most lenient, and to stricter ones. Each is tested at the whole level of
-    its row until one fails: a fixed sequence, since members, their order, the beginning and the stakes come from the
-    fitted units alone. Rows of which these promise nothing are not tested, and have no part of the error.
+    its row until one fails: a fixed sequence, since members, their order, the beginning and the stakes come from
+    the fitted units alone. Rows of which these promise nothing are not tested, and have no part of the error.
     """
     n_rows, n_members = len(names), counted.tp.shape[1]
     tested = {kind: [_tested(counted, k, int(size[k]), kind, share) for k in range(n_rows)]
