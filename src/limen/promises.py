@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,9 @@ from limen.decisions import Counts
 from limen.errors import InputError, count, examples, percent
 
 KINDS = {"precision": "precision", "recall": "recall", "false_positive_rate": "false-positive rate"}
-"""What can be promised, and what people read."""
-HOLDS = {"precision": "tags", "recall": "positives", "false_positive_rate": "negatives"}
-"""What a unit holds of that of which a share is promised."""
+"""What can be promised of tags, and what people read."""
+NOUNS = {**KINDS, "false_per_hour": "false events an hour"}
+AT_MOST = ("false_positive_rate", "false_per_hour")
 PERS = ("label", "all")
 BOUNDS = {
     "binomial": "exact binomial bounds",
@@ -70,17 +70,23 @@ class Promise:
     n_fitted: int = 0
     largest: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
+    given: ClassVar[str] = "tags"
+    item: ClassVar[str] = "item"
+    holds: ClassVar[dict[str, str]] = {
+        "precision": "tags",
+        "recall": "positives",
+        "false_positive_rate": "negatives",
+    }
+    """What a unit holds of that of which a share is promised, by what can be."""
+
     def said(self) -> str:
         """Return what is promised, in words."""
-        parts = [
-            f"{KINDS[kind]} of at {'most' if kind == 'false_positive_rate' else 'least'} {percent(share)}"
-            for kind, share in self.asked.items()
-        ]
-        for_whom = (
-            "for all tags together" if self.per == "all" else f"for each of {count(len(self.labels), 'label')}"
-        )
+        parts = [said_limit(kind, share) for kind, share in self.asked.items()]
+        each = f"for each of {count(len(self.labels), 'label')}"
+        for_whom = f"for all {self.given} together" if self.per == "all" else each
         if not self.labels:
-            return f"nothing: no thresholds keep a {' and a '.join(parts)} on these data"
+            wanted = " and ".join(part if part.startswith("at ") else f"a {part}" for part in parts)
+            return f"nothing: no thresholds keep {wanted} on these data"
         if self.confidence is None:
             sure = "in expectation"
         else:
@@ -100,11 +106,14 @@ class Promise:
         )
         cap = "".join(f"; {self._capped(kind, most)}" for kind, most in self.largest.items() if most)
         spread = "" if self.confidence is None or self.per == "all" else f", correction {self.correction}"
-        return f"{BOUNDS[self.bound]}{spread}, from {count(self.n_items, 'item')}{groups}{weighted}{fitted}{cap}"
+        return (
+            f"{BOUNDS[self.bound]}{spread}, from {count(self.n_items, self.item)}{groups}{weighted}{fitted}{cap}"
+        )
 
     def _capped(self, kind: str, largest: Sequence[float]) -> str:
         low, high = min(largest), max(largest)
-        number = f"{low:g} {HOLDS[kind]}" if low == high else f"{low:g} to {high:g} {HOLDS[kind]} (by label)"
+        what = self.holds[kind]
+        number = f"{low:g} {what}" if low == high else f"{low:g} to {high:g} {what} (by label)"
         return f"{self.units} with more than {number} count as if they had so many"
 
     def measure(self, labels: Sequence[str], counts: Counts) -> list[Measured]:
@@ -127,7 +136,7 @@ class Promise:
         return {**asdict(self), "labels": list(self.labels), "largest": largest}
 
     @classmethod
-    def from_dict(cls, content: Any, labels: Sequence[str]) -> Promise:
+    def from_dict(cls, content: Any, labels: Sequence[str]) -> Self:
         """Return the promise of `to_dict`'s content, for thresholds of these labels.
 
         Raises
@@ -143,7 +152,8 @@ class Promise:
             isinstance(asked, dict)
             and asked
             and all(
-                kind in KINDS and isinstance(share, int | float) and 0 < share < 1 for kind, share in asked.items()
+                kind in cls.holds and isinstance(share, int | float) and 0 < share < most_of(kind)
+                for kind, share in asked.items()
             )
         )
         sure = content["confidence"]
@@ -155,7 +165,7 @@ class Promise:
             and len(set(kept)) == len(kept)
             and content["per"] in PERS
             and content["bound"] in BOUNDS
-            and content["units"] in ("items", "groups")
+            and content["units"] in (f"{cls.item}s", "groups")
             and isinstance(content["weighted"], bool)
             and isinstance(content["correction"], str)
             and (sure is None or (isinstance(sure, float) and 0 < sure < 1))
@@ -199,7 +209,12 @@ class Measured(NamedTuple):
     def below(self) -> bool:
         """Whether it is on the wrong side of what was promised (nothing is on no side)."""
         above = self.value > self.promised
-        return bool(self.of) and (above if self.kind == "false_positive_rate" else self.value < self.promised)
+        return bool(self.of) and (above if self.kind in AT_MOST else self.value < self.promised)
+
+    def __str__(self) -> str:
+        if self.kind == "false_per_hour":
+            return f"{self.label}: {self.value:.3g} {NOUNS[self.kind]} in {self.of:.3g} h"
+        return f"{self.label}: {NOUNS[self.kind]} {percent(self.value)} of {self.of:g}"
 
 
 def numbers(kind: str, counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -210,16 +225,35 @@ def numbers(kind: str, counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
     return (tp, p) if kind == "recall" else (pp - tp, n - p)
 
 
-def held(measured: Sequence[Measured]) -> str:
-    """Return a sentence: whether a promise held, by the shares as they came out."""
+def said_limit(kind: str, share: float) -> str:
+    """Return what is promised of one kind.
+
+    Examples
+    --------
+    >>> said_limit("precision", 0.9), said_limit("false_per_hour", 2)
+    ('precision of at least 90.0 %', 'at most 2 false events an hour')
+    """
+    if kind == "false_per_hour":
+        return f"at most {share:g} {NOUNS[kind]}"
+    return f"{NOUNS[kind]} of at {'most' if kind in AT_MOST else 'least'} {percent(share)}"
+
+
+def most_of(kind: str) -> float:
+    """Return what a number of this kind is below."""
+    return np.inf if kind == "false_per_hour" else 1.0
+
+
+def held(measured: Sequence[Measured], items: str = "items") -> str:
+    """Return a sentence: whether a promise held, by the shares as they came out on ``items``."""
     some = [one for one in measured if one.of]
     if not some:
-        return "the promise could not be checked: no item says anything about it"
+        return f"the promise could not be checked: no {items[:-1]} says anything about it"
     worse = [one for one in some if one.below]
     if not worse:
-        return f"the promise held on these items ({count(len(some), 'share')} of {len(measured)} could be checked)"
-    said = [f"{one.label}: {KINDS[one.kind]} {percent(one.value)} of {one.of:g}" for one in worse]
+        return (
+            f"the promise held on these {items} ({count(len(some), 'share')} of {len(measured)} could be checked)"
+        )
     return (
-        f"the promise held in {len(some) - len(worse)} of {count(len(some), 'share')} on these items; beyond it: "
-        f"{examples(said)}. A few items more or less on either side are chance"
+        f"the promise held in {len(some) - len(worse)} of {count(len(some), 'share')} on these {items}; beyond "
+        f"it: {examples(list(map(str, worse)))}. A few {items} more or less on either side are chance"
     )

@@ -92,3 +92,38 @@ def test_what_is_wrong_is_said(home, arguments, message):
     (home / "bad.csv").write_text("file,site\ntake0,a\n")
     (home / "some.tsv").write_text("filename\tonset\toffset\tevent_label\ntake0.wav\t1\t2\tdog\n")
     assert message in " ".join(run("tune-events", "scores", *arguments, cwd=home, check=2).stderr.split())
+
+
+def test_limits_are_told_on_recordings_left_out_and_on_others(home, tmp_path):
+    done = run(
+        "tune-events", "scores", "events.tsv", "--min-precision", "0.3", "--false-per-hour", "900", "--per", "all",
+        "--hold", "0.6", "--infeasible", "status", "-o", tmp_path / "e.json", cwd=home, check=0,
+    )  # fmt: skip
+    said = " ".join(done.stdout.split())
+    assert "precision at least 30.0 % over all labels" in said
+    assert "false positives at most 900 an hour over all labels" in said
+    assert "left out, " in said
+    measured = run("evaluate", "scores", "events.tsv", tmp_path / "e.json", cwd=home, check=0).stdout
+    assert "(on these recordings)" in " ".join(measured.split())
+    refused = run("tune-events", "scores", "events.tsv", "--hold", "0.9", cwd=home, check=2).stderr
+    assert "hold goes with constraints" in " ".join(refused.split())
+
+
+def test_a_promise_is_made_shown_and_checked(home, tmp_path):
+    path = tmp_path / "p.json"
+    done = run("guarantee-events", "scores", "events.tsv", "--false-per-hour", "5000", "--per", "all", "-o", path,
+               cwd=home, check=0)  # fmt: skip
+    said = " ".join(done.stdout.split())
+    assert "at most 5000 false events an hour for all events together, with confidence 95.0 %" in said
+    assert "betting bounds, from 8 recordings" in said
+    assert "no --groups" in said
+    shown = " ".join(run("show", path, cwd=home, check=0).stdout.split())
+    assert "promised: at most 5000 false events an hour" in shown
+    measured = " ".join(run("evaluate", "scores", "events.tsv", path, cwd=home, check=0).stdout.split())
+    assert "the promise held on these recordings (1 share of 1 could be checked)" in measured
+    little = run("guarantee-events", "scores", "events.tsv", "--precision", "0.9", "-o", path, cwd=home, check=0)
+    assert "nothing promised, never given: dog" in " ".join(little.stdout.split())
+    assert (
+        "limen guarantee-events scores/ events.tsv --precision 0.8"
+        in run("guarantee-events", "-h", cwd=home).stdout
+    )

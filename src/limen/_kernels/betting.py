@@ -7,19 +7,22 @@ import math
 import numpy as np
 from numba import njit
 
-PRECISION, RECALL, FALSE_POSITIVE_RATE = 0, 1, 2
+PRECISION, RECALL, FALSE_POSITIVE_RATE, FALSE_PER_HOUR = 0, 1, 2, 3
 
 
 @njit(cache=True, nogil=True)
 def outcome(kind, share, tp, fp, positive, negative):
     """Return what a unit gives towards the promise, and how much of what it is about the unit holds.
 
-    The first is above 0 in the mean exactly if the promise is kept.
+    The first is above 0 in the mean exactly if the promise is kept. For false events an hour ``negative`` holds
+    hours.
     """
     if kind == PRECISION:
         return (1 - share) * tp - share * fp, tp + fp
     if kind == RECALL:
         return tp - share * positive, positive
+    if kind == FALSE_PER_HOUR:
+        return share * negative - fp, fp
     return share * negative - fp, negative
 
 
@@ -52,9 +55,13 @@ def growth(kind, share, sums, totals, units, stakes, largest, out):
     """Add the logarithm of what each stake (n_stakes,) grows to over the units to ``out``.
 
     The outcome of a unit that holds more than ``largest`` is scaled down to that. So many factors are multiplied
-    before a logarithm is taken as cannot leave the range of floats: each lies from 0.01 to 1 + stake * largest.
+    before a logarithm is taken as cannot leave the range of floats: each lies from 0.01 to 1 + stake * largest, or
+    times what the longest unit may have of false events.
     """
-    farthest = max(2.0, math.log10(1 + stakes.max() * largest))
+    top = largest
+    if kind == FALSE_PER_HOUR and len(units) > 0:
+        top = max(top, share * totals[1].max())
+    farthest = max(2.0, math.log10(1 + stakes.max() * top))
     at_once = max(1, int(200 / farthest))
     product, held = np.ones(len(stakes)), 0
     for u in units:

@@ -21,6 +21,7 @@ from limen.cli.console import show_warning
 from limen.cli.evaluate import evaluate
 from limen.cli.export import birdnet_filter, export
 from limen.cli.guarantee import guarantee
+from limen.cli.guarantee_events import guarantee_events
 from limen.cli.help import Group
 from limen.cli.learn import learn
 from limen.cli.report import report_
@@ -64,6 +65,7 @@ COMMANDS = (
     tune_events,
     tag,
     guarantee,
+    guarantee_events,
     sample,
     precision_at,
     show,

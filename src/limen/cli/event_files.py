@@ -29,6 +29,9 @@ def show_events(path: str) -> None:
     say(chosen)
     for sentence in chosen.said_constraints():
         say(sentence)
+    if chosen.promise is not None:
+        say(f"promised: {chosen.promise.said()}")
+        say(f"by {chosen.promise.basis()}")
     say(f"counts are those of the {count(chosen.n_recordings, 'recording')} tuned on ({hours(chosen.hours)})")
     if chosen.never:
         say(f"never given, whatever the score: {examples(chosen.never)}")
@@ -46,8 +49,10 @@ def evaluate_events(
 ) -> None:
     """Measure thresholds of events on a folder of scores and annotations."""
     from limen.cli.inputs import write_rows
+    from limen.constraints import said_outcome
     from limen.events import EventThresholds, evaluate
     from limen.events.formats import read_events, read_scores
+    from limen.promises import held
 
     chosen = EventThresholds.load(thresholds)
     with busy(f"reading {scores} and {annotations}"):
@@ -68,6 +73,11 @@ def evaluate_events(
     say(result)
     false = (result.counts.pp - result.counts.tp).sum() / found.hours
     say(f"{false:.3g} false {result.criterion.noun}s an hour, in {hours(found.hours)}")
+    for entry in chosen.outcomes(result.counts, found.hours):
+        say(f"{said_outcome(entry)} (on these recordings)")
+    if chosen.promise is not None:
+        say(f"promised: {chosen.promise.said()}")
+        say(held(chosen.promised(result.counts, found.hours), "recordings"))
     if output is not None:
         heads = result.shown().headings
         write_rows(output, [dict(zip(heads, row, strict=True)) for row in result.shown().rows])

@@ -34,8 +34,10 @@ def said_outcome(entry: dict[str, Any]) -> str:
     return f"{entry['constraint']}: {how}"
 
 
-def said_out_of_sample(entry: dict[str, Any]) -> str:
+def said_out_of_sample(entry: dict[str, Any], items: str = "items") -> str:
     """Return how often an outcome's constraint held where thresholds were tuned without the items; "" if unknown.
+
+    ``items`` is what they are called.
 
     Examples
     --------
@@ -52,7 +54,7 @@ def said_out_of_sample(entry: dict[str, Any]) -> str:
     if "labels" not in told:
         return (
             f"left out, it held in {round(rate * folds)} of {count(folds, 'fold')}, which are small; on many new "
-            f"items it holds in about {100 * held:.0f} % of tunings"
+            f"{items} it holds in about {100 * held:.0f} % of tunings"
         )
     n_labels, short = told["labels"], told["short_of_reserve"]
     if not n_labels:
@@ -60,11 +62,11 @@ def said_out_of_sample(entry: dict[str, Any]) -> str:
     kept = round(told["held_for_labels"] * n_labels)
     said = f"left out, it held for {kept} of {count(n_labels, 'label')} over all {count(folds, 'fold')}"
     if short:
-        said += f"; {short} of them had too few items for the reserve"
+        said += f"; {short} of them had too few {items} for the reserve"
     if short < n_labels and held is not None:
         often = f"about {100 * held:.0f} %"
         how = f"in {often} of tunings" if n_labels == 1 else f"for {often} of {'the others' if short else 'them'}"
-        said += f"; on many new items it holds {how}"
+        said += f"; on many new {items} it holds {how}"
     return said
 
 

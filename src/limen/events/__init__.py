@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from limen.events.curves import EventCurves, event_curves
 from limen.events.evaluation import EventEvaluation, evaluate
+from limen.events.guaranteeing import guarantee
 from limen.events.matching import Clips, Collar, Intersection, Segments
+from limen.events.promise import EventPromise
 from limen.events.recordings import Events, FrameScores
 from limen.events.settings import Setting, settings_grid
 from limen.events.thresholds import EventThresholds
@@ -15,6 +17,7 @@ __all__ = [
     "Collar",
     "EventCurves",
     "EventEvaluation",
+    "EventPromise",
     "EventThresholds",
     "Events",
     "FrameScores",
@@ -23,6 +26,7 @@ __all__ = [
     "Setting",
     "evaluate",
     "event_curves",
+    "guarantee",
     "settings_grid",
     "tune",
 ]

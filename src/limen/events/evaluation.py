@@ -18,7 +18,7 @@ from limen.events.matching import COLLAR, Criterion, Intersection, as_criterion,
 from limen.events.problem import uses_negatives
 from limen.events.recordings import Events, FrameScores, microseconds
 from limen.folds import as_groups
-from limen.intervals import Bootstrap, Interval, percentiles
+from limen.intervals import Bootstrap, Interval, percentiles, values_of
 from limen.metrics import Metric
 from limen.objectives import Objective
 
@@ -168,7 +168,9 @@ def interval_of_counts(
     of_unit = np.zeros((bootstrap.n_units, 4 * counts.shape[2]))
     np.add.at(of_unit, unit, counts.transpose(1, 0, 2).reshape(n_recordings, -1))
     drawn = bootstrap.weights(np.arange(bootstrap.n_units)).T.astype(np.float64) @ of_unit
-    values = np.array([objective(*each.reshape(4, -1)) for each in drawn])
+    seen = drawn.reshape(len(drawn), 4, -1).transpose(1, 0, 2)
+    more = bootstrap.with_unseen(seen, ())
+    values = values_of(objective, more.sum(axis=2, keepdims=True) if objective.pooled else more)
     centre = objective.average != "micro" and counts.shape[2] > 1
     return Interval(value, *map(float, percentiles(values, value, centre)))
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from limen._kernels import events as kernels
 from limen.constraints import Bound, CountConstraint, MaxFalsePositiveRate
+from limen.constraints.counts import Predictions
 from limen.curves import Curves
 from limen.errors import InputError, UnsupportedError
 from limen.events.curves import LOWER, EventCurves, size_of
@@ -58,7 +59,7 @@ def check_objective(objective: Objective, curves: EventCurves) -> None:
 
 
 def check_constraints(bound: Bound, curves: EventCurves) -> None:
-    """Raise `UnsupportedError` for constraints that are not of counts."""
+    """Raise `UnsupportedError` for constraints that counts of events do not decide."""
     for constraint in bound.constraints:
         if not isinstance(constraint, CountConstraint):
             raise UnsupportedError(
@@ -66,10 +67,17 @@ def check_constraints(bound: Bound, curves: EventCurves) -> None:
                 "on events limit counts: MinPrecision, MinRecall, MaxPredictions, MinPredictions, "
                 "MaxFalsePositives."
             )
-        if isinstance(constraint, MaxFalsePositiveRate) and not curves.criterion.has_negatives:
+        if curves.criterion.has_negatives:
+            continue
+        if isinstance(constraint, MaxFalsePositiveRate):
             raise UnsupportedError(
                 f"{constraint} needs to count what is rightly not given, and by {curves.criterion} nothing is. "
                 "Use MaxFalsePositives(per_hour=...), or the criterion 'segment'."
+            )
+        if isinstance(constraint, Predictions) and constraint.rate is not None:
+            raise UnsupportedError(
+                f"{constraint} is a share of all that could be given, and by {curves.criterion} there is no end "
+                f"to that. Use {constraint.name}(per_hour=..., hours=scores.hours), or the criterion 'segment'."
             )
 
 
@@ -177,9 +185,9 @@ def _shared_values(
     return falling[last], np.asarray(values)
 
 
-def check_positive(curves: EventCurves) -> None:
-    """Raise `InputError` if there is nothing to find."""
-    if not curves.p.sum():
+def check_positive(p: NDArray[np.int64]) -> None:
+    """Raise `InputError` if there is nothing to find: no reference in any part or label."""
+    if not p.sum():
         raise InputError(
             "there are no events in the annotations of these recordings. At least one is needed to tune: check "
             "that names of recordings and labels agree."

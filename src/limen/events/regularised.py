@@ -111,11 +111,13 @@ class Grid:
         p, n = (np.atleast_2d(c[part]).sum(axis=0).astype(np.float64) for c in (curves.p, curves.n))
         if not curves.criterion.has_negatives:
             n = p + pp.max(axis=(1, 2))
-        return Tables(tp, pp, p, n, (self._smoothed(tp), self._smoothed(pp)))
+        return Tables(tp, pp, p, n, (self.smoothed(tp), self.smoothed(pp)))
 
-    def _smoothed(self, table: NDArray[np.float32]) -> NDArray[np.float32]:
-        reach = int(np.ceil(2.5 * self.width))
-        weight = np.exp(-0.5 * (np.arange(-reach, reach + 1) / self.width) ** 2)
+    def smoothed(self, table: NDArray[np.float32], part: float = 1.0) -> NDArray[np.float32]:
+        """Return counts smoothed over neighbouring cuts, by a kernel of a part of the width."""
+        width = max(self.width * part, 1e-3)
+        reach = int(np.ceil(2.5 * width))
+        weight = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
         padded = np.pad(table, ((0, 0), (0, 0), (reach, reach)), mode="edge")
         out = np.zeros_like(table)
         for i, w in enumerate((weight / weight.sum()).astype(np.float32)):

@@ -6,80 +6,32 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen import metrics, objectives
-from limen.constraints import bind, outcomes, said_outcome
+from limen import metrics
+from limen.constraints import bind, outcomes, said_out_of_sample, said_outcome
 from limen.decisions import Counts
 from limen.display import Displayed, Shown
 from limen.errors import InputError, count
 from limen.events.curves import low_thresholds
 from limen.events.detecting import detect
 from limen.events.matching import Criterion, as_criterion, criterion_spec
+from limen.events.promise import EventPromise
 from limen.events.recordings import Events, FrameScores
 from limen.events.settings import Setting
+from limen.events.thresholds_file import SCHEMA_VERSION, WANTED, checked
 from limen.files.writing import write_atomically
 from limen.intervals import Interval
-from limen.names import match, unique
+from limen.names import match
 from limen.objectives import Average, Objective
+from limen.promises import Measured
 from limen.scales import BARELY, Kind
 from limen.solvers.solution import Status
-from limen.thresholds_file import (
-    EVENTS_SCHEMA,
-    check_choice,
-    check_fields,
-    constraint_of,
-    interval_of,
-    read_content,
-    said_of_other,
-    threshold_of,
-    to_save,
-)
+from limen.thresholds_file import EVENTS_SCHEMA, constraint_of, interval_of, read_content, to_save
 
-SCHEMA_VERSION = 1
-WANTED = "Give the JSON file that limen tune-events wrote."
-FORM = f"A file of event thresholds of schema version {SCHEMA_VERSION}"
-_NUMBER = (int, float)
-FIELDS: dict[str, tuple[type, ...]] = {
-    "schema": (str,),
-    "schema_version": (int,),
-    "criterion": (dict,),
-    "metric": (str, dict),
-    "average": (str,),
-    "zero_division": _NUMBER,
-    "method": (str,),
-    "status": (str,),
-    "reason": (str,),
-    "value": _NUMBER,
-    "expected": (dict, type(None)),
-    "expected_reason": (str,),
-    "upper_bound": (int, float, type(None)),
-    "score_dtype": (str,),
-    "score_scale": (str,),
-    "frame_seconds": _NUMBER,
-    "n_recordings": (int,),
-    "hours": _NUMBER,
-    "data_digest": (str,),
-    "created": (str,),
-    "versions": (dict,),
-    "constraints": (list,),
-    "details": (dict,),
-    "labels": (list,),
-}
-LABEL_FIELDS: dict[str, tuple[type, ...]] = {
-    "name": (str,),
-    "threshold": (int, float, type(None)),
-    "low": (int, float, type(None)),
-    "setting": (dict,),
-    "tp": (int,),
-    "pp": (int,),
-    "p": (int,),
-    "n": (int,),
-}
-_SETTING: dict[str, tuple[type, ...]] = dict.fromkeys(("median", "hysteresis", "gap", "shortest"), _NUMBER)
 _PLAIN = (
     *("average", "zero_division", "method", "status", "reason", "value", "expected_reason", "upper_bound"),
     *("score_dtype", "frame_seconds", "n_recordings", "hours", "created", "versions", "details"),
@@ -101,6 +53,8 @@ class EventThresholds(Displayed):
         The objective tuned for.
     method, status, reason, value, upper_bound, expected, expected_reason, constraints, details, created, versions
         As of `limen.Thresholds`.
+    promise : EventPromise or None
+        What they promise on new recordings; see `limen.events.guarantee`.
     counts : Counts
         tp, pp, p and n of each label on the recordings tuned on; n is 0 where only events are counted.
     scale : {"probability", "logit", "real"}
@@ -137,6 +91,7 @@ class EventThresholds(Displayed):
     expected: Interval | None = None
     expected_reason: str = ""
     constraints: tuple[dict[str, Any], ...] = ()
+    promise: EventPromise | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -195,9 +150,18 @@ class EventThresholds(Displayed):
         bound = bind([constraint_of(entry) for entry in self.constraints], self.labels)
         return tuple(outcomes(bound.scaled(hours / self.hours), counts, self.thresholds, []))
 
+    def promised(self, counts: Counts, hours: float) -> list[Measured]:
+        """Return how each number that is promised came out, by counts of other recordings of so many hours."""
+        return [] if self.promise is None else self.promise.on(self.labels, counts, hours)
+
     def said_constraints(self) -> list[str]:
-        """Return one sentence for each constraint."""
-        return [f"{said_outcome(entry)} (on the recordings tuned on)" for entry in self.constraints]
+        """Return one sentence for each constraint: on the recordings tuned on, and left out if that is known."""
+        said = []
+        for entry in self.constraints:
+            sentence = f"{said_outcome(entry)} (on the recordings tuned on)"
+            told = said_out_of_sample(entry, "recordings")
+            said.append(f"{sentence}; {told}" if told else sentence)
+        return said
 
     def save(self, path: str | Path) -> None:
         """Write the event thresholds as JSON: the whole file, or nothing.
@@ -241,6 +205,7 @@ class EventThresholds(Displayed):
             "score_scale": self.scale,
             "data_digest": self.digest,
             "constraints": list(self.constraints),
+            "promise": None if self.promise is None else self.promise.to_dict(),
             "labels": [
                 {
                     "name": name,
@@ -262,50 +227,10 @@ class EventThresholds(Displayed):
         InputError
             If anything is missing, unknown or of the wrong kind.
         """
-        if not isinstance(content, dict) or content.get("schema") != EVENTS_SCHEMA:
-            raise InputError(
-                f"this is not a file of event thresholds: {said_of_other(content, EVENTS_SCHEMA)}. {WANTED}"
-            )
-        version = content.get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise InputError(
-                f"the file has schema version {version!r}; this limen reads {SCHEMA_VERSION}. Upgrade limen: pip "
-                "install --upgrade limen."
-            )
-        check_fields(content, FIELDS, "the file", FORM)
-        for key, choices in (
-            ("score_scale", get_args(Kind)),
-            ("status", get_args(Status)),
-            ("average", get_args(Average)),
-            ("score_dtype", ("float16", "float32", "float64")),
-        ):
-            check_choice(content, key, choices)
-        labels = content["labels"]
-        if not labels or not all(isinstance(label, dict) for label in labels):
-            raise InputError("'labels' must be a list of objects, at least one.")
-        for number, label in enumerate(labels):
-            check_fields(label, LABEL_FIELDS, f"label {number}", FORM)
-            check_fields(label["setting"], _SETTING, f"'setting' of label {number}", FORM)
-            if not 0 <= label["tp"] <= min(label["pp"], label["p"]):
-                raise InputError(f"the counts of {label['name']!r} cannot be. The file was altered.")
-        if not (content["n_recordings"] >= 1 and content["frame_seconds"] > 0 and content["hours"] >= 0):
-            raise InputError("'n_recordings', 'frame_seconds' or 'hours' cannot be. The file was altered.")
-        names = unique((label["name"] for label in labels), "the file")
-        high, low = (np.array([threshold_of(label[key]) for label in labels]) for key in ("threshold", "low"))
-        if (low > high).any():
-            raise InputError(f"'low' of {names[int((low > high).argmax())]!r} is above its threshold.")
-        objective = objectives.objective(content["metric"], content["average"], content["zero_division"])
-        objective.check_labels(len(names))
-        counts = Counts(*(np.array([label[key] for label in labels], np.int64) for key in Counts._fields))
-        value = objective(*counts)
-        if abs(value - content["value"]) > 1e-6 * max(1.0, abs(value)):
-            raise InputError(
-                f"'value' is {content['value']!r}, and the counts of the labels give {objective} {value:.6g}. The "
-                "file was altered."
-            )
+        content, names, high, low, objective, counts = checked(content)
         return cls(
             labels=names,
-            settings=tuple(Setting(**label["setting"]) for label in labels),
+            settings=tuple(Setting(**label["setting"]) for label in content["labels"]),
             thresholds=high,
             low=low,
             criterion=as_criterion(content["criterion"]),
@@ -314,6 +239,7 @@ class EventThresholds(Displayed):
             scale=content["score_scale"],
             digest=content["data_digest"],
             expected=interval_of(content, "expected"),
+            promise=None if content["promise"] is None else EventPromise.from_dict(content["promise"], names),
             constraints=tuple(content["constraints"]),
             **{key: content[key] for key in _PLAIN},
         )
@@ -335,14 +261,16 @@ class EventThresholds(Displayed):
             "local": "not proven optimal",
             "infeasible": "nothing meets what was asked",
         }[self.status]
+        if self.promise is not None and self.promise.labels:
+            proof = "the best of those tested that keep the promise"
         expectation = f"; new data: not estimable: {self.expected_reason}" if self.expected_reason else ""
         if self.expected is not None:
             value, low, high = self.expected
             expectation = f"; expect {self.metric.said(value)} ({self.metric.said_span(low, high)})"
-        return (
-            f"{self.objective.said(self.value)} of events by {self.criterion}, on the "
-            f"{count(self.n_recordings, 'recording')} tuned on ({proof}; method {self.method}){expectation}"
-        )
+        promised = "" if self.promise is None else f"; promised: {self.promise.said()}"
+        where = f"by {self.criterion}, on the {count(self.n_recordings, 'recording')} tuned on"
+        how = f"({proof}; method {self.method})"
+        return f"{self.objective.said(self.value)} of events {where} {how}{expectation}{promised}"
 
     def __repr__(self) -> str:
         return f"EventThresholds({count(len(self.labels), 'label')}; {self.summary()})"

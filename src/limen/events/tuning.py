@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,10 @@ from limen.events.matching import COLLAR, Criterion, count_right
 from limen.events.problem import best, best_shared, check_constraints, check_objective, check_positive
 from limen.events.recordings import Events, FrameScores
 from limen.events.regularised import Chosen, at_candidates, automatic
+from limen.events.reserved import HELD, automatic_within
 from limen.events.settings import Setting
 from limen.events.thresholds import EventThresholds
 from limen.folds import as_groups, keyed_folds
-from limen.intervals import Interval
 from limen.metrics import Metric
 from limen.objectives import Objective
 from limen.solvers.solution import Solution
@@ -42,7 +43,7 @@ METHODS = {
     "shared": "the best one setting and threshold for all labels",
 }
 FOLDS = 5
-UNDER_CONSTRAINTS = "constraints are kept on the recordings tuned on, and their folds may not allow it"
+UNDER_CONSTRAINTS = "the exact method keeps constraints on the recordings tuned on, and folds may not allow it"
 ONE_GROUP = "there is one group of recordings, and nothing to leave out"
 
 
@@ -58,6 +59,7 @@ def tune(
     groups: Mapping[str, Any] | Sequence[Any] | None = None,
     constraints: Sequence[Any] = (),
     infeasible: Infeasible = "error",
+    hold: float | None = None,
     zero_division: float = 0.0,
     random_state: Any = 0,
     progress: Progress | None = None,
@@ -80,10 +82,15 @@ def tune(
         Recordings of one source belong together: what is left out when the strength is chosen, or something
         expected, must not share a source with the rest. Without it results look better than they are.
     constraints : sequence of limen.constraints
-        Limits on counts: `MinPrecision`, `MaxFalsePositives(per_hour=2, hours=scores.hours)`, ...; kept on these
-        recordings, by ``method="exact"``, which "auto" then means.
+        Limits on counts, for each label or over all: `MinPrecision`, `MinRecall`, `MaxPredictions`,
+        `MinPredictions`, `MaxFalsePositives(per_hour=2, hours=scores.hours)`. "exact" keeps them on these
+        recordings, with nothing to spare; "auto" on new ones too, with a reserve that the folds tell.
     infeasible : {"error", "never", "status"}
         As in `limen.tune`.
+    hold : float, optional
+        With "auto": how often the reserve shall make limits hold on plenty of new recordings, as the folds tell;
+        0.9 if left out. A limit over all labels after so many of all tunings, one for each label for so many of
+        the labels.
     random_state : int from 0, None or numpy Generator
         Seed that deals groups to folds, and resamples.
     progress : callable ``(step, steps)``, optional
@@ -118,30 +125,82 @@ def tune(
         raise InputError(f"method={method!r} is unknown. The methods are: {', '.join(METHODS)}.")
     objective = objectives.objective(metric, average, zero_division)
     seed = as_seed(random_state)
-    number = as_groups(_in_order(groups, scores.names), len(scores.names))
-    parts = _folds(scores.names, number, seed)
+    number = as_groups(in_order(groups, scores.names), len(scores.names))
+    parts = folds_of(scores.names, number, seed)
+    check_hold(hold, method, bool(constraints))
     curves = event_curves(scores, events, settings, criterion, parts=parts, progress=progress)
     check_objective(objective, curves)
-    check_positive(curves)
+    check_positive(curves.p)
     bound = bind(constraints, scores.labels, infeasible) if constraints else None
     if bound is not None:
         check_constraints(bound, curves)
         if method == "shared":
-            raise UnsupportedError("method 'shared' takes no constraints. Use method='exact'.")
-        method = "exact"
-    chosen, held_out, solution = _chosen(curves, objective, method, bound)
+            raise UnsupportedError("method 'shared' takes no constraints. Use 'auto' or 'exact'.")
+    folds = Folds(curves, scores, checked_references(scores, events, warn=False), parts, number)
+    if method == "auto" and bound is not None:
+        held = HELD if hold is None else hold
+        chosen, held_out, solution = automatic_within(curves, objective, bound, folds.shares, held, folds.by_unit)
+    else:
+        chosen, held_out, solution = _chosen(curves, objective, method, bound)
     tuned = made(curves, scores, objective, method, chosen, solution, bound)
-    references = checked_references(scores, events, warn=False)
-    expected, why = None, "" if held_out else ONE_GROUP if curves.n_parts < 2 else UNDER_CONSTRAINTS
-    if held_out:
+    if not held_out:
+        return replace(tuned, expected_reason=ONE_GROUP if curves.n_parts < 2 else UNDER_CONSTRAINTS)
+    expected = interval_of_counts(objective, folds.counts(held_out), number, seed, curves.criterion)
+    return replace(tuned, expected=expected)
+
+
+def check_hold(hold: float | None, method: str, constrained: bool) -> None:
+    """Raise an error if ``hold`` is given where nothing is held, or cannot be a rate."""
+    if hold is None:
+        return
+    if not constrained:
+        raise InputError("hold goes with constraints: how often they shall hold on new data. Leave it out.")
+    if method != "auto":
+        raise UnsupportedError(
+            f"method={method!r} keeps constraints on the recordings tuned on, with nothing to spare: hold is of "
+            "method='auto', which keeps a reserve. Leave it out, or use that."
+        )
+    if isinstance(hold, bool) or not (isinstance(hold, int | float) and 0.5 <= hold < 1):
+        raise InputError(
+            f"hold={hold!r} is no rate at which limits hold on new data. It must be from 0.5 and below 1."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """The recordings that are left out in turn: ``parts`` and ``groups`` hold numbers (n_recordings,)."""
+
+    curves: EventCurves
+    scores: FrameScores
+    references: Events
+    parts: NDArray[np.int64]
+    groups: NDArray[np.int64] | None
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Part of the hours that each fold has, (n_parts,)."""
+        seconds = np.bincount(self.parts, durations_of(self.scores).astype(np.float64))
+        return np.asarray(seconds / max(float(seconds.sum()), 1e-300))
+
+    def counts(self, held_out: list[Chosen]) -> NDArray[np.int64]:
+        """Return tp, pp, p and n of each recording (4, n_recordings, n_labels) by what the others chose."""
+        curves, scores = self.curves, self.scores
         counts = np.zeros((4, len(scores.names), len(scores.labels)), np.int64)
         for part, choice in enumerate(held_out):
-            own = np.flatnonzero(parts == part)
+            own = np.flatnonzero(self.parts == part)
             some = scores.take([scores.names[r] for r in own])
-            found = _detected(curves, some, choice)
-            counts[:, own] = count_right(found, references.take(some.names), curves.criterion, durations_of(some))
-        expected = interval_of_counts(objective, counts, number, seed, curves.criterion)
-    return with_expected(tuned, expected, why)
+            found, known = _detected(curves, some, choice), self.references.take(some.names)
+            counts[:, own] = count_right(found, known, curves.criterion, durations_of(some))
+        return counts
+
+    def by_unit(self, held_out: list[Chosen]) -> NDArray[np.int64]:
+        """Return the same for each group, or recording."""
+        counts = self.counts(held_out)
+        if self.groups is None:
+            return counts
+        summed = np.zeros((int(self.groups.max()) + 1, 4, counts.shape[2]), np.int64)
+        np.add.at(summed, self.groups, counts.transpose(1, 0, 2))
+        return summed.transpose(1, 0, 2)
 
 
 def made(
@@ -195,13 +254,6 @@ def made(
     )
 
 
-def with_expected(tuned: EventThresholds, expected: Interval | None, why: str) -> EventThresholds:
-    """Return the artefact with what to expect on new recordings."""
-    from dataclasses import replace
-
-    return replace(tuned, expected=expected, expected_reason=why)
-
-
 def _chosen(
     curves: EventCurves, objective: Objective, method: str, bound: Bound | None
 ) -> tuple[Chosen, list[Chosen], Solution]:
@@ -229,7 +281,8 @@ def _detected(curves: EventCurves, scores: FrameScores, chosen: Chosen) -> Event
     return detect(scores, settings, chosen.thresholds, low_thresholds(chosen.thresholds, settings, curves.kind))
 
 
-def _in_order(groups: Mapping[str, Any] | Sequence[Any] | None, names: tuple[str, ...]) -> Any:
+def in_order(groups: Mapping[str, Any] | Sequence[Any] | None, names: tuple[str, ...]) -> Any:
+    """Return the group of each recording as given, or as a mapping says."""
     if not isinstance(groups, Mapping):
         return groups
     if missing := [name for name in names if name not in groups]:
@@ -237,7 +290,7 @@ def _in_order(groups: Mapping[str, Any] | Sequence[Any] | None, names: tuple[str
     return [groups[name] for name in names]
 
 
-def _folds(names: tuple[str, ...], groups: NDArray[np.int64] | None, seed: int) -> NDArray[np.int64]:
+def folds_of(names: tuple[str, ...], groups: NDArray[np.int64] | None, seed: int) -> NDArray[np.int64]:
     """Return the fold of each recording; groups stay together."""
     units = list(names) if groups is None else [str(g) for g in range(int(groups.max()) + 1)]
     if len(units) < 2:

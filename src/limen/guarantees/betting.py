@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 from limen.data import Data
 from limen.sources.candidates import Candidates
 
-KINDS = ("precision", "recall", "false_positive_rate")
+KINDS = ("precision", "recall", "false_positive_rate", "false_per_hour")
+"""In the order of the kernels' numbers."""
 MOST_CUTS = 48
 """So many cuts of a label are tested at most, evenly by the logarithm of the number given."""
 STAKES = np.array([0.4, 0.8, 1.2])
 """Stakes, as parts of the one that the fitted part would like best; their mean is what counts."""
+
+
+NEARLY = 0.99
+"""No stake may lose more than this part on one unit."""
 
 
 class Units(NamedTuple):
@@ -28,7 +33,11 @@ class Units(NamedTuple):
 def dealt(data: Data, fit: float, random_state: int) -> tuple[Units, Units]:
     """Return a random part of the units, which chooses what is tested, and the others, which test."""
     unit = np.arange(data.n_items) if data.groups is None else data.groups
-    n_units = data.n_units
+    return dealt_units(unit, data.n_units, fit, random_state)
+
+
+def dealt_units(unit: NDArray[np.int64], n_units: int, fit: float, random_state: int) -> tuple[Units, Units]:
+    """Return the same for items whose units are known, int64 (n_items,)."""
     order = np.random.default_rng([random_state, 7]).permutation(n_units)
     n_fitted = min(max(1, round(fit * n_units)), n_units - 1) if n_units > 1 else 0
     parts = []
@@ -37,6 +46,11 @@ def dealt(data: Data, fit: float, random_state: int) -> tuple[Units, Units]:
         number[members] = np.arange(len(members))
         parts.append(Units(number[unit], len(members)))
     return parts[0], parts[1]
+
+
+def worst_of(kind: str, share: float) -> float:
+    """Return what a unit loses at most for each that it holds of what it is scaled down by."""
+    return {"false_positive_rate": 1 - share, "false_per_hour": 1.0}.get(kind, share)
 
 
 def stakes_of(kind: str, share: float, found: NDArray[np.float64], n_units: int) -> tuple[Any, Any, Any]:
@@ -56,12 +70,15 @@ def stakes_of(kind: str, share: float, found: NDArray[np.float64], n_units: int)
     lose everything on a unit of the largest size.
     """
     total, squares, sizes, largest, some = found.T
-    worst = 1 - share if kind == "false_positive_rate" else share
+    worst = worst_of(kind, share)
     typical = sizes / np.maximum(some, 1)
+    if kind == "false_per_hour":  # units without a false event say as much of the hours
+        typical = np.maximum(typical, 1.0)
+        largest = np.maximum(largest, 1.0)
     mean = (total - worst * typical) / (n_units + 1)
     square = (squares + (worst * typical) ** 2) / (n_units + 1)
     best = np.maximum(mean, 0) / np.where(square > 0, square, 1)
-    most = 0.99 / np.where(largest > 0, worst * largest, np.inf)
+    most = NEARLY / np.where(largest > 0, worst * largest, np.inf)
     staked = np.minimum(best, most)
     promised = staked * mean - staked**2 / 2 * square
     doubt = staked * np.sqrt(square / (n_units + 1))

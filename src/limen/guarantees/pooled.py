@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.data import Data
-from limen.guarantees.betting import KINDS, Units, evidence, stakes_of
+from limen.guarantees.betting import KINDS, NEARLY, Units, evidence, stakes_of, worst_of
 from limen.solvers.frontier import Walk
 
 MEMBERS = 64
@@ -30,6 +30,17 @@ class Family(NamedTuple):
     values: NDArray[np.float64]
     given: NDArray[np.float64]
     totals: NDArray[np.float64]
+
+
+class Bets(NamedTuple):
+    """Of each member (n_members,): the logarithm of an e-value, the largest unit that counts whole, the growth.
+
+    The last is what the fitted part promises for each unit, less its doubt; -inf where it stakes nothing.
+    """
+
+    logs: NDArray[np.float64]
+    largest: NDArray[np.float64]
+    promised: NDArray[np.float64]
 
 
 def members_of(data: Data, fitted: Units) -> NDArray[np.float64]:
@@ -61,6 +72,29 @@ def family_on(data: Data, values: NDArray[np.float64], units: Units) -> Family:
     return Family(values, np.cumsum(entered[:-1], axis=0), totals)
 
 
+def bets(fit: Family, test: Family, kind: str, share: float, *, roomy: bool = False) -> Bets:
+    """Return what the units of ``test`` say of each member, with the stakes that those of ``fit`` choose.
+
+    ``roomy``: units count whole up to the size at which the largest stake could lose everything, which may be
+    more than any of the fitted part holds, and costs nothing.
+    """
+    from limen._kernels import betting as kernels
+
+    code, n_members = KINDS.index(kind), len(fit.values)
+    found = np.zeros((n_members, 5))
+    for given, out in zip(fit.given, found, strict=True):
+        kernels.moments(code, share, given, fit.totals, np.arange(fit.totals.shape[1]), out)
+    stakes, largest, promised = stakes_of(kind, share, found, fit.totals.shape[1])
+    if roomy:
+        top = np.where(stakes.max(axis=1) > 0, stakes.max(axis=1), np.inf)
+        largest = np.maximum(largest, np.floor(NEARLY / (worst_of(kind, share) * top)))
+    logs, units = np.zeros(stakes.shape), np.arange(test.totals.shape[1])
+    for given, stake, most, out in zip(test.given, stakes, largest, logs, strict=True):
+        if most > 0:
+            kernels.growth(code, share, given, test.totals, units, stake, most, out)
+    return Bets(evidence(logs), largest, np.where(stakes.max(axis=1) > 0, promised, -np.inf))
+
+
 def proven_members(
     fit: Family, test: Family, kind: str, share: float, level: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -71,18 +105,8 @@ def proven_members(
     The family, the stakes and the first member come from the fitted part alone; on the others each member is
     tested once at the whole level, and the walk stops at the first that fails (a fixed sequence).
     """
-    from limen._kernels import betting as kernels
-
-    code, n_members = KINDS.index(kind), len(fit.values)
-    found = np.zeros((n_members, 5))
-    for given, out in zip(fit.given, found, strict=True):
-        kernels.moments(code, share, given, fit.totals, np.arange(fit.totals.shape[1]), out)
-    stakes, largest, promised = stakes_of(kind, share, found, fit.totals.shape[1])
-    logs, units = np.zeros(stakes.shape), np.arange(test.totals.shape[1])
-    for given, stake, most, out in zip(test.given, stakes, largest, logs, strict=True):
-        if most > 0:
-            kernels.growth(code, share, given, test.totals, units, stake, most, out)
-    passes = evidence(logs) >= -np.log(level)
+    logs, largest, promised = bets(fit, test, kind, share)
+    n_members, passes = len(fit.values), logs >= -np.log(level)
     kept = np.zeros(n_members, bool)
     if kind == "recall":
         path = np.arange(n_members)[::-1]

@@ -84,14 +84,27 @@ class Held:
         hold: float,
     ) -> Held:
         """Return how cuts of each fold, tuned without it, do on it."""
-        cuts = [one.cuts for one in found]
         counts = np.array(
             [
-                [*part.counts(cut[np.newaxis])[:, 0], part.curves.n_positive, part.curves.n_known]
-                for part, cut in zip(parts, cuts, strict=True)
+                [*part.counts(one.cuts[np.newaxis])[:, 0], part.curves.n_positive, part.curves.n_known]
+                for part, one in zip(parts, found, strict=True)
             ],
             np.float64,
         )
+        return cls.counted(reserve, found, counts, bound, effects, hold)
+
+    @classmethod
+    def counted(
+        cls,
+        reserve: float,
+        found: Sequence[Cuts],
+        counts: NDArray[np.float64],
+        bound: Bound,
+        effects: NDArray[np.float64],
+        hold: float,
+    ) -> Held:
+        """Return how cuts of each fold, tuned without it, did by their counts (folds, 4, n_labels) on it."""
+        cuts = [one.cuts for one in found]
         never = np.all([np.isinf(cut) for cut in cuts], axis=0)
         short = np.zeros(len(never), bool)
         for one in found:
@@ -200,14 +213,19 @@ def design_effects(
                 np.add.at(
                     into, units, found.sum(axis=1, keepdims=True) if one else np.where(row.applies, found, 0)
                 )
-    effects = []
-    for row, one, into in zip(rows, pooled, sums, strict=True):
-        variance = float(((into - into.mean(axis=0)) ** 2).sum())
-        counts = totals.sum(axis=1) if one else totals
-        expected = float((row.error(*counts[1:]) ** 2).sum())
-        effect = variance / expected if expected > 0 else 1.0
-        effects.append(effect if 0 < effect < MOST else 1.0)
-    return np.asarray(np.maximum(np.array(effects), 0.1), np.float64)
+    effects = [
+        effect_of(row, into, totals.sum(axis=1) if one else totals)
+        for row, one, into in zip(rows, pooled, sums, strict=True)
+    ]
+    return np.array(effects)
+
+
+def effect_of(row: Row, of_unit: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
+    """Return how much more a row's slack varies over units (n_units, ...) than with independent items."""
+    variance = float(((of_unit - of_unit.mean(axis=0)) ** 2).sum())
+    expected = float((row.error(*counts[1:]) ** 2).sum())
+    effect = variance / expected if expected > 0 else 1.0
+    return max(effect, 0.1) if 0 < effect < MOST else 1.0
 
 
 def grid_of(whole: FineCurves, bound: Bound, size: int) -> tuple[NDArray[np.float64], Bound]:

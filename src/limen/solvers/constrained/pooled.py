@@ -120,7 +120,7 @@ def _explore(target: Pooled) -> tuple[tuple[NDArray[np.int64] | None, float], li
     for choice in (left.choice, right.choice, units.best(pp)):
         best = best if choice is None else _better(target, best, choice)
     number, edges = count(), []
-    first = _Span(left, right, 1.0, 0.0)
+    first = _Span(left, right, *_slopes(target, left, right))
     heap = [(-_bound(target, first), next(number), first)]
     while heap:
         bound, _, span = heapq.heappop(heap)
@@ -133,6 +133,25 @@ def _explore(target: Pooled) -> tuple[tuple[NDArray[np.int64] | None, float], li
             best = _better(target, best, part.left.choice)
             heapq.heappush(heap, (-_bound(target, part), next(number), part))
     return best, [edge for edge in edges if _above(_bound(target, edge), best[1])]
+
+
+def _slopes(target: Pooled, left: _Point, right: _Point) -> tuple[float, float]:
+    """Return the steepest and the flattest slope that the frontier has between its ends.
+
+    Of items, which enter one by one, they are at most 1 and at least 0. Events may grow into one as the cut falls:
+    tp then falls, and rises by more than pp. Where labels depend on each other only items are counted.
+    """
+    if target.units.links:
+        return 1.0, 0.0
+    (tp, pp), unit = target.adds, target.units.unit_of
+
+    def from_end(choice: NDArray[np.int64], side: int) -> NDArray[np.float64]:
+        gained, added = tp - tp[choice][unit], pp - pp[choice][unit]
+        some = side * added > 0
+        return np.asarray(gained[some] / added[some], np.float64)
+
+    steepest, flattest = from_end(left.choice, 1), from_end(right.choice, -1)
+    return float(steepest.max(initial=1.0)), float(flattest.min(initial=0.0))
 
 
 def _split(target: Pooled, span: _Span) -> list[_Span]:

@@ -126,7 +126,7 @@ class Reserved:
         plain = held(0 * effects, 0.0)
         given = float(plain.counts[:, 1].sum())
         effects = design_effects(problem, rows, folds, [on_scale(whole, c, bound) for c in plain.cuts], unit)
-        chosen = _least(lambda reserve: held(reserve * np.sqrt(effects), reserve))
+        chosen = least(lambda reserve: held(reserve * np.sqrt(effects), reserve))
 
         counted = Counted(problem, bound, whole)
 
@@ -225,7 +225,7 @@ class _Tuning:
         mean[never.all(axis=0)] = np.inf
         mean[excused] = np.inf
         reasons = [one.reason for one in found if one.reason]
-        stuck = [_stuck(curves, one, bound) for curves, one in zip(tables, found, strict=True)]
+        stuck = [is_stuck(curves, one, bound) for curves, one in zip(tables, found, strict=True)]
         reason = reasons[0] if 2 * len(reasons) >= len(found) else ""
         return Cuts(mean, reason, tuple(excused.tolist()), tuple(short.tolist()), 2 * sum(stuck) >= len(found))
 
@@ -284,14 +284,14 @@ class Counted:
         return Counts(tp, tp + (found.pp - found.tp) * down, found.p * up, found.n.astype(np.float64))
 
 
-def _stuck(curves: Curves, found: Outcome, bound: Bound) -> bool:
+def is_stuck(curves: Curves, found: Outcome, bound: Bound) -> bool:
     """Return whether what was found breaks a limit over all labels."""
     at = found.index
     summed = [part.sum() for part in (curves.tp[at], curves.pp[at], curves.n_positive, curves.n_known)]
     return any((row.slack(*summed) < 0).any() for row in bound.pooled)
 
 
-def _least(held: Callable[[float], Held]) -> Held:
+def least(held: Callable[[float], Held]) -> Held:
     """Return what came of the least reserve that is enough, by bisection; or what came nearest."""
     low, high, tried = -1, len(RESERVES), []
     while high - low > 1:
