@@ -25,9 +25,15 @@ def shifted(values: NDArray[np.float64], by: float, kind: Kind) -> NDArray[np.fl
 
 def frames_of(scores: FrameScores) -> kernels.Frames:
     """Return the frames of all recordings as the kernels take them."""
-    sizes = [len(own) for own in scores.recordings.values()]
-    edges = [scores.bounds(name) for name in scores.recordings]
-    return kernels.Frames(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), np.concatenate(edges))
+    known: dict[tuple[int, float], NDArray[np.int64]] = {}
+    edges, sizes = [], [0]
+    for name, own in scores.recordings.items():
+        shape = len(own), scores.seconds(name)
+        if shape not in known:
+            known[shape] = scores.bounds(name)
+        edges.append(known[shape])
+        sizes.append(len(own))
+    return kernels.Frames(np.cumsum(sizes, dtype=np.int64), np.concatenate(edges))
 
 
 def column(scores: FrameScores, label: int) -> NDArray[np.float64]:
@@ -35,22 +41,13 @@ def column(scores: FrameScores, label: int) -> NDArray[np.float64]:
     return np.concatenate([own[:, label] for own in scores.recordings.values()]).astype(np.float64)
 
 
-def ranked_scores(scores: FrameScores, label: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Return the distinct scores of a label, rising, float64, and the rank of each frame among them."""
+def ranked_scores(
+    scores: FrameScores, label: int, frames: kernels.Frames
+) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
+    """Return the distinct scores of a label, rising; each frame's rank; and each recording's frames by rank."""
     values = np.concatenate([own[:, label] for own in scores.recordings.values()])
-    values = values + values.dtype.type(0)  # -0 becomes 0
-    if values.dtype == np.float16:
-        # There are so few float16 numbers that they need no sorting: as whole numbers, with the sign turned,
-        # they rise.
-        bits = values.view(np.uint16).astype(np.int32)
-        rising = np.where(bits < 1 << 15, bits + (1 << 15), (1 << 16) - 1 - bits)
-        place = np.cumsum(np.bincount(rising, minlength=1 << 16) > 0, dtype=np.int32) - 1
-        ranks = place[rising]
-        distinct = np.empty(place[-1] + 1, np.float64)
-        distinct[ranks] = values
-        return distinct, ranks
-    distinct, inverse = np.unique(values, return_inverse=True)
-    return distinct.astype(np.float64), inverse.astype(np.int32)
+    ranks, order, first = kernels.ranked(frames, kernels.keys_of(values))
+    return values[first].astype(np.float64) + 0.0, ranks, order
 
 
 def ways_of(settings: Sequence[Setting]) -> NDArray[np.int64]:
@@ -81,8 +78,9 @@ def detect(
         values = column(scores, k)
         width = setting.frames(scores.frame_seconds)
         if width > 1:
-            distinct, ranks = ranked_scores(scores, k)
-            filtered = kernels.median_scores(frames, ranks, width)
+            distinct, ranks, order = ranked_scores(scores, k, frames)
+            filtered = np.empty_like(ranks)
+            kernels.median(frames, ranks, order, width, filtered)
             # Rank -1, outside of the recording, is below every threshold.
             values = np.append(distinct, -np.inf)[filtered]
         way = ways_of([setting])[0]
