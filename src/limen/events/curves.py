@@ -210,7 +210,9 @@ def event_curves(
     steps = len(scores.labels) * len(plan)
     found: list[tuple[NDArray[Any], ...]] = []
     for k in range(len(scores.labels)):
-        distinct, ranks, order = ranked_scores(scores, k, frames)
+        distinct, ranks, order = ranked_scores(scores, k)
+        if max(plan) > 1:
+            order = kernels.by_recording(frames, order)
         cuts, tables = _tables(distinct, settings, kind)
         of_label: list[tuple[NDArray[Any], ...]] = [()] * len(settings)
         for width, (numbers, ways) in plan.items():
@@ -280,7 +282,8 @@ def checked_references(scores: FrameScores, events: Events, *, warn: bool = True
 
 def durations_of(scores: FrameScores) -> NDArray[np.int64]:
     """Return how long each recording is, microseconds (n_recordings,)."""
-    return np.array([scores.bounds(name)[-1] for name in scores.names], np.int64)
+    frames = frames_of(scores)
+    return frames.edges[frames.offsets[1:] + np.arange(len(scores.recordings))]
 
 
 def size_of(cuts: NDArray[np.float64], kind: Kind) -> NDArray[np.float64]:

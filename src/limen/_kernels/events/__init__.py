@@ -9,7 +9,7 @@ from limen._kernels.events.curves import curves_of
 from limen._kernels.events.detecting import best_by_given, detect
 from limen._kernels.events.filters import median, median_scores
 from limen._kernels.events.judging import COLLAR, INTERSECTION, SEGMENT, References, Rule, count_events
-from limen._kernels.events.ranking import Frames, keys_of, ranked
+from limen._kernels.events.ranking import Frames, by_recording, keys_of, ranked
 
 __all__ = [
     "COLLAR",
@@ -19,6 +19,7 @@ __all__ = [
     "References",
     "Rule",
     "best_by_given",
+    "by_recording",
     "count_events",
     "curves_of",
     "detect",

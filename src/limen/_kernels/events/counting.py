@@ -1,61 +1,73 @@
 """Changes of counts as the threshold falls through the codes of a label's frames, after all filters.
 
 A code is a whole number that falls with the threshold; the events at a code are the stretches of frames whose
-own code is at least that. Changes are int32 rows of code, recording, and what is added to tp and pp there.
+own code is at least that. Changes are noted in a `Book`.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from limen._kernels.events.judging import COLLAR, SEGMENT, enlarged, first_from, hits_of, needed, paired, pairs_of
 from limen._kernels.events.ranking import rising
 
 
+class Book(NamedTuple):
+    """What is added to counts at each code: ``tp`` and ``pp``, int32 (n_codes, n_parts), where it was ``touched``.
+
+    ``part_of`` has the part of each recording.
+    """
+
+    part_of: NDArray[np.int64]
+    tp: NDArray[np.int32]
+    pp: NDArray[np.int32]
+    touched: NDArray[np.bool_]
+
+
 @njit(cache=True, nogil=True)
-def changes_of(frames, codes, n_codes, references, rule):
-    """Return every change of counts of a label."""
-    found = np.empty((1024, 4), np.int32), 0
+def note(book, frames, codes, references, rule):
+    """Note every change of counts of a label."""
     for r in range(frames.offsets.shape[0] - 1):
         if rule.kind == SEGMENT:
-            found = _by_segment(frames, codes, r, references, rule, found)
+            _by_segment(book, frames, codes, r, (references, rule))
         else:
-            found = _given(frames, codes, r, found)
+            _given(book, codes[frames.offsets[r] : frames.offsets[r + 1]], book.part_of[r])
     if rule.kind == COLLAR:
-        found = _by_collar(frames, codes, n_codes, (references, rule), found)
+        _by_collar(book, frames, codes, references, rule)
     elif rule.kind != SEGMENT:
-        found = _by_intersection(frames, codes, n_codes, (references, rule), found)
-    changes, size = found
-    return changes[:size]
+        _by_intersection(book, frames, codes, references, rule)
 
 
 @njit(cache=True, nogil=True)
-def _add(found, code, r, tp, pp):
-    changes, size = found
-    changes = enlarged(changes, size)
-    changes[size, 0], changes[size, 1], changes[size, 2], changes[size, 3] = code, r, tp, pp
-    return changes, size + 1
+def _add(book, code, r, tp, pp):
+    part = book.part_of[r]
+    book.tp[code, part] += tp
+    book.pp[code, part] += pp
+    book.touched[code] = True
 
 
 @njit(cache=True, nogil=True)
-def _given(frames, codes, r, found):
-    """Add how many events there are: a stretch more where a frame is above the one before it."""
-    first, last = frames.offsets[r], frames.offsets[r + 1]
+def _given(book, codes, part):
+    """Note how many events there are in a recording: one more from where a frame is above the one before it."""
     before = np.int32(-1)
-    for i in range(first, last):
-        code = codes[i]
-        after = codes[i + 1] if i + 1 < last else np.int32(-1)
-        delta = np.int32(code > before) - np.int32(after > code)
-        if delta != 0 and code >= 0:
-            found = _add(found, code, r, 0, delta)
+    for code in codes:
+        if code > before:
+            book.pp[code, part] += 1
+            book.touched[code] = True
+            if before >= 0:
+                book.pp[before, part] -= 1
+                book.touched[before] = True
         before = code
-    return found
 
 
 @njit(cache=True, nogil=True)
-def _by_segment(frames, codes, r, references, rule, found):
-    """Add the segments that are reached: each at the highest code of a frame in it."""
+def _by_segment(book, frames, codes, r, judged):
+    """Note the segments that are reached: each at the highest code of a frame in it."""
+    references, rule = judged
     begin, stop = references.segments[r], references.segments[r + 1]
     top = np.full(stop - begin, -1, np.int32)
     segment = 0
@@ -69,8 +81,7 @@ def _by_segment(frames, codes, r, references, rule, found):
             s += 1
     for s in range(stop - begin):
         if top[s] >= 0:
-            found = _add(found, top[s], r, references.active[begin + s], 1)
-    return found
+            _add(book, top[s], r, references.active[begin + s], 1)
 
 
 @njit(cache=True, nogil=True)
@@ -108,9 +119,9 @@ def _room(frames, references):
 
 
 @njit(cache=True, nogil=True)
-def _by_collar(frames, codes, n_codes, judged, found):
-    """Add how many references are found: a largest matching is kept up as events come and go."""
-    references, rule = judged
+def _by_collar(book, frames, codes, references, rule):
+    """Note how many references are found: a largest matching is kept up as events come and go."""
+    n_codes = book.touched.shape[0]
     nodes, waiting = _room(frames, references)
     lives = np.empty((64, 3), np.int32)
     n = 0
@@ -146,14 +157,13 @@ def _by_collar(frames, codes, n_codes, judged, found):
             pairs.mate[event] = pairs.mate[left] = -1
             tp = np.int64(paired(pairs, left)) - 1
         if tp != 0:
-            found = _add(found, code, lives[event, 0], tp, 0)
-    return found
+            _add(book, code, lives[event, 0], tp, 0)
 
 
 @njit(cache=True, nogil=True)
-def _by_intersection(frames, codes, n_codes, judged, found):
-    """Add which references are found, and which events are right: these count where they find something."""
-    references, rule = judged
+def _by_intersection(book, frames, codes, references, rule):
+    """Note which references are found, and which events are right: these count where they find something."""
+    n_codes = book.touched.shape[0]
     nodes, waiting = _room(frames, references)
     within = np.empty(nodes.shape[0] + 1, np.int64)
     covers = np.empty((64, 2), np.int64), 0
@@ -185,10 +195,10 @@ def _by_intersection(frames, codes, n_codes, judged, found):
             if right and start < until:
                 covers = _cover(references, r, (edges[start], edges[until]), (n_codes - code, n_codes, 1), covers)
             if delta != 0:
-                found = _add(found, code, r, 0, delta)
+                _add(book, code, r, 0, delta)
             waiting[top, 0], waiting[top, 1], waiting[top, 2] = start, end, right
             top += 1
-    return _found(references, n_codes, covers, found)
+    _found(book, references, covers)
 
 
 @njit(cache=True, nogil=True)
@@ -223,9 +233,10 @@ def _cover(references, r, span, how, covers):
 
 
 @njit(cache=True, nogil=True)
-def _found(references, n_codes, covers, found):
-    """Add where references come to be found and are lost again; each is given too."""
+def _found(book, references, covers):
+    """Note where references come to be found and are lost again; each is given too."""
     rows, size = covers
+    n_codes = book.touched.shape[0]
     order = rising(rows[:size, 0].copy())
     r, time, was = 0, 0, False
     for j in range(size):
@@ -241,6 +252,5 @@ def _found(references, n_codes, covers, found):
         now = time >= references.needs[i]
         if now != was:
             delta = np.int64(now) - np.int64(was)
-            found = _add(found, n_codes - (key - i * (n_codes + 1)), r, delta, delta)
+            _add(book, n_codes - (key - i * (n_codes + 1)), r, delta, delta)
             was = now
-    return found

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from limen._kernels.events.counting import changes_of
+from limen._kernels.events.counting import Book, note
 from limen._kernels.events.filters import close_gaps, keep_long, spread
-from limen._kernels.events.ranking import rising
 
 
 @njit(cache=True, nogil=True)
@@ -32,22 +31,27 @@ def curves_of(frames, ranks, settings, tables, judged, parts):
     codes : int32 (n,)
     counts : int32 (2, n_parts, n)
     """
+    part_of, n_parts = parts
+    n_codes = tables.shape[2] - 1
+    if tables.shape[0]:
+        n_codes = max(n_codes, np.int64(tables.max()) + 1)
+    tp, pp = np.zeros((n_codes, n_parts), np.int32), np.zeros((n_codes, n_parts), np.int32)
+    book = Book(part_of, tp, pp, np.zeros(n_codes, np.bool_))
     sizes = np.empty(settings.shape[0], np.int64)
-    found, size = (np.empty(64, np.int32), np.empty((2, parts[1], 64), np.int32)), 0
+    found, size = (np.empty(64, np.int32), np.empty((2, n_parts, 64), np.int32)), 0
     room = np.empty(ranks.shape[0], np.int32), np.empty(ranks.shape[0] + 1, np.int64)
-    joined, codes, n_codes, row = ranks, np.empty_like(ranks), tables.shape[2] - 1, -1
+    joined, codes, row = ranks, np.empty_like(ranks), -1
     for s in range(settings.shape[0]):
         if settings[s, 0] != row:
             row = settings[s, 0]
             joined = _joined(frames, ranks, tables[row])
-            n_codes = np.int64(tables[row].max()) + 1
         used = joined
         if settings[s, 1] > 0 or settings[s, 2] > 0:
             used = codes
             used[:] = joined
             _lengthened(frames, used, settings[s, 1], settings[s, 2], room)
-        changes = changes_of(frames, used, n_codes, judged[0], judged[1])
-        found, until = _cumulated(changes, n_codes, parts, found, size)
+        note(book, frames, used, judged[0], judged[1])
+        found, until = _summed(book, found, size)
         sizes[s] = until - size
         size = until
     return sizes, found[0][:size].copy(), found[1][:, :, :size].copy()
@@ -78,30 +82,27 @@ def _lengthened(frames, codes, gap, shortest, room):
 
 
 @njit(cache=True, nogil=True)
-def _cumulated(changes, n_codes, parts, found, size):
-    """Write the codes of one setting at which counts of a part change, and the counts, from place ``size``."""
-    part_of, n_parts = parts
-    keys = np.empty(changes.shape[0], np.int64)
-    for j in range(changes.shape[0]):
-        keys[j] = n_codes - changes[j, 0]
-    order = rising(keys)
-    now, kept = np.zeros((2, n_parts), np.int32), np.zeros((2, n_parts), np.int32)
-    found = _written(found, size, -1, kept)
-    size += 1
-    for j in range(order.shape[0]):
-        change = changes[order[j]]
-        part = part_of[change[1]]
-        now[0, part] += change[2]
-        now[1, part] += change[3]
-        if j + 1 < order.shape[0] and changes[order[j + 1], 0] == change[0]:
+def _summed(book, found, size):
+    """Write the codes of a setting at which counts of a part change, and the counts, from ``size``; empty the book."""
+    n_parts = book.tp.shape[1]
+    now = np.zeros((2, n_parts), np.int32)
+    found = _written(found, size, -1, now)
+    for code in range(book.touched.shape[0] - 1, -1, -1):
+        if not book.touched[code]:
             continue
+        book.touched[code] = False
+        changed = False
         for part in range(n_parts):
-            if now[0, part] != kept[0, part] or now[1, part] != kept[1, part]:
-                found = _written(found, size, change[0], now)
-                size += 1
-                kept[:] = now
-                break
-    return found, size
+            tp, pp = book.tp[code, part], book.pp[code, part]
+            if tp != 0 or pp != 0:
+                changed = True
+                now[0, part] += tp
+                now[1, part] += pp
+                book.tp[code, part] = book.pp[code, part] = 0
+        if changed:
+            size += 1
+            found = _written(found, size, code, now)
+    return found, size + 1
 
 
 @njit(cache=True, nogil=True)

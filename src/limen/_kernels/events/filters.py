@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from limen._kernels.events.ranking import ranked
+from limen._kernels.events.ranking import by_recording, rising
 
 ABOVE, BELOW = np.int32(2**31 - 1), np.int32(1 - 2**31)
 
@@ -18,7 +18,7 @@ ABOVE, BELOW = np.int32(2**31 - 1), np.int32(1 - 2**31)
 def median_scores(frames, ranks, width):
     """Return the running median of each recording's int32 ranks over ``width`` frames; outside they are -1."""
     out = np.empty(len(ranks), np.int32)
-    median(frames, ranks, ranked(frames, ranks.astype(np.int64))[1], width, out)
+    median(frames, ranks, by_recording(frames, rising(ranks.astype(np.int64))), width, out)
     return out
 
 
@@ -45,14 +45,14 @@ def median(frames, ranks, order, width, out):
     in_blocks = np.empty(longest + 3 * width, np.int32)
     filled = np.empty(longest // width + 4, np.int32)
     side = (np.empty((2, width + 1), np.int32), np.empty((2, width + 1), np.int32))
-    side_links = np.empty((2, 2, width + 1), np.int32)
+    links = np.empty((2, 2, width + 1), np.uint32)  # unsigned: no index is taken from the end
     for r in range(frames.offsets.shape[0] - 1):
         begin, end = frames.offsets[r], frames.offsets[r + 1]
         if half >= end - begin:
             out[begin:end] = -1
             continue
         _deal(order[begin:end], width, in_blocks, filled)
-        _slide(ranks[begin:end], in_blocks, side, side_links, out[begin:end])
+        _slide(ranks[begin:end], in_blocks, side, links, out[begin:end])
 
 
 @njit(cache=True, nogil=True)
@@ -84,7 +84,7 @@ def _slide(ranks, in_blocks, side, links, out):
     value, place = side
     n, width = ranks.shape[0], value.shape[1] - 1
     half = width // 2
-    at, known = np.empty(2, np.int64), np.empty(2, np.int64)
+    at, known = np.empty(2, np.uint32), np.empty(2, np.int64)
     old = 0
     _load(ranks, in_blocks, 0, value[0], place[0], links[0])
     at[0], known[0] = in_blocks[half], half
@@ -103,25 +103,22 @@ def _slide(ranks, in_blocks, side, links, out):
         a, b, known_a, known_b = at[old], at[new], known[old], known[new]
         for i in range(min(width, n - t)):
             after_old[before_old[i]], before_old[after_old[i]] = after_old[i], before_old[i]
-            if place_old[i] < place_old[a]:
-                known_a -= 1
-            else:
-                if a == i:
-                    a = after_old[a]
-                if known_a > 0:
-                    a = before_old[a]
-                    known_a -= 1
+            # Without branches, which would be guessed wrongly half of the time.
+            lost = place_old[i] < place_old[a]
+            moved = after_old[a] if a == i else a
+            back = before_old[moved] if known_a > 0 else moved
+            a = a if lost else back
+            known_a -= np.int64(known_a > 0)
             after[before[i]] = i
             before[after[i]] = i
-            if place_new[i] < place_new[b]:
-                b = before[b]
-            if known_a + known_b < half:
-                if value_old[a] <= value_new[b]:
-                    a = after_old[a]
-                    known_a += 1
-                else:
-                    b = after[b]
-                    known_b += 1
+            b = before[b] if place_new[i] < place_new[b] else b
+            short = known_a + known_b < half
+            from_old = short & (value_old[a] <= value_new[b])
+            from_new = short & ~from_old
+            a = after_old[a] if from_old else a
+            known_a += np.int64(from_old)
+            b = after[b] if from_new else b
+            known_b += np.int64(from_new)
             out[t] = min(value_old[a], value_new[b])
             t += 1
         at[new], known[new] = b, known_b

@@ -24,15 +24,14 @@ class Frames(NamedTuple):
 
 
 def keys_of(values):
-    """Return int64 numbers that rise as floats do; -0 is 0. Read as unsigned they have no more bits than these."""
+    """Return int64 numbers from 0 that rise as floats do; -0 is 0. Those of float64 are to be read as unsigned."""
     bits = 8 * values.dtype.itemsize
-    keys = (values + values.dtype.type(0)).view(f"i{bits // 8}").astype(np.int64)
-    keys ^= (keys >> 63) & ((1 << (bits - 1)) - 1)
-    if bits == 64:
-        keys ^= SIGN
-    else:
-        keys += 1 << (bits - 1)
-    return keys
+    keys = values.view(f"i{bits // 8}")
+    lowest = keys.dtype.type(-(1 << (bits - 1)))
+    keys = np.where(keys == lowest, keys.dtype.type(0), keys)
+    keys ^= (keys >> (bits - 1)) & ~lowest
+    keys ^= lowest
+    return keys.view(f"u{bits // 8}").astype(np.int64)
 
 
 @njit(cache=True, nogil=True)
@@ -51,55 +50,57 @@ def rising(keys):
     varies = np.int64(0)
     for key in keys:
         varies |= key ^ keys[0]
-    sorted_keys, other_keys = keys.copy(), np.empty_like(keys)
-    other = np.empty_like(order)
-    place = np.empty(1 << DIGIT, np.int64)
-    mask = (1 << DIGIT) - 1
-    for shift in range(0, 64, DIGIT):
+    bits = 1
+    while bits < 64 and (varies >> bits) != 0:
+        bits += 1
+    n_digits = (bits + DIGIT - 1) // DIGIT
+    digit_bits = (bits + n_digits - 1) // n_digits
+    mask = (1 << digit_bits) - 1
+    other, place = np.empty_like(order), np.empty(mask + 1, np.int64)
+    for shift in range(0, bits, digit_bits):
         if ((varies >> shift) & mask) == 0:
             continue
         place[:] = 0
-        for key in sorted_keys:
+        for key in keys:
             place[(key >> shift) & mask] += 1
         before = 0
         for digit in range(mask + 1):
             before, place[digit] = before + place[digit], before
-        for i in range(n):
-            digit = (sorted_keys[i] >> shift) & mask
-            at = place[digit]
+        for i in order:
+            digit = (keys[i] >> shift) & mask
+            other[place[digit]] = i
             place[digit] += 1
-            other_keys[at], other[at] = sorted_keys[i], order[i]
-        sorted_keys, other_keys = other_keys, sorted_keys
         order, other = other, order
     return order
 
 
 @njit(cache=True, nogil=True)
-def ranked(frames, keys):
-    """Return the ranks of frames by keys, each recording's frames by rising rank, and a frame of each rank.
-
-    Returns
-    -------
-    ranks : int32 (n_frames,)
-    order : int32 (n_frames,)
-        Numbers within the recording.
-    first : int32 (n_ranks,)
-    """
+def ranked(keys):
+    """Return the rank of each frame by keys, the frames by rising rank, and one frame of each rank, all int32."""
     n = keys.shape[0]
-    ranks = np.empty(n, np.int32)
-    order = np.empty(n, np.int32)
-    first = np.empty(n, np.int32)
-    recording = np.empty(n, np.int32)
+    ranks, first = np.empty(n, np.int32), np.empty(n, np.int32)
+    rank, last = -1, np.int64(0)
+    order = rising(keys)
+    for i in order:
+        key = keys[i]
+        if rank < 0 or key != last:
+            rank += 1
+            first[rank] = i
+            last = key
+        ranks[i] = rank
+    return ranks, order, first[: rank + 1].copy()
+
+
+@njit(cache=True, nogil=True)
+def by_recording(frames, order):
+    """Return the order of each recording's own frames, as numbers within the recording."""
+    recording = np.empty(order.shape[0], np.int32)
     for r in range(frames.offsets.shape[0] - 1):
         recording[frames.offsets[r] : frames.offsets[r + 1]] = r
     free = frames.offsets.copy()
-    rank = -1
-    for i in rising(keys):
-        if rank < 0 or keys[i] != keys[first[rank]]:
-            rank += 1
-            first[rank] = i
-        ranks[i] = rank
+    out = np.empty_like(order)
+    for i in order:
         r = recording[i]
-        order[free[r]] = i - frames.offsets[r]
+        out[free[r]] = i - frames.offsets[r]
         free[r] += 1
-    return ranks, order, first[: rank + 1].copy()
+    return out
