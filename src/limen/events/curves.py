@@ -210,16 +210,11 @@ def event_curves(
     steps = len(scores.labels) * len(plan)
     found: list[tuple[NDArray[Any], ...]] = []
     for k in range(len(scores.labels)):
-        distinct, ranks, order = ranked_scores(scores, k)
-        if max(plan) > 1:
-            order = kernels.by_recording(frames, order)
+        distinct, ranks = ranked_scores(scores, k)
         cuts, tables = _tables(distinct, settings, kind)
         of_label: list[tuple[NDArray[Any], ...]] = [()] * len(settings)
         for width, (numbers, ways) in plan.items():
-            filtered = ranks
-            if width > 1:
-                filtered = np.empty_like(ranks)
-                kernels.median(frames, ranks, order, width, filtered)
+            filtered = kernels.median_scores(frames, ranks, width) if width > 1 else ranks
             sizes, codes, counts = kernels.curves_of(
                 frames, filtered, ways, tables, (by_label[k], criterion.rule()), (part_of, n_parts)
             )

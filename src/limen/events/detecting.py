@@ -41,13 +41,11 @@ def column(scores: FrameScores, label: int) -> NDArray[np.float64]:
     return np.concatenate([own[:, label] for own in scores.recordings.values()]).astype(np.float64)
 
 
-def ranked_scores(
-    scores: FrameScores, label: int
-) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
-    """Return the distinct scores of a label, rising; each frame's rank among them; and the frames by rank."""
+def ranked_scores(scores: FrameScores, label: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Return the distinct scores of a label, rising, and the rank of each frame among them."""
     values = np.concatenate([own[:, label] for own in scores.recordings.values()])
-    ranks, order, first = kernels.ranked(kernels.keys_of(values))
-    return values[first].astype(np.float64) + 0.0, ranks, order
+    ranks, first = kernels.ranked(kernels.keys_of(values))
+    return values[first].astype(np.float64) + 0.0, ranks
 
 
 def ways_of(settings: Sequence[Setting]) -> NDArray[np.int64]:
@@ -78,9 +76,8 @@ def detect(
         values = column(scores, k)
         width = setting.frames(scores.frame_seconds)
         if width > 1:
-            distinct, ranks, order = ranked_scores(scores, k)
-            filtered = np.empty_like(ranks)
-            kernels.median(frames, ranks, kernels.by_recording(frames, order), width, filtered)
+            distinct, ranks = ranked_scores(scores, k)
+            filtered = kernels.median_scores(frames, ranks, width)
             # Rank -1, outside of the recording, is below every threshold.
             values = np.append(distinct, -np.inf)[filtered]
         way = ways_of([setting])[0]

@@ -76,19 +76,18 @@ def rising(keys):
 
 @njit(cache=True, nogil=True)
 def ranked(keys):
-    """Return the rank of each frame by keys, the frames by rising rank, and one frame of each rank, all int32."""
+    """Return the rank of each frame by keys, and one frame of each rank, int32."""
     n = keys.shape[0]
     ranks, first = np.empty(n, np.int32), np.empty(n, np.int32)
     rank, last = -1, np.int64(0)
-    order = rising(keys)
-    for i in order:
+    for i in rising(keys):
         key = keys[i]
         if rank < 0 or key != last:
             rank += 1
             first[rank] = i
             last = key
         ranks[i] = rank
-    return ranks, order, first[: rank + 1].copy()
+    return ranks, first[: rank + 1].copy()
 
 
 @njit(cache=True, nogil=True)
