@@ -206,12 +206,13 @@ def event_curves(
     frames, n_parts = frames_of(scores), int(part_of.max()) + 1
     by_label, p, n = references_of(references, criterion, durations_of(scores))
     kind = kind_in(np.array(scores.extremes))
-    plan = _plan(settings, scores.frame_seconds)
+    hystereses = sorted({setting.hysteresis for setting in settings} - {0.0})
+    plan = _plan(settings, hystereses, scores.frame_seconds)
     steps = len(scores.labels) * len(plan)
     found: list[tuple[NDArray[Any], ...]] = []
     for k in range(len(scores.labels)):
         distinct, ranks = ranked_scores(scores, k)
-        cuts, tables = _tables(distinct, settings, kind)
+        cuts, tables = _tables(distinct, hystereses, kind)
         of_label: list[tuple[NDArray[Any], ...]] = [()] * len(settings)
         for width, (numbers, ways) in plan.items():
             filtered = kernels.median_scores(frames, ranks, width) if width > 1 else ranks
@@ -299,37 +300,28 @@ def low_thresholds(
 
 
 def _plan(
-    settings: Sequence[Setting], frame_seconds: float
+    settings: Sequence[Setting], hystereses: Sequence[float], frame_seconds: float
 ) -> dict[int, tuple[list[int], NDArray[np.int64]]]:
     """Return, by width of the median, the numbers of settings and what the kernels need of them.
 
-    Rows are the place of the hysteresis among all (-1: none), and of what gaps and short events are.
+    Rows are the place of the hysteresis among all (-1: none), the longest gap closed and the shortest event kept.
     """
-    hystereses = _hystereses(settings)
     plan: dict[int, list[int]] = {}
     for s, setting in enumerate(settings):
         plan.setdefault(setting.frames(frame_seconds), []).append(s)
-    ways = ways_of(settings)
     rows = np.array([hystereses.index(s.hysteresis) if s.hysteresis else -1 for s in settings], np.int64)
-    found = {}
-    for width, numbers in plan.items():
-        own = sorted(numbers, key=lambda s: (rows[s], *ways[s]))
-        found[width] = own, np.column_stack([rows[own], ways[own]])
-    return found
-
-
-def _hystereses(settings: Sequence[Setting]) -> list[float]:
-    return sorted({setting.hysteresis for setting in settings} - {0.0})
+    ways = np.column_stack([rows, ways_of(settings)])
+    own = {width: sorted(numbers, key=lambda s: tuple(ways[s])) for width, numbers in plan.items()}
+    return {width: (numbers, ways[numbers]) for width, numbers in own.items()}
 
 
 def _tables(
-    distinct: NDArray[np.float64], settings: Sequence[Setting], kind: Kind
+    distinct: NDArray[np.float64], hystereses: Sequence[float], kind: Kind
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.int32]]:
     """Return the rising cuts of each hysteresis, last those of none, and its codes by rank.
 
     Cuts end with +inf, the one of code -1.
     """
-    hystereses = _hystereses(settings)
     tables = np.full((len(hystereses), 2, len(distinct) + 1), -1, np.int32)
     cuts = []
     for row, hysteresis in enumerate(hystereses):

@@ -7,7 +7,7 @@ counts are found (`counting`) by the rules of `judging`, and summed up (`curves`
 
 from limen._kernels.events.curves import curves_of
 from limen._kernels.events.detecting import best_by_given, detect
-from limen._kernels.events.judging import COLLAR, INTERSECTION, SEGMENT, References, Rule, count_events
+from limen._kernels.events.judging import COLLAR, INTERSECTION, SEGMENT, References, Rule, count_events, reach
 from limen._kernels.events.medians import median_scores
 from limen._kernels.events.ranking import Frames, keys_of, ranked
 
@@ -25,4 +25,5 @@ __all__ = [
     "keys_of",
     "median_scores",
     "ranked",
+    "reach",
 ]

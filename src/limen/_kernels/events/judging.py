@@ -154,6 +154,19 @@ def needed(rule, length):
 
 
 @njit(cache=True, nogil=True)
+def reach(recording, times, segments, length, active):
+    """Mark in ``active`` the segments that events reach into; return how many of each recording."""
+    n = np.zeros(segments.shape[0] - 1, np.int64)
+    onset, offset = times
+    for e in range(onset.shape[0]):
+        r = recording[e]
+        for s in range(onset[e] // length, min((offset[e] - 1) // length + 1, segments[r + 1] - segments[r])):
+            n[r] += not active[segments[r] + s]
+            active[segments[r] + s] = True
+    return n
+
+
+@njit(cache=True, nogil=True)
 def count_events(events, references, rule, out):
     """Write to ``out[:, r]`` tp and pp of each recording; ``events`` are offsets by recording, onsets, offsets."""
     if rule.kind == COLLAR:
