@@ -44,7 +44,8 @@ def check(seeds=range(8)):
         for criterion in CRITERIA:
             more = (2_400_000,) if criterion == "segment" else ()
             found = event_curves(scores, events, SETTINGS, CRITERIA[criterion], parts=np.arange(2))
-            for j, high in enumerate(found.thresholds):
+            for j in np.random.default_rng(seed).permutation(len(found.cuts))[:20]:
+                high = found.thresholds[j]
                 setting = found.settings[found.setting_of[j]]
                 width, gap, shortest = (round(10 * setting.median), *(round(1e6 * t) for t in (setting.gap, setting.shortest)))
                 every = []
