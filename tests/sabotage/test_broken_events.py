@@ -47,12 +47,17 @@ def check(seeds=range(8)):
             for j in np.random.default_rng(seed).permutation(len(found.cuts))[:20]:
                 high = found.thresholds[j]
                 setting = found.settings[found.setting_of[j]]
-                width, gap, shortest = (round(10 * setting.median), *(round(1e6 * t) for t in (setting.gap, setting.shortest)))
+                width, gap, shortest = (
+                    round(10 * setting.median),
+                    *(round(1e6 * t) for t in (setting.gap, setting.shortest)),
+                )
                 every = []
                 for r, name in enumerate(scores.names):
                     values = scores.recordings[name][:, 0].tolist()
                     low = high - setting.hysteresis
-                    own = oracle.detected(values, range(0, 2_500_000, 100_000), max(width, 1), low, high, gap, shortest)
+                    own = oracle.detected(
+                        values, range(0, 2_500_000, 100_000), max(width, 1), low, high, gap, shortest
+                    )
                     mine = events.recording == r
                     known = list(zip(events.onset[mine].tolist(), events.offset[mine].tolist(), strict=True))
                     assert getattr(oracle, criterion)(own, known, *more) == (found.tp[r, j], found.pp[r, j])
@@ -76,7 +81,9 @@ def broken(tmp_path, monkeypatch):
             if path.stem == file:
                 assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {path.name}"
                 text = text.replace(old, new)
-            text = text.replace("limen._kernels.events", "broken_events").replace("@njit(cache=True, nogil=True)", "")
+            text = text.replace("limen._kernels.events", "broken_events").replace(
+                "@njit(cache=True, nogil=True)", ""
+            )
             (package / path.name).write_text(text)
         monkeypatch.syspath_prepend(str(tmp_path))
         for module in [name for name in sys.modules if name.startswith("broken_events")]:
@@ -98,7 +105,11 @@ def test_nothing_broken_passes(broken):
 
 
 FAULTS = {
-    "a frame too many in an event": ("counting", "nodes[size, 1] = start, i\n", "nodes[size, 1] = start, min(i + 1, codes.shape[0])\n"),
+    "a frame too many in an event": (
+        "counting",
+        "nodes[size, 1] = start, i\n",
+        "nodes[size, 1] = start, min(i + 1, codes.shape[0])\n",
+    ),
     "what ends is forgotten": ("counting", "            if before >= 0:", "            if before > 10**9:"),
     "the segment after an event": ("counting", "s * rule.length < offset", "s * rule.length <= offset"),
     "> for >=, references": ("counting", "time >= references.needs[i]", "time > references.needs[i]"),
@@ -106,7 +117,11 @@ FAULTS = {
     "an event that is wrong again": ("counting", "if right != was_right:", "if right > was_right:"),
     "nobody takes a freed place": ("counting", "np.int64(paired(pairs, left)) - 1", "-1"),
     "greedy matching": ("judging", "                tail += 1\n", "                tail += 0\n"),
-    "< for <=, onsets": ("judging", "references.onset[i] <= onset + rule.length", "references.onset[i] < onset + rule.length"),
+    "< for <=, onsets": (
+        "judging",
+        "references.onset[i] <= onset + rule.length",
+        "references.onset[i] < onset + rule.length",
+    ),
     "< for <=, offsets": ("judging", "<= references.needs[i]:", "< references.needs[i]:"),
     "> for >=, given detections": ("judging", "total < needed(", "total <= needed("),
     "> for >=, found references": ("judging", "(found >= references", "(found > references"),
@@ -114,11 +129,19 @@ FAULTS = {
     "the segment after a detection": ("judging", "(offset[e] - 1) // rule.length", "offset[e] // rule.length"),
     "gaps as long as allowed stay": ("filters", "gap + 1, True", "gap, True"),
     "pauses at the ends are closed": ("filters", "gap + 1, True", "gap + 1, False"),
-    "events as short as allowed go": ("filters", "edges[stop] - edges[i] < shortest", "edges[stop] - edges[i] <= shortest"),
+    "events as short as allowed go": (
+        "filters",
+        "edges[stop] - edges[i] < shortest",
+        "edges[stop] - edges[i] <= shortest",
+    ),
     "hysteresis one way only": ("filters", "range(n - 1, -1, -1)", "range(0)"),
     "the median a frame late": ("medians", "shift = begin + j - half", "shift = begin + j - half - 1"),
     "ties apart": ("ranking", "key != last", "i >= 0"),
-    "a sort that stops early": ("ranking", "for shift in range(0, bits, digit_bits)", "for shift in range(0, bits - digit_bits, digit_bits)"),
+    "a sort that stops early": (
+        "ranking",
+        "for shift in range(0, bits, digit_bits)",
+        "for shift in range(0, bits - digit_bits, digit_bits)",
+    ),
     "the part of the first recording": ("counting", "book.part_of[r])", "0)"),
     "counts that stay in the book": ("curves", "book.tp[code, part] = book.pp[code, part] = 0", "pass"),
 }

@@ -13,7 +13,9 @@ from oracle import events as oracle
 def random_frames(rng, most):
     sizes = rng.integers(0, most, 4)
     offsets = np.append(0, np.cumsum(sizes))
-    return Frames(offsets, np.zeros(0, np.int64)), rng.integers(0, rng.integers(2, 50), offsets[-1]).astype(np.int32)
+    return Frames(offsets, np.zeros(0, np.int64)), rng.integers(0, rng.integers(2, 50), offsets[-1]).astype(
+        np.int32
+    )
 
 
 @pytest.mark.parametrize("width", [1, 3, 5, 9, 25, 31, 33, 61, 99, 999])

@@ -42,6 +42,8 @@ def detect(frames, scores, cuts, way):
                 kept += 1
         size = kept
     return out[:size].copy()
+
+
 @njit(cache=True, nogil=True)
 def best_by_given(counts, out):
     """Write to ``out[pp]`` the first candidate with the most tp among those with ``pp``; it holds -1 before."""
@@ -50,4 +52,3 @@ def best_by_given(counts, out):
         best = out[pp[j]]
         if best < 0 or tp[j] > tp[best]:
             out[pp[j]] = j
-
