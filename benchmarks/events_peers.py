@@ -196,7 +196,7 @@ def at_points(scores: FrameScores, events: Events) -> dict[str, np.ndarray]:
 
 
 def at_ties() -> dict[str, np.ndarray]:
-    """Return tp and fp of the detections that are right by an exact tie, as each of the two programs counts them."""
+    """Return tp and fp of detections that are right by an exact tie, as the two programs count."""
     counted = {}
     for key, (detection, reference) in TIES.items():
         known, found = ({"a": [(*times, "x")]} for times in (reference, detection))

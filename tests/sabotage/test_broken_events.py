@@ -21,7 +21,7 @@ SETTINGS = [Setting(), Setting(median=0.3), Setting(0, 1, 0.2, 0.2), Setting(0.3
 
 
 def hard(seed):
-    """Return scores and events on a grid of 0.1 s, where much is exactly as far away, as long or as high as it may be.
+    """Return scores and events on a grid of 0.1 s, where much is exactly as far away or as long as it may be.
 
     Events are short and near each other, so that a detection may be one or another, and last to the end.
     """

@@ -185,8 +185,8 @@ def event_curves(
 
     Notes
     -----
-    A setting is a chain of filters, each of which commutes with thresholds; after it, events are stretches of frames
-    at or above the threshold. Each label is sorted once. Then work is O(frames) for a setting, but for what comes
+    A setting is a chain of filters that commute with thresholds; after it, events are stretches of frames at or
+    above the threshold. Each label is sorted once. Then work is O(frames) for a setting, but for what comes
     near a reference. See docs/theory/events.md.
 
     Examples

@@ -1,8 +1,8 @@
 """Events at every threshold of recordings, and how many of them are right.
 
-In this order: scores become ranks (`ranking`), ranks are filtered as a setting says (`medians`, `filters`), the changes of
-counts are found (`counting`) by the rules of `judging`, and summed up (`curves`). One threshold needs no ranks
-(`detecting`). Times are int64 microseconds.
+In this order: scores become ranks (`ranking`), ranks are filtered as a setting says (`medians`, `filters`), the
+changes of counts are found (`counting`) by the rules of `judging`, and summed up (`curves`). One threshold needs
+no ranks (`detecting`). Times are int64 microseconds.
 """
 
 from limen._kernels.events.curves import curves_of

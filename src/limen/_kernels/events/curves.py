@@ -18,7 +18,8 @@ def curves_of(frames, ranks, settings, tables, judged, parts):
     ranks : int32 (n_frames,)
         After the median.
     settings : int64 (n_settings, 3)
-        The row of the tables, rising (-1: the codes are the ranks); the longest gap closed and the shortest event kept, microseconds.
+        The row of the tables, rising (-1: the codes are the ranks); the longest gap closed and the shortest
+        event kept, microseconds.
     tables : int32 (n_tables, 2, n_ranks + 1)
         The last code at which a frame makes an event, and at which it belongs to one, by rank; last those of -1.
     judged : (References, Rule)
@@ -83,7 +84,7 @@ def _lengthened(frames, codes, gap, shortest, room):
 
 @njit(cache=True, nogil=True)
 def _summed(book, found, size):
-    """Write the codes of a setting at which counts of a part change, and the counts, from ``size``; empty the book."""
+    """Write the codes at which counts of a part change, and the counts, from ``size``; empty the book."""
     n_parts = book.tp.shape[1]
     now = np.zeros((2, n_parts), np.int32)
     found = _written(found, size, -1, now)

@@ -133,7 +133,7 @@ def enlarged(rows, size):
 
 @njit(cache=True, nogil=True)
 def hits_of(rule, references, r, event, found):
-    """Add which references of a recording an event (number, onset, offset) hits; ``found`` is rows and their number."""
+    """Add which references of a recording an event (number, onset, offset) hits to rows and their number."""
     number, onset, offset = event
     hits, size = found
     last = references.offsets[r + 1]
