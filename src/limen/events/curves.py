@@ -279,7 +279,7 @@ def checked_references(scores: FrameScores, events: Events, *, warn: bool = True
 def durations_of(scores: FrameScores) -> NDArray[np.int64]:
     """Return how long each recording is, microseconds (n_recordings,)."""
     frames = frames_of(scores)
-    return frames.edges[frames.offsets[1:] + np.arange(len(scores.recordings))]
+    return np.asarray(frames.edges[frames.offsets[1:] + np.arange(len(scores.recordings))])
 
 
 def size_of(cuts: NDArray[np.float64], kind: Kind) -> NDArray[np.float64]:

@@ -100,7 +100,7 @@ class Intersection:
 
     def needs(self, length: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how much of references of these lengths must be covered, microseconds."""
-        return np.maximum(np.rint(self.gtc * length), 1).astype(np.int64)
+        return np.asarray(np.maximum(np.rint(self.gtc * length), 1), np.int64)
 
     def __str__(self) -> str:
         return f"intersections of {self.dtc:g} and {self.gtc:g}"

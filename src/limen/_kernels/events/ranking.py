@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -23,7 +23,7 @@ class Frames(NamedTuple):
     edges: NDArray[np.int64]
 
 
-def keys_of(values):
+def keys_of(values: NDArray[Any]) -> NDArray[np.int64]:
     """Return int64 numbers from 0 that rise as floats do; -0 is 0. Those of float64 are to be read as unsigned."""
     bits = 8 * values.dtype.itemsize
     keys = values.view(f"i{bits // 8}")
