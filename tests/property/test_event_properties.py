@@ -7,7 +7,7 @@ import pytest
 
 from events_data import CRITERIA, check_against_peers, fixture, naive_counts, random_events, shipped
 from limen._kernels import events as kernels
-from limen.events import Setting, evaluate, event_curves, settings_grid, tune
+from limen.events import Events, Setting, evaluate, event_curves, settings_grid, tune
 from limen.events.curves import checked_references
 from limen.events.detecting import detect
 from limen.events.problem import as_curves, best, best_shared, counts_at
@@ -30,6 +30,22 @@ def test_counts_at_operating_points_are_those_of_sed_eval_and_psds_eval():
         for peer, criterion in (("sed_eval", "collar"), ("psds_eval", "intersection")):
             tp, pp, *_ = evaluate(events, found, CRITERIA[criterion]).counts
             assert np.array_equal(fixture()[f"desed20/{peer}"][i], [tp, pp - tp])
+
+
+@pytest.mark.parametrize(
+    ("peer", "criterion", "mine"), [("psds_eval", "intersection", (0, 0)), ("sed_eval", "collar", (1, 0))]
+)
+def test_where_sed_eval_and_psds_eval_differ_is_an_exact_tie(peer, criterion, mine):
+    (on, off), (begin, end) = fixture()[f"ties/{peer}/times"].tolist()
+    found, known = (Events.from_rows([("a", *times, "x")]) for times in ((on, off), (begin, end)))
+    tp, pp, *_ = evaluate(known, found, CRITERIA[criterion]).counts
+    assert (tp[0], pp[0] - tp[0]) == mine
+    assert fixture()[f"ties/{peer}"].tolist() == [0, 1]
+    # Half of the detection in the reference, or an offset 0.2 s away, but for the rounding of seconds.
+    if peer == "psds_eval":
+        assert (off - begin) / (off - on) == 0.4999999999999991
+    else:
+        assert abs(end - off) == 0.20000000000000018
 
 
 @pytest.mark.parametrize(("kind", "seed"), list(product(("logit", "probability"), range(6))))

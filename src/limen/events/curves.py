@@ -171,7 +171,7 @@ def event_curves(
     parts : int64 (n_recordings,), optional
         Numbers from 0 of the parts of the recordings that are counted apart.
     progress : callable ``(step, steps)``, optional
-        Called after each label, median and hysteresis.
+        Called after each median of each label.
 
     Raises
     ------
@@ -185,9 +185,9 @@ def event_curves(
 
     Notes
     -----
-    The threshold falls through every score of every recording; components grow and merge, and counts are taken
-    where events change. Work is O(change points * events), not O(change points * frames). With hysteresis, frames
-    also join at scores moved by it.
+    A setting is a chain of filters that commute with thresholds; after it, events are stretches of frames at or
+    above the threshold. Each label is sorted once. Then work is O(frames) for a setting, but for what comes
+    near a reference. See docs/theory/events.md.
 
     Examples
     --------
@@ -206,28 +206,24 @@ def event_curves(
     frames, n_parts = frames_of(scores), int(part_of.max()) + 1
     by_label, p, n = references_of(references, criterion, durations_of(scores))
     kind = kind_in(np.array(scores.extremes))
-    plan = _plan(settings, scores.frame_seconds)
-    steps = len(scores.labels) * sum(len(own) for own in plan.values())
+    hystereses = sorted({setting.hysteresis for setting in settings} - {0.0})
+    plan = _plan(settings, hystereses, scores.frame_seconds)
+    steps = len(scores.labels) * len(plan)
     found: list[tuple[NDArray[Any], ...]] = []
-    done = 0
     for k in range(len(scores.labels)):
         distinct, ranks = ranked_scores(scores, k)
+        cuts, tables = _tables(distinct, hystereses, kind)
         of_label: list[tuple[NDArray[Any], ...]] = [()] * len(settings)
-        for width, by_hysteresis in plan.items():
-            ranked = kernels.median_scores(frames, ranks, width) if width > 1 else ranks
-            order = np.empty(len(ranked), np.int32)
-            kernels.falling_order(frames, ranked, len(distinct), order)
-            for hysteresis, numbers in by_hysteresis.items():
-                cuts, codes = _codes(distinct, hysteresis, kind)
-                numbers = sorted(numbers, key=lambda s: (settings[s].gap, settings[s].shortest))
-                ways = ways_of([settings[s] for s in numbers])
-                changes = kernels.sweep(frames, (ranked, order), codes, ways, by_label[k], criterion.rule())
-                for w, s in enumerate(numbers):
-                    own = changes[changes[:, 0] == w]
-                    of_label[s] = _cumulated(own, cuts, part_of, n_parts)
-                done += 1
-                if progress is not None:
-                    progress(done, steps)
+        for width, (numbers, ways) in plan.items():
+            filtered = kernels.median_scores(frames, ranks, width) if width > 1 else ranks
+            sizes, codes, counts = kernels.curves_of(
+                frames, filtered, ways, tables, (by_label[k], criterion.rule()), (part_of, n_parts)
+            )
+            ends = np.cumsum(sizes).tolist()
+            for s, row, begin, end in zip(numbers, ways[:, 0].tolist(), [0, *ends], ends, strict=False):
+                of_label[s] = cuts[row][codes[begin:end]], counts[0, :, begin:end], counts[1, :, begin:end]
+            if progress is not None:
+                progress(len(found) // len(settings) * len(plan) + 1, steps)
         found += of_label
     sums = [np.zeros((n_parts, len(scores.labels)), np.int64) for _ in range(2)]
     for total, each in zip(sums, (p, n), strict=True):
@@ -282,7 +278,8 @@ def checked_references(scores: FrameScores, events: Events, *, warn: bool = True
 
 def durations_of(scores: FrameScores) -> NDArray[np.int64]:
     """Return how long each recording is, microseconds (n_recordings,)."""
-    return np.array([scores.bounds(name)[-1] for name in scores.names], np.int64)
+    frames = frames_of(scores)
+    return np.asarray(frames.edges[frames.offsets[1:] + np.arange(len(scores.recordings))])
 
 
 def size_of(cuts: NDArray[np.float64], kind: Kind) -> NDArray[np.float64]:
@@ -302,22 +299,42 @@ def low_thresholds(
     return found
 
 
-def _plan(settings: Sequence[Setting], frame_seconds: float) -> dict[int, dict[float, list[int]]]:
-    """Return the numbers of settings by width of the median and by hysteresis."""
-    plan: dict[int, dict[float, list[int]]] = {}
+def _plan(
+    settings: Sequence[Setting], hystereses: Sequence[float], frame_seconds: float
+) -> dict[int, tuple[list[int], NDArray[np.int64]]]:
+    """Return, by width of the median, the numbers of settings and what the kernels need of them.
+
+    Rows are the place of the hysteresis among all (-1: none), the longest gap closed and the shortest event kept.
+    """
+    plan: dict[int, list[int]] = {}
     for s, setting in enumerate(settings):
-        plan.setdefault(setting.frames(frame_seconds), {}).setdefault(setting.hysteresis, []).append(s)
-    return plan
+        plan.setdefault(setting.frames(frame_seconds), []).append(s)
+    rows = np.array([hystereses.index(s.hysteresis) if s.hysteresis else -1 for s in settings], np.int64)
+    ways = np.column_stack([rows, ways_of(settings)])
+    own = {width: sorted(numbers, key=lambda s: tuple(ways[s])) for width, numbers in plan.items()}
+    return {width: (numbers, ways[numbers]) for width, numbers in own.items()}
+
+
+def _tables(
+    distinct: NDArray[np.float64], hystereses: Sequence[float], kind: Kind
+) -> tuple[list[NDArray[np.float64]], NDArray[np.int32]]:
+    """Return the rising cuts of each hysteresis, last those of none, and its codes by rank.
+
+    Cuts end with +inf, the one of code -1.
+    """
+    tables = np.full((len(hystereses), 2, len(distinct) + 1), -1, np.int32)
+    cuts = []
+    for row, hysteresis in enumerate(hystereses):
+        own, tables[row, 0, :-1], tables[row, 1, :-1] = _codes(distinct, hysteresis, kind)
+        cuts.append(own)
+    return [np.append(own, np.inf) for own in (*cuts, distinct)], tables
 
 
 def _codes(
     distinct: NDArray[np.float64], hysteresis: float, kind: Kind
-) -> tuple[NDArray[np.float64], tuple[NDArray[np.int32], NDArray[np.int32], bool]]:
+) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
     """Return the rising cuts, and by rank of a score the last cut that it reaches, as high and as low score."""
     n = len(distinct)
-    if not hysteresis:
-        codes = np.arange(n, dtype=np.int32)
-        return distinct, (codes, codes, True)
     both = np.concatenate([distinct, shifted(distinct, hysteresis, kind)])
     order = np.argsort(both, kind="stable")
     cuts = both[order]
@@ -325,23 +342,7 @@ def _codes(
     new = np.concatenate([[True], apart])[: 2 * n]
     code = np.empty(2 * n, np.int32)
     code[order] = np.cumsum(new) - 1
-    return cuts[new], (code[:n], code[n:], False)
-
-
-def _cumulated(
-    changes: NDArray[np.int32], cuts: NDArray[np.float64], part_of: NDArray[np.int64], n_parts: int
-) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
-    """Return the cuts of one label and setting at which counts change, falling, and the counts of each part."""
-    code, part = changes[:, 2], part_of[changes[:, 1]]
-    falling, place = np.unique(-code, return_inverse=True)
-    deltas = np.zeros((2, n_parts, len(falling) + 1), np.int32)
-    for delta, column_ in zip(deltas, changes[:, 3:].T, strict=True):
-        np.add.at(delta, (part, place + 1), column_)
-    keep = np.asarray(deltas.any(axis=(0, 1)))
-    keep[0] = True
-    # Every cut in the run of dropped ones gives the counts of the last one kept.
-    tp, pp = np.cumsum(deltas, axis=2, dtype=np.int32)[:, :, keep]
-    return np.concatenate([[np.inf], cuts[-falling]])[keep], tp, pp
+    return cuts[new], code[:n], code[n:]
 
 
 def names_of(curves: EventCurves, labels: Sequence[int]) -> str:

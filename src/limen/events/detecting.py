@@ -25,9 +25,15 @@ def shifted(values: NDArray[np.float64], by: float, kind: Kind) -> NDArray[np.fl
 
 def frames_of(scores: FrameScores) -> kernels.Frames:
     """Return the frames of all recordings as the kernels take them."""
-    sizes = [len(own) for own in scores.recordings.values()]
-    edges = [scores.bounds(name) for name in scores.recordings]
-    return kernels.Frames(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), np.concatenate(edges))
+    known: dict[tuple[int, float], NDArray[np.int64]] = {}
+    edges, sizes = [], [0]
+    for name, own in scores.recordings.items():
+        shape = len(own), scores.seconds(name)
+        if shape not in known:
+            known[shape] = scores.bounds(name)
+        edges.append(known[shape])
+        sizes.append(len(own))
+    return kernels.Frames(np.cumsum(sizes, dtype=np.int64), np.concatenate(edges))
 
 
 def column(scores: FrameScores, label: int) -> NDArray[np.float64]:
@@ -36,21 +42,10 @@ def column(scores: FrameScores, label: int) -> NDArray[np.float64]:
 
 
 def ranked_scores(scores: FrameScores, label: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Return the distinct scores of a label, rising, float64, and the rank of each frame among them."""
+    """Return the distinct scores of a label, rising, and the rank of each frame among them."""
     values = np.concatenate([own[:, label] for own in scores.recordings.values()])
-    values = values + values.dtype.type(0)  # -0 becomes 0
-    if values.dtype == np.float16:
-        # There are so few float16 numbers that they need no sorting: as whole numbers, with the sign turned,
-        # they rise.
-        bits = values.view(np.uint16).astype(np.int32)
-        rising = np.where(bits < 1 << 15, bits + (1 << 15), (1 << 16) - 1 - bits)
-        place = np.cumsum(np.bincount(rising, minlength=1 << 16) > 0, dtype=np.int32) - 1
-        ranks = place[rising]
-        distinct = np.empty(place[-1] + 1, np.float64)
-        distinct[ranks] = values
-        return distinct, ranks
-    distinct, inverse = np.unique(values, return_inverse=True)
-    return distinct.astype(np.float64), inverse.astype(np.int32)
+    ranks, first = kernels.ranked(kernels.keys_of(values))
+    return values[first].astype(np.float64) + 0.0, ranks
 
 
 def ways_of(settings: Sequence[Setting]) -> NDArray[np.int64]:

@@ -100,7 +100,7 @@ class Intersection:
 
     def needs(self, length: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return how much of references of these lengths must be covered, microseconds."""
-        return np.asarray(np.rint(self.gtc * length), np.int64)
+        return np.asarray(np.maximum(np.rint(self.gtc * length), 1), np.int64)
 
     def __str__(self) -> str:
         return f"intersections of {self.dtc:g} and {self.gtc:g}"
@@ -213,21 +213,19 @@ def references_of(
         pieces = -(-durations // rule.length)
         segments[1:] = np.cumsum(np.maximum(pieces, 1) if isinstance(criterion, Clips) else pieces)
         n[:] = np.diff(segments)[:, None]
+    order = np.argsort(events.label, kind="stable")
+    recording, onset, offset = events.recording[order], events.onset[order], events.offset[order]
+    needs = criterion.needs(offset - onset)
+    ends = np.searchsorted(events.label[order], np.arange(len(events.labels) + 1)).tolist()
     found = []
-    for k in range(len(events.labels)):
-        own = np.flatnonzero(events.label == k)
-        recording, onset, offset = events.recording[own], events.onset[own], events.offset[own]
-        offsets = np.searchsorted(recording, np.arange(n_recordings + 1))
+    for k, own in enumerate(map(slice, ends[:-1], ends[1:])):
+        offsets = np.searchsorted(recording[own], np.arange(n_recordings + 1))
         active = np.zeros(segments[-1], bool)
-        if rule.kind == kernels.SEGMENT:
-            for r, on, off in zip(recording.tolist(), onset.tolist(), offset.tolist(), strict=True):
-                first, end = segments[r], segments[r + 1]
-                active[min(first + on // rule.length, end) : min(first + (off - 1) // rule.length + 1, end)] = True
-            before = np.concatenate([[0], np.cumsum(active)])
-            p[:, k] = np.diff(before[segments])
-        else:
+        if rule.kind != kernels.SEGMENT:
             p[:, k] = np.diff(offsets)
-        found.append(kernels.References(offsets, onset, offset, criterion.needs(offset - onset), segments, active))
+        elif own.stop > own.start:
+            p[:, k] = kernels.reach(recording[own], (onset[own], offset[own]), segments, rule.length, active)
+        found.append(kernels.References(offsets, onset[own], offset[own], needs[own], segments, active))
     return found, p, n
 
 

@@ -198,20 +198,14 @@ class Events:
         recording, label, onset, offset = (
             column[order] for column in (self.recording, self.label, self.onset, self.offset)
         )
+        group = np.cumsum(np.append(0, (np.diff(recording) != 0) | (np.diff(label) != 0)))[: len(order)]
+        # As ranks, so that those of a group can be put beyond all of the groups before it.
+        times, place = np.unique(offset, return_inverse=True)
+        reached = times[np.maximum.accumulate(place + group * len(times)) - group * len(times)]
         keep = np.ones(len(order), bool)
-        last = -1
-        for i in range(len(order)):
-            if (
-                last >= 0
-                and recording[i] == recording[last]
-                and label[i] == label[last]
-                and onset[i] < offset[last]
-            ):
-                offset[last] = max(offset[last], offset[i])
-                keep[i] = False
-            else:
-                last = i
-        found = Events(self.recordings, self.labels, recording[keep], label[keep], onset[keep], offset[keep])
+        keep[1:] = (np.diff(group) != 0) | (onset[1:] >= reached[:-1])
+        offset = reached[np.append(np.flatnonzero(keep)[1:], len(order)) - 1] if len(order) else offset
+        found = Events(self.recordings, self.labels, recording[keep], label[keep], onset[keep], offset)
         return found, int((~keep).sum())
 
     def __eq__(self, other: object) -> bool:
