@@ -9,7 +9,7 @@ import pytest
 from integration.event_pages import LABELS, SETTINGS, choose, scored, type_in
 from integration.report_page import content, opened
 from limen import constraints, metrics
-from limen.events import Collar, Events, EventThresholds, FrameScores, Segments, Setting, evaluate, tune
+from limen.events import Collar, Events, EventThresholds, FrameScores, Segments, Setting, evaluate, guarantee, tune
 from limen.reporting.events import report
 from oracle import events as oracle
 
@@ -239,3 +239,20 @@ def test_a_promise_outlasts_edits_only_where_it_was_made_for_all_labels_at_once(
         assert ("stays" if lasting else "promise nothing") in shown.page.inner_text("#promises")
         shown.page.click("#reset")
         assert promised() == given
+
+
+def test_of_a_promise_the_page_keeps_what_edits_leave(chrome, tmp_path):
+    scores, events = scored(120)
+    given = guarantee(scores, events, false_per_hour=600, settings=Setting())
+    assert len(given.promise.labels) > 1
+    path = report(scores, events, given, tmp_path / "events.html")
+    dropped, *kept = given.promise.labels
+    with opened(chrome, path) as shown:
+        assert given.promise.said() in " ".join(shown.page.inner_text("body").split())
+        type_in(shown, dropped, 0.01)
+        edited = EventThresholds.load(shown.download("#save", tmp_path))
+        assert edited.promise.labels == tuple(kept)
+        assert edited.promise.asked == given.promise.asked
+        for label in kept:
+            type_in(shown, label, 0.01)
+        assert EventThresholds.load(shown.download("#save", tmp_path)).promise is None

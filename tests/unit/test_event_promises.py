@@ -14,7 +14,6 @@ from limen.events.paths import Counted
 from limen.events.proving import proven
 from limen.guarantees.pooled import Family
 from limen.promises import held
-from limen.reporting.events.contents import contents_of
 
 CONFIDENCE, MEMBERS, REPETITIONS = 0.95, 12, 500
 ASKED = {"precision": {"precision": 0.75}, "recall": {"recall": 0.7}, "false": {"false_per_hour": 50.0}}
@@ -164,13 +163,6 @@ def test_a_file_without_a_promise_and_an_altered_one(promised, tmp_path):
         altered["promise"] |= change
         with pytest.raises(InputError, match="The file was altered"):
             EventThresholds.from_dict(altered)
-
-
-def test_edited_thresholds_promise_nothing(promised):
-    scores, events = made()
-    content = contents_of("", scores, events, promised, promised.criterion)
-    assert content["file"]["original"]["promise"] is not None
-    assert content["file"]["edited"]["promise"] is None
 
 
 @pytest.mark.parametrize(
