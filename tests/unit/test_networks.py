@@ -11,6 +11,7 @@ pytest.importorskip("torch", reason="limen.learn needs torch: pip install 'limen
 pytest.importorskip("sklearn", reason="limen.learn needs scikit-learn: pip install 'limen[learn]'")
 
 import torch
+from sklearn.exceptions import DataConversionWarning
 from torch import nn
 
 import limen
@@ -182,6 +183,17 @@ def test_targets_are_labels_or_classes():
     ]:
         with pytest.raises(ValueError, match=message):
             read_targets(y, n)
+
+
+def test_a_task_says_what_one_column_is():
+    column = [[0], [1], [1]]
+    assert read_targets(column, 3, task="multilabel").values.shape == (3, 1)
+    with pytest.warns(DataConversionWarning):
+        assert read_targets(column, 3, task="multiclass").values.tolist() == [0, 1, 1]
+    with pytest.raises(limen.InputError, match=r"y has shape \(2,\), task='multilabel'"):
+        read_targets([0, 1], 2, task="multilabel")
+    with pytest.raises(limen.InputError, match=r"y has shape \(1, 2\), task='multiclass'"):
+        read_targets([[0, 1]], 1, task="multiclass")
 
 
 def test_a_part_is_held_out():

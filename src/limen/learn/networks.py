@@ -53,13 +53,22 @@ class Targets(NamedTuple):
         return nn.BCEWithLogitsLoss() if self.multilabel else nn.CrossEntropyLoss()
 
 
-def read_targets(y: Any, n_items: int, name: str = "y") -> Targets:
+def read_targets(y: Any, n_items: int, name: str = "y", task: str | None = None) -> Targets:
     """Return labels, a column of 0 and 1 for each, or classes, one for each item.
+
+    Parameters
+    ----------
+    y : array-like (n_items, n_labels) or (n_items,)
+    n_items : int
+    name : str
+        What messages call ``y``.
+    task : {"multilabel", "multiclass"}, optional
+        If not given, two columns or more are labels, and one is classes.
 
     Raises
     ------
     InputError
-        If there is not a row for each item, or a column holds more than 0 and 1.
+        If there is not a row for each item, a column holds more than 0 and 1, or ``y`` is not of this task.
     """
     if y is None:
         raise InputError(f"requires {name} to be passed, but the target {name} is None.")
@@ -69,7 +78,13 @@ def read_targets(y: Any, n_items: int, name: str = "y") -> Targets:
             f"X has {n_items} items, {name} has {len(values)}: inconsistent numbers of samples. Give one row of "
             f"{name} for each item."
         )
-    if values.ndim == 2 and values.shape[1] > 1:
+    columns = values.shape[1] if values.ndim == 2 else 0
+    if (task == "multilabel" and not columns) or (task == "multiclass" and columns > 1):
+        raise InputError(
+            f"{name} has shape {values.shape}, task={task!r}. Labels are columns of 0 and 1 (n_items, n_labels), "
+            "classes one value an item (n_items,)."
+        )
+    if columns > 1 or (task == "multilabel" and columns):
         if values.dtype.kind not in "biuf" or not ((values == 0) | (values == 1)).all():
             raise InputError(
                 f"{name} has values beyond 0 and 1. Give a column of 0 and 1 for each label (scikit-learn's "
