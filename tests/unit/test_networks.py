@@ -63,6 +63,9 @@ def test_coefficients_are_a_rotation_of_the_energies(front, digits):
     energies, found = front(waves), every(waves)
     assert torch.allclose(found.square().sum(dim=2), energies.square().sum(dim=2), rtol=1e-4)
     assert torch.allclose(MFCC(RATE, 8, 40, 512, HOP)(waves), found[:, :, :8], atol=1e-3)
+    lifted = MFCC(RATE, 12, 40, 512, HOP, lifter=22)(waves)
+    assert torch.allclose(lifted[:, :, 11], 12 * found[:, :, 11], rtol=1e-3, atol=1e-2)
+    assert torch.allclose(lifted[:, :, 0], found[:, :, 0], atol=1e-3)
 
 
 def test_silence_is_finite(front):
@@ -78,6 +81,8 @@ def test_front_ends_say_what_they_take():
         LogSTFT(RATE, 300)
     with pytest.raises(limen.InputError, match="n_coefficients=41: 40 bands have 1 to 40"):
         MFCC(RATE, 41)
+    with pytest.raises(limen.InputError, match="lifter=20: it is 0, or at least n_coefficients, 32"):
+        MFCC(RATE, lifter=20)
     with pytest.raises(limen.InputError, match="channels=0"):
         SmallCNN(3, 0)
 

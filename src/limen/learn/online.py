@@ -102,6 +102,8 @@ class OnlineDistillationLoss(nn.Module):
 def _alike(logits: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Return logits (n_branches, n_items, n_labels)."""
     shapes = {name: tuple(found.shape) for name, found in logits.items()}
+    if not shapes:
+        raise InputError("there are logits of no branch. Give a dict of names and tensors.")
     if len(set(shapes.values())) != 1:
         raise InputError(
             f"the branches' logits have shapes {examples(shapes.items())}. Give one shape, of two or more."
