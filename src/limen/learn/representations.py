@@ -330,11 +330,10 @@ class MultiRepresentationClassifier(NetworkClassifier):
 
     def _new(self, name: str, seed: int) -> nn.Sequential:
         """Return a new branch, tried on items of zeros."""
-        with seeded(_seed(seed, name)):
-            front = copy.deepcopy(self.representations[name])
-            found = nn.Sequential(front, self.backbone(len(self.classes_))).eval()
         try:
-            with torch.no_grad():
+            with seeded(_seed(seed, name)), torch.no_grad():
+                front = copy.deepcopy(self.representations[name])
+                found = nn.Sequential(front, self.backbone(len(self.classes_))).eval()
                 shape = tuple(found(torch.zeros((2, *self._item_shape))).shape)
         except (RuntimeError, IndexError) as error:
             raise InputError(

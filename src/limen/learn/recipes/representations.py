@@ -47,7 +47,8 @@ class Run(NamedTuple):
 
     ``branches`` are accuracies or micro-averaged average precisions, ``together`` that of the mean of their
     logits. ``chosen`` is the best branch on recordings held back, ``parameters`` those of a branch. ``half`` and
-    ``tuned`` are its micro-F1 with cuts at probability 0.5 and tuned, of labels only. Seconds are of the processor.
+    ``tuned`` are its micro-F1 with cuts at probability 0.5 and tuned, of labels only. Seconds are the
+    processor's.
     """
 
     branches: dict[str, float]
