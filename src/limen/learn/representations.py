@@ -207,6 +207,7 @@ class MultiRepresentationClassifier(NetworkClassifier):
         waves, truth = (torch.as_tensor(values, device=place) for values in (items, values))
         inputs = self._fixed(branches, waves)
         seen = self._fixed(branches, torch.as_tensor(kept, device=place)) if len(kept) else None
+        seen = seen and {name: found.cpu() for name, found in seen.items()}
         own = {name: _seed(seed, name) for name in branches}
         moved, steps = torch.Generator().manual_seed(seed), itertools.count(1)
 
@@ -223,7 +224,7 @@ class MultiRepresentationClassifier(NetworkClassifier):
             return found
 
         def value_of(name: str) -> float:
-            branch, given = (branches[name], kept) if seen is None else (branches[name][1], seen[name])
+            branch, given = (branches[name], kept) if seen is None else (branches[name][1], seen[name].numpy())
             return _value(scores_of(branch, given), known)
 
         self.training_ = train(
