@@ -27,7 +27,7 @@ def finished(tmp_path_factory):
         outcome = run("representations", DATA, output, progress=lambda *line: said.append(line))
         again = tmp_path_factory.mktemp("again") / "out"
         shutil.copytree(output, again)
-        (again / "digits-mutual-1-0-4-1.json").unlink()
+        (again / "digits-mutual-1-0-4-2.json").unlink()
         trained = []
         patch.setattr(recipe, "_measured", lambda *given: trained.append(given) or measured(*given))
         second = run("representations", DATA, again)
