@@ -18,9 +18,11 @@ import numpy as np
 from limen.learn.recipes import fsdd
 from limen.learn.recipes.representations import (
     ARMS,
+    BRANCHES,
     FOLDS,
     HEADINGS,
     Pairs,
+    Run,
     Setting,
     checks,
     gains,
@@ -43,19 +45,27 @@ class Bench:
 
     def chosen(self, fold: int) -> tuple[dict[str, Setting], list[list[str]]]:
         """Return the settings that did best on a training speaker held back, and what all did there."""
-        settings, rows = {"independent": Setting("independent")}, []
-        alone = self.held(fold, settings["independent"])
-        rows.append([str(fold + 1), "independent", "", "", f"{alone:.1f}"])
+        settings = {"independent": Setting("independent")}
+        rows = [self.row(fold, settings["independent"], self.held(fold, settings["independent"]))]
         for arm in ARMS[1:]:
-            tried = {(T, weight): self.held(fold, Setting(arm, T, weight)) for T, weight in GRID}
-            settings[arm] = Setting(arm, *max(tried, key=tried.__getitem__))
-            rows += [[str(fold + 1), arm, f"{T:g}", f"{w:g}", f"{value:.1f}"] for (T, w), value in tried.items()]
+            tried = {setting: self.held(fold, setting) for setting in (Setting(arm, *one) for one in GRID)}
+            settings[arm] = max(tried, key=lambda setting, tried=tried: tried[setting].mean)
+            rows += [self.row(fold, setting, run) for setting, run in tried.items()]
         return settings, rows
 
-    def held(self, fold: int, setting: Setting) -> float:
-        """Return the mean accuracy of the branches, in per cent, on the first training speaker held back."""
+    def held(self, fold: int, setting: Setting) -> Run:
+        """Return a run that was measured on the first training speaker, who was held back."""
         say(f"choosing, fold {fold + 1}: {setting.arm}, T {setting.temperature:g}, weight {setting.weight:g}")
-        return 100 * spoken(self.recordings, fold, 0, setting, self.output, self.n_bytes, held=0).mean
+        return spoken(self.recordings, fold, 0, setting, self.output, self.n_bytes, held=0)
+
+    @staticmethod
+    def row(fold: int, setting: Setting, run: Run) -> list[str]:
+        """Return the row of a run on a speaker held back."""
+        settings = (
+            ["", ""] if setting.arm == "independent" else [f"{setting.temperature:g}", f"{setting.weight:g}"]
+        )
+        values = [*run.branches.values(), run.mean]
+        return [str(fold + 1), setting.arm, *settings, *(f"{100 * value:.1f}" for value in values)]
 
 
 def spread(pairs: Pairs) -> list[list[str]]:
@@ -88,7 +98,7 @@ def main() -> int:
     print(f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}\n")
     found = [bench.chosen(fold) for fold in range(FOLDS)]
     tried = [row for _, rows in found for row in rows]
-    print(markdown(["fold", "arm", "T", "weight", "held speaker"], tried), end="\n\n")
+    print(markdown(["fold", "arm", "T", "weight", "stft", "logmel", "mfcc", "mean"], tried), end="\n\n")
     common = (bench.output, bench.n_bytes)
     for task, seeds, measure in (("digits", options.seeds, spoken), ("mixtures", options.mix_seeds, mixed)):
         if task not in options.only.split(","):
@@ -101,7 +111,7 @@ def main() -> int:
         print(markdown(HEADINGS, table(task, pairs)), end="\n\n")
         print(markdown(["arm", "mean", "spread", "gain", "its spread", "runs up"], spread(pairs)), end="\n\n")
         if task == "digits":
-            for check in checks(pairs):
+            for check in checks(pairs, [BRANCHES[fold] for fold in range(FOLDS) for _ in range(seeds)]):
                 bars.add(check.passed, f"{check.what}: required {check.required}, measured {check.measured}")
         else:
             half, tuned = (
