@@ -25,6 +25,7 @@ from limen.learn.recipes.representations import (
     Run,
     Setting,
     checks,
+    chosen,
     gains,
     mixed,
     spoken,
@@ -99,6 +100,8 @@ def main() -> int:
     found = [bench.chosen(fold) for fold in range(FOLDS)]
     tried = [row for _, rows in found for row in rows]
     print(markdown(["fold", "arm", "T", "weight", "stft", "logmel", "mfcc", "mean"], tried), end="\n\n")
+    same = all(settings[arm] == chosen(arm, fold) for fold, (settings, _) in enumerate(found) for arm in ARMS)
+    bars.add(same, "the settings chosen here are those of the recipe")
     common = (bench.output, bench.n_bytes)
     for task, seeds, measure in (("digits", options.seeds, spoken), ("mixtures", options.mix_seeds, mixed)):
         if task not in options.only.split(","):
