@@ -33,8 +33,6 @@ N_MIXES = (600, 300, 600)
 ARMS = ("independent", "ensemble", "mutual")
 WEIGHTS = {"ensemble": (2.0, 2.0, 2.0), "mutual": (2.0, 2.0, 1.0)}
 """By fold: of 1 and 2, what was better on a training speaker held back (`benchmarks/learn_representations.py`)."""
-BRANCHES = ("logmel", "stft", "stft")
-"""By fold: the best branch there, of both arms."""
 HEADINGS = ("task", "arm", "stft", "logmel", "mfcc", "mean", "gain", "up", "together", "tuned", "s")
 
 
@@ -104,7 +102,7 @@ def run(data: Path, output: Path, seed: int, progress: Progress) -> Outcome:
         "Multi-representation distillation",
         HEADINGS,
         rows,
-        checks(digits, [BRANCHES[fold] for arm, fold, _ in plans if arm == ARMS[0]]),
+        checks(digits),
         files,
         notes,
     )
@@ -282,22 +280,15 @@ def gains(pairs: Mapping[str, Sequence[Run]], arm: str) -> NDArray[np.float64]:
     return np.array([100 * (one.mean - alone.mean) for one, alone in both])
 
 
-def checks(digits: Mapping[str, Sequence[Run]], branches: Sequence[str]) -> list[Check]:
-    """Return what the runs on digits were to reach, and did or did not.
-
-    Parameters
-    ----------
-    digits : dict of lists of Run
-    branches : sequence of str
-        The branch that is used of each run, chosen without its test speakers.
-    """
+def checks(digits: Mapping[str, Sequence[Run]]) -> list[Check]:
+    """Return what the runs on digits were to reach, and did or did not."""
     made, together = [], float(np.mean([one.together for one in digits["independent"]]))
     for arm in ARMS[1:]:
         gain = gains(digits, arm)
         made.append(at_least(f"digits: {arm}, mean gain of the branches, points", float(gain.mean()), 1.0, 2))
         needed = int(np.ceil(0.8 * len(gain)))
         made.append(at_least(f"digits: {arm}, runs up of {len(gain)}", int((gain > 0).sum()), needed, 0))
-        best = float(np.mean([one.branches[name] for one, name in zip(digits[arm], branches, strict=True)]))
+        best = float(np.mean([one.branches[one.chosen] for one in digits[arm]]))
         what = f"digits: {arm}, chosen branch less the independent branches together, points"
         made.append(at_least(what, 100 * (best - together), -7.0, 1))
     plain = n_parameters(nn.Sequential(fronts()["logmel"], SmallCNN(10)))
