@@ -167,6 +167,29 @@ def cost_ratio(ax: Axes) -> None:
     ax.legend()
 
 
+def three_pictures(ax: Axes) -> None:
+    """Draw 1.5 seconds of spoken digits in hertz, in mel and as cepstral coefficients."""
+    import soundfile
+    import torch
+
+    from limen.datasets import spoken_events
+    from limen.learn import MFCC, LogMel, LogSTFT
+
+    with spoken_events() as folder:
+        wave, rate = soundfile.read(folder / "recordings" / "digits_01.ogg", dtype="float32")
+    waves = torch.tensor(wave[None, int(3.6 * rate) : int(5.1 * rate)])
+    fronts = {"Hz": LogSTFT(rate, 32), "mel": LogMel(rate, 32), "MFCC": MFCC(rate, 32, 40, lifter=32)}
+    for place, (name, front) in enumerate(fronts.items()):
+        found = front(waves)[0, 0].numpy()
+        left = 1.6 * place
+        low, high = np.quantile(found, (0.02, 0.98))
+        ax.imshow(
+            found, "Blues", aspect="auto", origin="lower", extent=(left, left + 1.5, 0, 32), vmin=low, vmax=high
+        )
+        ax.text(left + 0.75, 33, name, ha="center", va="bottom")
+    ax.set(xlabel="1.5 s each", xticks=[], yticks=[], xlim=(0, 4.7), ylim=(0, 32))
+
+
 def learning(ax: Axes) -> None:
     """Draw the passes of SGL-Thresh, and the optimum."""
     learned, exact = (limen.tune(Y[TUNING], S[TUNING], method=method) for method in ("sgl", "exact"))
@@ -250,6 +273,9 @@ PICTURES = {
     ),
     "sketch": Picture(
         cost_ratio, "The cost of sketched fits against the size of the sketch: the points lie on theory's curve."
+    ),
+    "representations": Picture(
+        three_pictures, "The same spoken digits as energies in hertz and in mel, and as cepstral coefficients."
     ),
     "scikit-learn": Picture(classifier, "F1 of eight labels on test items, at 0.5 and with tuned thresholds."),
     "pytorch": Picture(

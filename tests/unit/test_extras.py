@@ -13,6 +13,8 @@ LEAVES = [
     ("limen.onnx", "onnx", "onnx"),
     ("limen.exports.polars", "polars", "polars"),
     ("limen.learn.sketch", "sklearn", "learn"),
+    ("limen.learn.online", "torch", "learn"),
+    ("limen.learn.representations", "torch", "learn"),
 ]
 
 

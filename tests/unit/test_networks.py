@@ -11,6 +11,7 @@ pytest.importorskip("torch", reason="limen.learn needs torch: pip install 'limen
 pytest.importorskip("sklearn", reason="limen.learn needs scikit-learn: pip install 'limen[learn]'")
 
 import torch
+from sklearn.exceptions import DataConversionWarning
 from torch import nn
 
 import limen
@@ -62,6 +63,9 @@ def test_coefficients_are_a_rotation_of_the_energies(front, digits):
     energies, found = front(waves), every(waves)
     assert torch.allclose(found.square().sum(dim=2), energies.square().sum(dim=2), rtol=1e-4)
     assert torch.allclose(MFCC(RATE, 8, 40, 512, HOP)(waves), found[:, :, :8], atol=1e-3)
+    lifted = MFCC(RATE, 12, 40, 512, HOP, lifter=22)(waves)
+    assert torch.allclose(lifted[:, :, 11], 12 * found[:, :, 11], rtol=1e-3, atol=1e-2)
+    assert torch.allclose(lifted[:, :, 0], found[:, :, 0], atol=1e-3)
 
 
 def test_silence_is_finite(front):
@@ -77,6 +81,8 @@ def test_front_ends_say_what_they_take():
         LogSTFT(RATE, 300)
     with pytest.raises(limen.InputError, match="n_coefficients=41: 40 bands have 1 to 40"):
         MFCC(RATE, 41)
+    with pytest.raises(limen.InputError, match="lifter=20: it is 0, or at least n_coefficients, 32"):
+        MFCC(RATE, lifter=20)
     with pytest.raises(limen.InputError, match="channels=0"):
         SmallCNN(3, 0)
 
@@ -178,9 +184,21 @@ def test_targets_are_labels_or_classes():
         ([0, 1, 1], 2, "X has 2 items, y has 3"),
         ([1, 1], 2, "one class only"),
         ([0.5, 1.2], 2, "continuous"),
+        ([0.0, np.nan], 2, "y contains NaN or inf"),
     ]:
         with pytest.raises(ValueError, match=message):
             read_targets(y, n)
+
+
+def test_a_task_says_what_one_column_is():
+    column = [[0], [1], [1]]
+    assert read_targets(column, 3, task="multilabel").values.shape == (3, 1)
+    with pytest.warns(DataConversionWarning):
+        assert read_targets(column, 3, task="multiclass").values.tolist() == [0, 1, 1]
+    with pytest.raises(limen.InputError, match=r"y has shape \(2,\), task='multilabel'"):
+        read_targets([0, 1], 2, task="multilabel")
+    with pytest.raises(limen.InputError, match=r"y has shape \(1, 2\), task='multiclass'"):
+        read_targets([[0, 1]], 1, task="multiclass")
 
 
 def test_a_part_is_held_out():

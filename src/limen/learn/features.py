@@ -100,17 +100,30 @@ class MFCC(LogMel):
         At most ``n_bands``.
     n_bands, window, hop : int
         As `LogMel` has them.
+    lifter : float
+        Coefficient k is weighted by ``1 + lifter / 2 sin(pi k / lifter)``: the first few are much larger than the
+        others. With 0, by 1. It is at least ``n_coefficients``.
     """
 
     def __init__(
-        self, rate: int, n_coefficients: int = 32, n_bands: int = 40, window: int = 512, hop: int = 160
+        self,
+        rate: int,
+        n_coefficients: int = 32,
+        n_bands: int = 40,
+        window: int = 512,
+        hop: int = 160,
+        lifter: float = 0.0,
     ) -> None:
         super().__init__(rate, n_bands, window, hop)
         if not 1 <= n_coefficients <= n_bands:
             raise InputError(f"n_coefficients={n_coefficients}: {n_bands} bands have 1 to {n_bands}.")
+        if lifter and lifter < n_coefficients:
+            raise InputError(f"lifter={lifter!r}: it is 0, or at least n_coefficients, {n_coefficients}.")
         turns = np.pi / n_bands * np.outer(np.arange(n_coefficients), np.arange(n_bands) + 0.5)
         cosines = np.cos(turns) * np.sqrt(2 / n_bands)
         cosines[0] /= np.sqrt(2)
+        if lifter:
+            cosines *= 1 + lifter / 2 * np.sin(np.pi / lifter * np.arange(n_coefficients))[:, None]
         self.cosines: torch.Tensor
         self.register_buffer("cosines", torch.tensor(cosines, dtype=torch.float32), persistent=False)
 

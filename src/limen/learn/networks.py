@@ -17,7 +17,7 @@ require("sklearn", extra="learn", user="limen.learn")
 
 import torch  # noqa: E402
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
-from sklearn.utils import Tags, column_or_1d  # noqa: E402
+from sklearn.utils import Tags, check_array, column_or_1d  # noqa: E402
 from sklearn.utils.multiclass import check_classification_targets  # noqa: E402
 from sklearn.utils.validation import check_is_fitted  # noqa: E402
 from torch import nn  # noqa: E402
@@ -53,13 +53,22 @@ class Targets(NamedTuple):
         return nn.BCEWithLogitsLoss() if self.multilabel else nn.CrossEntropyLoss()
 
 
-def read_targets(y: Any, n_items: int, name: str = "y") -> Targets:
+def read_targets(y: Any, n_items: int, name: str = "y", task: str | None = None) -> Targets:
     """Return labels, a column of 0 and 1 for each, or classes, one for each item.
+
+    Parameters
+    ----------
+    y : array-like (n_items, n_labels) or (n_items,)
+    n_items : int
+    name : str
+        What messages call ``y``.
+    task : {"multilabel", "multiclass"}, optional
+        If not given, two columns or more are labels, and one is classes.
 
     Raises
     ------
     InputError
-        If there is not a row for each item, or a column holds more than 0 and 1.
+        If there is not a row for each item, a column holds more than 0 and 1, or ``y`` is not of this task.
     """
     if y is None:
         raise InputError(f"requires {name} to be passed, but the target {name} is None.")
@@ -69,7 +78,13 @@ def read_targets(y: Any, n_items: int, name: str = "y") -> Targets:
             f"X has {n_items} items, {name} has {len(values)}: inconsistent numbers of samples. Give one row of "
             f"{name} for each item."
         )
-    if values.ndim == 2 and values.shape[1] > 1:
+    columns = values.shape[1] if values.ndim == 2 else 0
+    if (task == "multilabel" and not columns) or (task == "multiclass" and columns > 1):
+        raise InputError(
+            f"{name} has shape {values.shape}, task={task!r}. Labels are columns of 0 and 1 (n_items, n_labels), "
+            "classes one value an item (n_items,)."
+        )
+    if columns > 1 or (task == "multilabel" and columns):
         if values.dtype.kind not in "biuf" or not ((values == 0) | (values == 1)).all():
             raise InputError(
                 f"{name} has values beyond 0 and 1. Give a column of 0 and 1 for each label (scikit-learn's "
@@ -77,6 +92,8 @@ def read_targets(y: Any, n_items: int, name: str = "y") -> Targets:
             )
         return Targets(values.astype(np.float32), np.arange(values.shape[1]))
     values = column_or_1d(values, warn=True)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InputError(f"{name} contains NaN or inf. Give the class of each item, or drop the item.")
     check_classification_targets(values)
     classes, numbers = np.unique(values, return_inverse=True)
     if len(classes) < 2:
@@ -188,11 +205,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _read(self, X: Any, *, reset: bool) -> NDArray[np.float32]:
         """Return items as float32 (n_items, ...), finite and of the shape fitted on."""
-        found = np.asarray(X, np.float32)
-        if found.ndim < 2 or 0 in found.shape:
-            raise InputError(
-                f"X has shape {found.shape}. Give (n_items, n_samples), one item or more. Reshape your data."
-            )
+        found: NDArray[np.float32] = check_array(X, dtype=np.float32, allow_nd=True, ensure_all_finite=False)
         if not np.isfinite(found).all():
             row = int(np.flatnonzero(~np.isfinite(found).reshape(len(found), -1).all(axis=1))[0])
             raise InputError(f"X has NaN or inf in row {row}. Items must be finite: mend or drop them.")
