@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import limen
 from limen.errors import InputError, LimenWarning, count, examples, require
-from limen.solvers import GroupOffset
 
 require("torch", extra="learn", user="limen.learn")
 require("sklearn", extra="learn", user="limen.learn")
 
 import torch  # noqa: E402
 from sklearn.base import BaseEstimator  # noqa: E402
-from sklearn.metrics import average_precision_score  # noqa: E402
 from sklearn.utils.validation import check_is_fitted  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -36,15 +34,8 @@ from limen.learn.zeroshot_networks import (  # noqa: E402
     Scores,
     Views,
 )
+from limen.learn.zeroshot_report import balanced, classes_of  # noqa: E402
 
-__all__ = [
-    "AVGZSLNet",
-    "AudioVisualZeroShotClassifier",
-    "CompositeTripletLoss",
-    "CrossModalDecoderLoss",
-    "ZeroShotReport",
-    "generalized_zero_shot_report",
-]
 GIVEN = {"both": ("audio", "video"), "audio": ("audio",), "video": ("video",)}
 """Which views an item can have at prediction."""
 
@@ -69,12 +60,12 @@ class AudioVisualZeroShotClassifier(BaseEstimator):  # type: ignore[misc]
     patience : int, optional
         Epochs without a better validation value after which a fit stops; needs a ``validation_fraction``.
     validation_fraction : float
-        Share of the items that choose the epoch (by mean per-class recall among seen classes) and are not trained on.
+        Share of the items that choose the epoch, by mean per-class recall among seen classes; not trained on.
     seen_penalty : {"hm"} or float
-        What is taken from the scores of seen classes, which else win too often. "hm" tunes it without an item of an
-        unseen class: a first network is fitted without a quarter of the seen classes, which play the unseen ones, and
-        `limen.solvers.GroupOffset` finds what makes the harmonic mean of both groups' mean per-class recall largest,
-        for each way of giving views. It takes a second fit. 0.0 takes nothing.
+        What is taken from the scores of seen classes, which else win too often. "hm" tunes it without an item of
+        an unseen class: a first network is fitted without a quarter of the seen classes, which play the unseen
+        ones, and `limen.solvers.GroupOffset` finds what is best for the harmonic mean of both groups' mean
+        per-class recall, for each way of giving views. It takes a second fit. 0.0 takes nothing.
     random_state : int, RandomState or None
     device : str, optional
         Of PyTorch; a GPU if there is one.
@@ -96,8 +87,8 @@ class AudioVisualZeroShotClassifier(BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    The loss is `CompositeTripletLoss` plus `CrossModalDecoderLoss`, unweighted; each item is paired with one of another
-    class, drawn anew in each batch. Texts are brought to length 1. Means and spreads are of seen items alone.
+    The loss is `CompositeTripletLoss` plus `CrossModalDecoderLoss`, unweighted; each item is paired with one of
+    another class, drawn anew in each batch. Texts are brought to length 1. Means and spreads are of seen items.
 
     Examples
     --------
@@ -167,7 +158,7 @@ class AudioVisualZeroShotClassifier(BaseEstimator):  # type: ignore[misc]
         class_text : float array-like (n_classes, n_text)
             A description of each class, unseen ones too: a word vector, attributes.
         seen_classes : int array-like, optional
-            Which classes may be trained on: items of others are left out, with a warning. Those in ``y``, if left out.
+            Which may be trained on: items of others are left out, with a warning. Those in ``y``, if left out.
 
         Raises
         ------
@@ -181,12 +172,12 @@ class AudioVisualZeroShotClassifier(BaseEstimator):  # type: ignore[misc]
             row = int(np.flatnonzero(np.linalg.norm(text, axis=1) == 0)[0])
             raise InputError(f"class_text has only zeros in row {row}: it describes no class. Describe it.")
         items = {"audio": _finite(audio, "audio"), "video": _finite(video, "video")}
-        y = _classes(y, len(text))
+        y = classes_of(y, len(text))
         for name, part in items.items():
             if len(part) != len(y):
                 raise InputError(f"{name} has {count(len(part), 'item')}, y has {len(y)}. Give one row for each.")
         seen = np.zeros(len(text), bool)
-        seen[np.unique(y) if seen_classes is None else _classes(seen_classes, len(text), "seen_classes")] = True
+        seen[np.unique(y) if seen_classes is None else classes_of(seen_classes, len(text), "seen_classes")] = True
         if not seen[y].all():
             warnings.warn(
                 f"{count(int((~seen[y]).sum()), 'item')} of classes that are not seen were left out: classes "
@@ -272,7 +263,7 @@ class AudioVisualZeroShotClassifier(BaseEstimator):  # type: ignore[misc]
         """
         scores = self.decision_function(audio, video)
         given, _ = self._read(audio, video)
-        tuned = balanced(_classes(y, len(self.classes_)), scores, self.seen_)
+        tuned = balanced(classes_of(y, len(self.classes_)), scores, self.seen_)
         self.seen_penalty_ = {**self.seen_penalty_, given: tuned.details["offsets"]["seen"]}
         return tuned
 
@@ -293,7 +284,7 @@ class AudioVisualZeroShotClassifier(BaseEstimator):  # type: ignore[misc]
         given : {"both", "audio", "video"}
             What the model takes: features (n, n_features); of both, those of the sound first.
         front : torch.nn.Module, optional
-            What makes features (n, n_audio) of waves (n, n_samples), for ``given="audio"``: it becomes part of the model.
+            What makes features (n, n_audio) of waves (n, n_samples), for ``given="audio"``: part of the model.
         n_samples : int, optional
             Of a wave; goes with ``front``.
         **sound
@@ -435,90 +426,6 @@ class AudioVisualZeroShotClassifier(BaseEstimator):  # type: ignore[misc]
         return network, training
 
 
-class ZeroShotReport(NamedTuple):
-    """How well seen and unseen classes are told apart, all from 0 to 1.
-
-    Attributes
-    ----------
-    seen, unseen : float
-        Mean per-class recall of both groups, all classes being candidates.
-    harmonic_mean : float
-    zero_shot : float
-        Mean per-class recall of unseen classes where only these are candidates.
-    seen_map, unseen_map : float
-        Mean over classes of the average precision with which items are ranked for them.
-    """
-
-    seen: float
-    unseen: float
-    harmonic_mean: float
-    zero_shot: float
-    seen_map: float
-    unseen_map: float
-
-
-def generalized_zero_shot_report(
-    y: ArrayLike, scores: ArrayLike, seen: ArrayLike, seen_penalty: float = 0.0
-) -> ZeroShotReport:
-    """Return how well seen and unseen classes are told.
-
-    Parameters
-    ----------
-    y : int array-like (n_items,)
-        Columns of ``scores``.
-    scores : float array-like (n_items, n_classes)
-    seen : bool array-like (n_classes,)
-    seen_penalty : float
-        Taken from the scores of seen classes; not for the ranking of items, which it would not change.
-
-    Notes
-    -----
-    Classes without an item are left out of the means; a group of which no class has one is nan.
-
-    Examples
-    --------
-    >>> generalized_zero_shot_report([0, 1, 2], np.eye(3) + [[0, 0, 0], [0, 0, 0], [2, 0, 0]], [True, True, False])[:4]
-    (1.0, 0.0, 0.0, 1.0)
-    """
-    found, mask = np.asarray(scores, np.float64), np.asarray(seen, bool)
-    if found.ndim != 2 or mask.shape != (found.shape[1],) or not np.isfinite(found).all():
-        raise InputError(
-            f"scores have shape {found.shape}, seen {mask.shape}. Give finite scores (n_items, n_classes), and whether "
-            "each class is seen."
-        )
-    y = _classes(y, len(mask))
-    if len(y) != len(found):
-        raise InputError(f"y has {count(len(y), 'item')}, scores have {len(found)}. Give one for each.")
-    decided = (found - seen_penalty * mask).argmax(axis=1)
-    among = np.flatnonzero(~mask)[found[:, ~mask].argmax(axis=1)] if not mask.all() else decided
-    present = np.unique(y)
-
-    def recall(chosen: NDArray[np.int64], group: NDArray[np.bool_]) -> float:
-        own = present[group[present]]
-        return float(np.mean([(chosen[y == one] == one).mean() for one in own])) if len(own) else float("nan")
-
-    def precision(group: NDArray[np.bool_]) -> float:
-        own = present[group[present]]
-        every = [average_precision_score(y == one, found[:, one]) for one in own]
-        return float(np.mean(every)) if every else float("nan")
-
-    both = recall(decided, mask), recall(decided, ~mask)
-    mean = 2 * both[0] * both[1] / sum(both) if sum(both) != 0 else 0.0
-    return ZeroShotReport(*both, mean, recall(among, ~mask), precision(mask), precision(~mask))
-
-
-def balanced(y: NDArray[np.int64], scores: NDArray[np.float32], seen: NDArray[np.bool_]) -> limen.Thresholds:
-    """Return thresholds with which seen and unseen classes have the best harmonic mean of mean per-class recalls.
-
-    A class without an item follows its group; where a group has none, the offset is 0, as both are said to be.
-    """
-    names = [str(k) for k in range(scores.shape[1])]
-    truth = (y[:, np.newaxis] == np.arange(len(names))).astype(np.int8)
-    groups = {"seen": np.flatnonzero(seen).astype(str), "unseen": np.flatnonzero(~seen).astype(str)}
-    method = GroupOffset({name: own.tolist() for name, own in groups.items()}, decide="argmax")
-    return limen.tune(truth, scores, labels=names, method=method, metric="recall", average="macro")
-
-
 class _Others:
     """For each item one of another class, all other classes alike."""
 
@@ -561,14 +468,3 @@ def _finite(values: Any, name: str) -> NDArray[np.float32]:
         row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
         raise InputError(f"{name} has NaN or inf in row {row}. It must be finite: mend or drop the row.")
     return found
-
-
-def _classes(values: Any, n_classes: int, name: str = "y") -> NDArray[np.int64]:
-    found = np.asarray(values)
-    if found.ndim != 1 or not len(found) or found.dtype.kind not in "iu":
-        raise InputError(
-            f"{name} has shape {found.shape} of {found.dtype}. Give whole numbers: rows of class_text."
-        )
-    if found.min() < 0 or found.max() >= n_classes:
-        raise InputError(f"{name} has {found.min()} to {found.max()}; there are classes 0 to {n_classes - 1}.")
-    return found.astype(np.int64)

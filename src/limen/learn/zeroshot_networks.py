@@ -29,8 +29,8 @@ class Views(NamedTuple):
 class AVGZSLNet(nn.Module):
     """Three branches into one space, and one decoder that gives the class text back from each.
 
-    A branch is Linear, BatchNorm, ReLU, Dropout, Linear; sound and pictures are first put to the mean 0 and spread 1
-    that `standardise` was given.
+    A branch is Linear, BatchNorm, ReLU, Dropout, Linear. Sound and pictures are first put to mean 0 and spread 1,
+    by what `standardise` was given.
 
     Parameters
     ----------
@@ -61,6 +61,10 @@ class AVGZSLNet(nn.Module):
         self.video = _branch(video_dim, hidden_dim, embed_dim, dropout)
         self.text = _branch(text_dim, min(hidden_dim, 300), embed_dim, dropout)
         self.decoder = _branch(embed_dim, embed_dim, text_dim, dropout / 2)
+        self.audio_mean: torch.Tensor
+        self.audio_scale: torch.Tensor
+        self.video_mean: torch.Tensor
+        self.video_scale: torch.Tensor
         for name, size in (("audio", audio_dim), ("video", video_dim)):
             self.register_buffer(f"{name}_mean", torch.zeros(size))
             self.register_buffer(f"{name}_scale", torch.ones(size))
@@ -92,12 +96,12 @@ class AVGZSLNet(nn.Module):
         return nn.functional.normalize(self.decoder(embedded), dim=-1)
 
     def forward(self, text: torch.Tensor, audio: torch.Tensor, video: torch.Tensor) -> Views:
-        """Return items, each with the text of its class, in the common space."""
+        """Return items, and the text of each one's class, in the common space."""
         return Views(self.embed_text(text), self.embed_audio(audio), self.embed_video(video))
 
 
 class CompositeTripletLoss(nn.Module):
-    """Sounds and pictures lie nearer to the text of their class than those of others, by a margin, and the texts to them.
+    """Sounds and pictures shall lie nearer to the text of their class than others do, and the texts to them.
 
     ``tri(x, y, z) = max(0, |x - y| - |x - z| + margin)``, summed over (t, a, a'), (a, t, t'), (t, v, v') and
     (v, t, t'), the mean over pairs.
@@ -124,8 +128,8 @@ class CompositeTripletLoss(nn.Module):
 class CrossModalDecoderLoss(nn.Module):
     """All three views of an item give the text of its class, and sound and picture more so than those of others.
 
-    ``|t^ - x| + |a^ - x| + |v^ - x| + tri(t^, a^, a'^) + tri(t^, v^, v'^)``, the mean over pairs; a hat is what the
-    decoder gives, x the class text.
+    ``|t^ - x| + |a^ - x| + |v^ - x| + tri(t^, a^, a'^) + tri(t^, v^, v'^)``, the mean over pairs; a hat is what
+    the decoder gives, x the class text.
 
     Parameters
     ----------
@@ -137,7 +141,7 @@ class CrossModalDecoderLoss(nn.Module):
         self.margin = margin
 
     def forward(self, own: Views, other: Views, text: torch.Tensor) -> torch.Tensor:
-        """Return the loss of items and, row by row, items of other classes, all decoded; ``text`` is the items'."""
+        """Return the loss of items and, row by row, those of other classes, all decoded; ``text`` is the items'."""
         rebuilt = sum((distance(view, text).mean() for view in own), start=torch.zeros((), device=text.device))
         return (
             rebuilt
@@ -160,6 +164,7 @@ class Scores(nn.Module):
     def __init__(self, network: AVGZSLNet, text: torch.Tensor, views: tuple[str, ...]) -> None:
         super().__init__()
         self.network, self.views = network, views
+        self.points: torch.Tensor
         with torch.no_grad():
             self.register_buffer("points", network.eval().embed_text(text))
 

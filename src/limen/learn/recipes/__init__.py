@@ -15,6 +15,7 @@ from limen.errors import InputError, examples
 
 RECIPES = {
     "sketch": "limen.learn.recipes.sketch",
+    "zeroshot": "limen.learn.recipes.zeroshot",
 }
 Progress = Callable[[int, int, str], None]
 

@@ -1,7 +1,7 @@
 """Spoken digits with pictures of digits, and descriptions of the ten classes: two real data sets paired by class.
 
-Sounds are of the Free Spoken Digit Dataset, pictures scikit-learn's digits (8 x 8, of the UCI repository). They were
-not recorded together: each sound gets a picture of its class at random.
+Sounds are of the Free Spoken Digit Dataset, pictures are scikit-learn's digits (8 x 8, from the UCI repository).
+They were not recorded together: each sound gets a picture of its class at random.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ STROKES = ("abcdef", "bc", "abdeg", "abcdg", "bcfg", "acdfg", "acdefg", "abc", "
 
 
 class Spectra(nn.Module):
-    """Log-mel energies of a wave, each of 24 bands averaged over ten parts of its time: (n, samples) to (n, 240)."""
+    """Log-mel energies of waves, in 24 bands and ten parts of the time: (n, n_samples) to (n, 240)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,14 +91,14 @@ class Pairs(NamedTuple):
 
     def where(self, chosen: NDArray[np.bool_]) -> Pairs:
         """Return the items for which ``chosen`` holds."""
-        return Pairs(*(part[chosen] for part in self))
+        return Pairs(self.audio[chosen], self.video[chosen], self.digit[chosen])
 
 
 def class_text() -> NDArray[np.float32]:
     """Return the descriptions (10, n_text) of the digits: how each is spoken, and how it is drawn.
 
-    Articulatory features of the sounds of its word, in five places, and the strokes of a seven-segment display; both
-    parts have length 1.
+    Articulatory features of the sounds of its word, in five places, and the strokes of a seven-segment display;
+    both parts have length 1.
     """
     kinds = sorted({kind for sound in SOUNDS.values() for kind in sound.split()})
     spoken = np.array(
@@ -128,7 +128,7 @@ def load(folder: Path, seed: int = 0, share: float = 0.5) -> tuple[Pairs, Pairs]
     rng = np.random.default_rng(seed)
     waves = torch.tensor(spoken.padded(SECONDS))
     with torch.no_grad():
-        audio = torch.cat([Spectra()(some) for some in waves.split(256)]).numpy()
+        audio = torch.cat([Spectra()(some) for some in torch.split(waves, 256)]).numpy()
     parts = []
     first, second = (_split(digit, share, rng) for digit in (spoken.digit, drawn.target))
     for sounds, pictures in zip(first, second, strict=True):
