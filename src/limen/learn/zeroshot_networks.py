@@ -141,7 +141,7 @@ class CrossModalDecoderLoss(nn.Module):
         self.margin = margin
 
     def forward(self, own: Views, other: Views, text: torch.Tensor) -> torch.Tensor:
-        """Return the loss of items and, row by row, those of other classes, all decoded; ``text`` is the items'."""
+        """Return the loss of items, of this class text, and, row by row, of other classes' items, all decoded."""
         rebuilt = sum((distance(view, text).mean() for view in own), start=torch.zeros((), device=text.device))
         return (
             rebuilt

@@ -43,16 +43,16 @@ HEADINGS = (
 
 
 def run(data: Path, output: Path, seed: int, progress: Progress) -> Outcome:
-    """Return what the network, the network without decoder and a ridge map come to; write thresholds and a report."""
+    """Return what the network, the one without decoder and a ridge map come to; write thresholds and a report."""
     found = measure(data, output, pairs()[:PAIRS], (seed,), progress)
     files = _write(data, output, seed)
     notes = [
-        f"Means over {PAIRS} pairs of unseen digits; single pairs differ by 0.1 to 0.2, so read the benchmark's 40 "
-        "runs (benchmarks/learn.md) for more than a look. Sounds and pictures are real, and were paired by class "
-        "at random: they were not recorded together.",
-        "HM: harmonic mean of the mean per-class recalls of seen and unseen digits. Learned: the offset of the seen "
-        "was tuned on seen digits that played unseen ones, by a network that did not see these. Tuned: on one half "
-        "of the test items, measured on the other. U: mean per-class recall of the unseen; 0.1 by chance.",
+        f"Means over {PAIRS} pairs of unseen digits. Single pairs differ by 0.1 to 0.2: the benchmark's 40 runs "
+        "(benchmarks/learn.md) tell more. Sounds and pictures are real, and paired by class at random: they were "
+        "not recorded together.",
+        "HM: harmonic mean of seen and unseen digits' mean per-class recalls. Learned: the offset of the "
+        "seen was tuned on seen digits that played unseen ones, by a network that did not see these. Tuned: on "
+        "one half of the test items, measured on the other. U: mean per-class recall of unseen digits.",
     ]
     return Outcome("Audio-visual generalized zero-shot", HEADINGS, rows(found), checks(found), files, notes)
 
@@ -66,7 +66,7 @@ def pairs() -> list[tuple[int, int]]:
 def measure(
     data: Path, output: Path, unseen: Sequence[tuple[int, int]], seeds: Sequence[int], progress: Progress
 ) -> dict[tuple[str, str], NDArray[np.float64]]:
-    """Return figures (n_runs, n_measured) by input and method; a run is a seed, which draws the parts, and a pair."""
+    """Return figures (n_runs, n_measured) by input and method; a run is a pair and a seed, which draws parts."""
     runs = [(seed, pair, method) for seed in seeds for pair in unseen for method in METHODS]
     found: dict[tuple[str, str], list[list[float]]] = {(given, name): [] for given in INPUTS for name in METHODS}
     loaded: dict[int, tuple[Pairs, Pairs]] = {}
@@ -162,7 +162,7 @@ def _network(mine: Pairs, test: Pairs, text: Any, seen: NDArray[np.bool_], metho
 
 
 def _ridge(mine: Pairs, test: Pairs, text: Any, seen: NDArray[np.bool_], method: str, seed: int) -> Found:
-    """Return negative distances of a ridge map's texts to those of the classes, and the offsets learned likewise."""
+    """Return negative distances of a ridge map's texts to the classes', and the offsets learned likewise."""
     rng = np.random.default_rng([seed, 1])
     held = rng.permutation(np.flatnonzero(seen))[:2]
     part = np.isin(mine.digit, held) | (rng.random(len(mine.digit)) < 0.25)
@@ -184,7 +184,7 @@ def _mapped(mine: Pairs, test: Pairs, text: Any, given: str) -> NDArray[np.float
         np.concatenate([getattr(part, view) for view in INPUTS[given]], axis=1) for part in (mine, test)
     )
     guess = make_pipeline(StandardScaler(), Ridge(ALPHA)).fit(to_fit, text[mine.digit]).predict(to_map)
-    return -np.linalg.norm(guess[:, np.newaxis] - text, axis=2).astype(np.float32)
+    return np.asarray(-np.linalg.norm(guess[:, np.newaxis] - text, axis=2), np.float32)
 
 
 def _write(data: Path, output: Path, seed: int) -> list[Path]:
