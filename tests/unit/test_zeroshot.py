@@ -2,6 +2,7 @@
 
 import itertools
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,16 +20,19 @@ from limen.learn import (
     CompositeTripletLoss,
     CrossModalDecoderLoss,
     generalized_zero_shot_report,
+    recipes,
 )
 from limen.learn.recipes import spoken_images
+from limen.learn.recipes import zeroshot as recipe
 from limen.learn.zeroshot import _Others
 from limen.learn.zeroshot_networks import Scores, Views, distance, triplet
 from limen.learn.zeroshot_report import balanced
 
+DATA = Path(__file__).parents[1] / "data"
 QUICK = {"hidden_dim": 16, "embed_dim": 8, "epochs": 4, "seen_penalty": 0.0, "random_state": 0}
 
 
-def made(seed=0, n=300, n_classes=5):
+def made(seed=0, n=150, n_classes=5):
     """Items near what their class's description maps to, so that descriptions tell classes never shown."""
     rng = np.random.default_rng(seed)
     text = rng.normal(size=(n_classes, 6))
@@ -101,12 +105,12 @@ class TestClassifier:
         audio, video, _, _ = made()
         for given in ({"audio": audio, "video": video}, {"audio": audio}, {"video": video}):
             scores = fitted.decision_function(**given)
-            assert scores.shape == (300, 5)
+            assert scores.shape == (150, 5)
             assert scores.dtype == np.float32
             assert (scores <= 0).all()
-            assert fitted.predict(**given).shape == (300,)
+            assert fitted.predict(**given).shape == (150,)
             order = fitted.rank(4, **given)
-            assert sorted(order.tolist()) == list(range(300))
+            assert sorted(order.tolist()) == list(range(150))
             assert (np.diff(scores[order, 4]) <= 0).all()
         one = fitted.decision_function(audio[:1], video[:1])
         assert np.allclose(one, fitted.decision_function(audio, video)[:1], atol=1e-5)
@@ -231,11 +235,11 @@ class TestClassifier:
         ("change", "words"),
         [
             ({"audio": np.zeros(3)}, r"audio has shape \(3,\)"),
-            ({"video": np.full((300, 7), np.nan)}, "video has NaN or inf in row 0"),
-            ({"audio": np.zeros((2, 9))}, "audio has 2 items, y has 300"),
-            ({"y": np.zeros(300)}, r"y has shape \(300,\) of float64. Give whole numbers"),
-            ({"y": np.full(300, 5)}, "y has 5 to 5; there are classes 0 to 4"),
-            ({"y": np.zeros(300, int)}, "y has items of 1 seen class. Give items of 2 or more"),
+            ({"video": np.full((150, 7), np.nan)}, "video has NaN or inf in row 0"),
+            ({"audio": np.zeros((2, 9))}, "audio has 2 items, y has 150"),
+            ({"y": np.zeros(150)}, r"y has shape \(150,\) of float64. Give whole numbers"),
+            ({"y": np.full(150, 5)}, "y has 5 to 5; there are classes 0 to 4"),
+            ({"y": np.zeros(150, int)}, "y has items of 1 seen class. Give items of 2 or more"),
             ({"class_text": np.zeros((5, 6))}, "class_text has only zeros in row 0: it describes no class"),
             ({"seen_classes": [7]}, "seen_classes has 7 to 7"),
         ],
@@ -347,3 +351,57 @@ class TestDigits:
         used = {sound for word in spoken_images.WORDS.values() for sound in word if sound}
         assert used == set(spoken_images.SOUNDS)
         assert list(spoken_images.WORDS) == list(spoken_images.NAMES)
+
+
+class TestRecipe:
+    @pytest.fixture
+    def quick(self, monkeypatch):
+        monkeypatch.setattr(recipe, "PAIRS", 1)
+        monkeypatch.setattr(recipe, "SETTINGS", {"epochs": 2, "hidden_dim": 8, "batch_size": 32})
+
+    def test_it_goes_on_where_it_was(self, quick, tmp_path, monkeypatch):
+        told = []
+        outcome = recipes.run("zeroshot", DATA, tmp_path, progress=lambda *args: told.append(args))
+        assert [row[:2] for row in outcome.rows] == [
+            [given, method]
+            for given in ("both", "audio", "video")
+            for method in ("AVGZSLNet", "no decoder", "ridge")
+        ]
+        assert len(outcome.checks) == 10
+        assert told[-1][:2] == (3, 3)
+        t = limen.Thresholds.load(tmp_path / "thresholds.json")
+        assert t.rule == "argmax"
+        assert set(t.details["offsets"]) == {"seen", "unseen"}
+        assert "never shown" in (tmp_path / "report.html").read_text()
+        monkeypatch.setattr(recipe, "measured", None)  # nothing is fitted again
+        monkeypatch.setattr(recipe, "_write", lambda *args: [])
+        again = recipes.run("zeroshot", DATA, tmp_path)
+        assert (again.rows, again.checks) == (outcome.rows, outcome.checks)
+
+    def test_pairs_are_all_and_fixed(self):
+        assert recipe.pairs()[:3] == recipe.pairs()[:3]
+        assert sorted(recipe.pairs()) == list(itertools.combinations(range(10), 2))
+
+    def test_parts_share_no_sound_and_no_picture(self):
+        train, test = spoken_images.load(DATA, seed=3)
+        for part in ("audio", "video"):
+            here, there = ({row.tobytes() for row in getattr(side, part)} for side in (train, test))
+            assert not here & there
+        assert np.bincount(train.digit).tolist() == [6] * 10
+        other, _ = spoken_images.load(DATA, seed=4)
+        assert other.audio.tobytes() == train.audio.tobytes()
+        assert other.video.tobytes() != train.video.tobytes()
+
+    def test_what_was_reached_is_judged(self):
+        good = dict.fromkeys(recipe.MEASURED, 0.7)
+        poor = {**good, "plain": 0.01, "unseen_map": 0.2}
+        made = {"AVGZSLNet": good, "no decoder": {**good, "plain": 0.6, "unseen_map": 0.3}, "ridge": poor}
+        figures = {
+            (given, method): np.array([list(made[method].values())])
+            for given in recipe.INPUTS
+            for method in recipe.METHODS
+        }
+        found = recipe.checks(figures)
+        assert all(check.passed for check in found)
+        figures["both", "AVGZSLNet"] = figures["both", "AVGZSLNet"] * 0.5
+        assert sum(not check.passed for check in recipe.checks(figures)) == 3

@@ -360,9 +360,9 @@ class AudioVisualZeroShotClassifier(BaseEstimator):  # type: ignore[misc]
         held = rng.permutation(shown)[: min(max(1, round(len(shown) / 4)), len(shown) - 2)]
         self.balanced_on_ = tuple(sorted(held.tolist()))
         without = ~np.isin(y, held)
-        mine = rng.permutation(np.flatnonzero(without))
-        n_kept = max(1, round(len(mine) / 4))
-        to_fit, to_tune = mine[n_kept:], np.concatenate([mine[:n_kept], np.flatnonzero(~without)])
+        mine = np.flatnonzero(without)
+        kept, quarter = _held_out(y[mine], 0.25, seed)
+        to_fit, to_tune = mine[kept], np.concatenate([mine[quarter], np.flatnonzero(~without)])
         network, _ = self._fitted({name: part[to_fit] for name, part in items.items()}, y[to_fit], seed)
         found = {}
         for given, views in GIVEN.items():

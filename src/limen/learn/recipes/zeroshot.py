@@ -26,7 +26,7 @@ PAIRS = 3
 METHODS = ("AVGZSLNet", "no decoder", "ridge")
 INPUTS = {"both": ("audio", "video"), "audio": ("audio",), "video": ("video",)}
 SETTINGS: dict[str, Any] = {"epochs": 50, "hidden_dim": 256}
-"""Chosen on items and pairs of digits that no figure is of."""
+"""Chosen on the part to train on, split anew, with pairs of digits that are not among the first 20."""
 ALPHA = 10.0
 """Penalty of the ridge map, chosen in the same way."""
 MEASURED = ("plain", "unseen", "transferred", "tuned", "zero_shot", "unseen_map")
@@ -66,7 +66,7 @@ def pairs() -> list[tuple[int, int]]:
 def measure(
     data: Path, output: Path, unseen: Sequence[tuple[int, int]], seeds: Sequence[int], progress: Progress
 ) -> dict[tuple[str, str], NDArray[np.float64]]:
-    """Return figures (n_runs, n_measured) by input and method; a run is a pair and a seed, which draws parts."""
+    """Return figures (n_runs, n_measured) by input and method; a run is a pair, and a seed."""
     runs = [(seed, pair, method) for seed in seeds for pair in unseen for method in METHODS]
     found: dict[tuple[str, str], list[list[float]]] = {(given, name): [] for given in INPUTS for name in METHODS}
     loaded: dict[int, tuple[Pairs, Pairs]] = {}
