@@ -126,7 +126,7 @@ class TestClassifier:
         audio, video, y, _ = made()
         report = generalized_zero_shot_report(y, fitted.decision_function(audio, video), fitted.seen_)
         assert report.seen > 0.8
-        assert report.unseen_map > 2 * (y == 4).mean()
+        assert report.unseen > 0.5  # a fifth by chance
 
     def test_items_of_unseen_classes_change_nothing(self, fitted):
         audio, video, y, text = made()
