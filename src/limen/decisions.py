@@ -18,6 +18,7 @@ from limen.sources.raised import children_first, raised
 
 THRESHOLD_RULE = ">="
 CLOSED = "closed"
+BY_ARGMAX = "argmax"
 HALF = 0.5
 """The threshold that others are set beside."""
 
@@ -37,7 +38,7 @@ def alike(here: NDArray[Any], there: NDArray[Any]) -> bool:
 
 
 def check_rule(rule: str, n_labels: int) -> None:
-    """Raise `InputError` unless ``rule`` is ``">="``, ``"top-k:K"``, ``"mcut"`` or ``"closed:CHILD>PARENT,..."``.
+    """Raise `InputError` unless ``rule`` is ``">="``, ``"top-k:K"``, ``"mcut"``, ``"argmax"`` or ``"closed:..."``.
 
     K and the numbers of labels must be possible, and ``"mcut"`` needs two labels. Or it is "expected-f", with a
     calibration of as many labels.
@@ -48,12 +49,12 @@ def check_rule(rule: str, n_labels: int) -> None:
     if name == CLOSED:
         closed_edges(rule, n_labels)
         return
-    if rule == THRESHOLD_RULE or (rule == "mcut" and n_labels > 1):
+    if rule in (THRESHOLD_RULE, BY_ARGMAX) or (rule == "mcut" and n_labels > 1):
         return
     if name == "top-k" and k.isascii() and k.isdigit() and 1 <= int(k[:9]) <= n_labels:
         return
     raise InputError(
-        f"rule {rule!r} is unknown. It must be '>=', 'mcut', or 'top-k:K' with K from 1 to {n_labels}."
+        f"rule {rule!r} is unknown. It must be '>=', 'mcut', 'argmax', or 'top-k:K' with K from 1 to {n_labels}."
     )
 
 
@@ -204,8 +205,8 @@ def decide_rows(scores: NDArray[Any], values: NDArray[Any], rule: str = THRESHOL
     """Return decisions (n_items, n_labels) for dense scores.
 
     ``"top-k:K"`` gives each item its K labels with the highest scores (the first of equals);
-    ``"mcut"`` those above the largest gap of the item's sorted scores (Largeron 2012); `ExpectedF` the set with
-    the largest expected F-beta.
+    ``"mcut"`` those above the largest gap of the item's sorted scores (Largeron 2012); ``"argmax"`` the one
+    farthest above its threshold (the first of equals); `ExpectedF` the set with the largest expected F-beta.
     """
     if isinstance(rule, ExpectedF):
         return rule.decide(scores)
@@ -220,6 +221,10 @@ def decide_rows(scores: NDArray[Any], values: NDArray[Any], rule: str = THRESHOL
         last_largest = gap.shape[1] - 1 - gap[:, ::-1].argmax(axis=1)
         lowest_kept = rising[np.arange(len(rising)), last_largest + 1]
         return at_or_above(scores, lowest_kept[:, np.newaxis])
+    if rule == BY_ARGMAX:
+        decisions = np.zeros(scores.shape, bool)
+        decisions[np.arange(len(scores)), _farthest_above(scores, values)] = True
+        return decisions & (values < np.inf)
     k = int(rule.partition(":")[2])
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     decisions = np.zeros(scores.shape, bool)
@@ -227,11 +232,36 @@ def decide_rows(scores: NDArray[Any], values: NDArray[Any], rule: str = THRESHOL
     return decisions
 
 
+def _farthest_above(scores: NDArray[Any], values: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the column (n_items,) whose score is farthest above its threshold, the first of equals.
+
+    The best scores of two thresholds are subtracted from each other, and their difference compared with that of
+    the thresholds: both are exact for most numbers, where a score less its threshold is not.
+    """
+    every = np.arange(len(scores))
+    best: NDArray[Any] | None = None
+    for level in np.unique(values):
+        columns = np.flatnonzero(values == level)
+        at = columns[scores[:, columns].argmax(axis=1)]
+        own, levels = scores[every, at].astype(np.float64), np.full(len(scores), float(level))
+        if best is None:
+            best, best_level, winner = own, levels, at
+            continue
+        if level == np.inf:
+            break
+        with np.errstate(over="ignore"):
+            margin, gap = own - best, levels - best_level
+        wins = (margin > gap) | ((margin == gap) & (at < winner))
+        best, best_level = np.where(wins, own, best), np.where(wins, levels, best_level)
+        winner = np.where(wins, at, winner)
+    return np.asarray(winner)
+
+
 def decide_entries(entries: Entries, values: NDArray[Any], rule: str = THRESHOLD_RULE) -> NDArray[np.bool_]:
     """Return decisions for stored scores; one that is not stored is never a tag."""
     if rule == THRESHOLD_RULE:
         return at_or_above(entries.scores, values[entries.label])
-    if rule == "mcut" or isinstance(rule, ExpectedF) or rule.startswith(CLOSED):
+    if rule in ("mcut", BY_ARGMAX) or isinstance(rule, ExpectedF) or rule.startswith(CLOSED):
         raise InputError(
             f"the rule {str(rule).partition(':')[0]!r} looks at all scores of an item; sparse scores leave some "
             "out. Give dense scores."

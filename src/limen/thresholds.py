@@ -15,7 +15,7 @@ from limen import metrics, objectives
 from limen.constraints import Bound, bind, outcomes, said_in_short, said_out_of_sample, said_outcome
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide
 from limen.display import Displayed, Shown
-from limen.errors import InputError, count
+from limen.errors import InputError, count, examples
 from limen.expectation import on_new_items
 from limen.files.writing import write_atomically
 from limen.intervals import Interval
@@ -65,7 +65,8 @@ class Thresholds(Displayed):
     rule : str
         ``">="``: a label is given when its score is at or above its threshold. ``"top-k:K"`` and
         ``"mcut"`` decide by item instead, and leave ``values`` at the lowest finite number; so does
-        ``"expected-f:BETA"``, a `limen.expected_f.ExpectedF` that holds the calibration it needs.
+        ``"expected-f:BETA"``, a `limen.expected_f.ExpectedF` that holds the calibration it needs. ``"argmax"``
+        gives each item the one label whose score is farthest above its threshold.
     metric, average, zero_division
         The objective tuned for; see `limen.tune`.
     method : str
@@ -406,8 +407,15 @@ class Thresholds(Displayed):
         weighed = ", reweighted to the target shares" if self.value_measured_on == REWEIGHTED else ""
         return (
             f"{self.objective.said(self.value)} on the {count(self.n_items, 'item')} tuned on{weighed} ({proof}; "
-            f"method {self.method}){self._expectation()}"
+            f"method {self.method}){self._expectation()}{self._by_rule()}"
         )
+
+    def _by_rule(self) -> str:
+        """Return which labels have a threshold that nothing was learned for, and by which rule."""
+        given = self.details.get("by_rule")
+        if not given:
+            return ""
+        return f"; without a positive item, by rule: {examples(given['labels'])} ({given['rule']})"
 
     def _expectation(self) -> str:
         held = f"; {told}" if (told := said_in_short(self.constraints)) else ""

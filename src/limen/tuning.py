@@ -214,6 +214,8 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
     if without and solution.leans:
         all_are = len(without) == len(problem.labels)
         how = "Nothing can be learned there" if all_are else "What the other labels have in common decides there"
+        if "by_rule" in solution.details:
+            how = f"Their thresholds are by rule: {solution.details['by_rule']['rule']}"
         warnings.warn(
             f"{count(len(without), 'label')} without a positive item: {examples(without)}. {how}. "
             "Add annotated items, or leave the labels out.",

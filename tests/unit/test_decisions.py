@@ -81,7 +81,7 @@ def test_stored_scores_decide_by_item():
 def test_no_rule(rule):
     with pytest.raises(InputError) as caught:
         check_rule(rule, 3)
-    assert f"rule {rule!r} is unknown. It must be '>=', 'mcut', or 'top-k:K' with K from 1 to 3" in str(
+    assert f"rule {rule!r} is unknown. It must be '>=', 'mcut', 'argmax', or 'top-k:K' with K from 1 to 3" in str(
         caught.value
     )
 

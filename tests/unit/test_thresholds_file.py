@@ -210,7 +210,7 @@ class TestStrict:
             ({"rule": ">"}, "rule '>' is unknown"),
             (
                 {"rule": "top-k:4"},
-                "rule 'top-k:4' is unknown. It must be '>=', 'mcut', or 'top-k:K' with K from 1 to 3",
+                "rule 'top-k:4' is unknown. It must be '>=', 'mcut', 'argmax', or 'top-k:K' with K from 1 to 3",
             ),
             ({"rule": "top-k:²"}, "rule 'top-k:²' is unknown"),
             ({"metric": "f3"}, "metric='f3' is unknown"),

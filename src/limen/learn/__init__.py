@@ -3,10 +3,14 @@
 Each is an estimator in the manner of scikit-learn that gives scores (n_items, n_labels) for `limen.tune`; it uses
 limen's public names only.
 
-===============================  =======================================================================
-`SketchedBinaryRelevance`        a linear score for every label, fitted on a random sketch of the items
+===============================  ================================================================`SketchedBinaryRelevance`        a linear score for every label, fitted on a random sketch of the items
 `MultiRepresentationClassifier`  networks on several representations of a sound that teach each other
 ===============================  =======================================================================
+=======
+================================  =======================================================================
+`SketchedBinaryRelevance`         a linear score for every label, fitted on a random sketch of the items
+`AudioVisualZeroShotClassifier`   scores of classes from sound and pictures, also of classes never shown
+================================  =======================================================================
 """
 
 from __future__ import annotations
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
     from limen.learn.online import OnlineDistillationLoss
     from limen.learn.representations import MultiRepresentationClassifier, RandomShift
     from limen.learn.sketch import SketchedBinaryRelevance
+    from limen.learn.zeroshot import AudioVisualZeroShotClassifier
+    from limen.learn.zeroshot_networks import AVGZSLNet, CompositeTripletLoss, CrossModalDecoderLoss
+    from limen.learn.zeroshot_report import generalized_zero_shot_report
 
 _HOME = {
     "LogMel": "features",
@@ -29,7 +36,12 @@ _HOME = {
     "OnlineDistillationLoss": "online",
     "RandomShift": "representations",
     "SmallCNN": "backbones",
+    "AVGZSLNet": "zeroshot_networks",
+    "AudioVisualZeroShotClassifier": "zeroshot",
+    "CompositeTripletLoss": "zeroshot_networks",
+    "CrossModalDecoderLoss": "zeroshot_networks",
     "SketchedBinaryRelevance": "sketch",
+    "generalized_zero_shot_report": "zeroshot_report",
 }
 
 __all__ = [
@@ -41,6 +53,12 @@ __all__ = [
     "RandomShift",
     "SketchedBinaryRelevance",
     "SmallCNN",
+    "AVGZSLNet",
+    "AudioVisualZeroShotClassifier",
+    "CompositeTripletLoss",
+    "CrossModalDecoderLoss",
+    "SketchedBinaryRelevance",
+    "generalized_zero_shot_report",
 ]
 
 

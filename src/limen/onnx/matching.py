@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
-from limen.decisions import THRESHOLD_RULE, Counts, by_threshold, rule_for
+from limen.decisions import BY_ARGMAX, THRESHOLD_RULE, Counts, by_threshold, rule_for
 from limen.errors import InputError, UnsupportedError, count
 from limen.expected_f import ExpectedF
 from limen.names import match, unique
@@ -126,6 +126,11 @@ def prepare_opset(model: Model, rule: str) -> int:
         raise UnsupportedError(
             f"the rule {str(rule)!r} weighs all sets of an item's labels, which no node of ONNX does. Put "
             "thresholds into the model (method='auto'), and decide by this rule with Thresholds.decide."
+        )
+    if rule == BY_ARGMAX:
+        raise UnsupportedError(
+            f"the rule {rule!r} gives one label an item, which limen does not put into ONNX. Append Sub (of the "
+            "thresholds) and ArgMax to the model, or decide by it with Thresholds.decide."
         )
     version = models.opset(model.proto)
     if version is None:

@@ -28,6 +28,7 @@ from limen.solvers.constrained.solver import Constrained
 from limen.solvers.exact import EXACT, Dinkelbach, Enumeration
 from limen.solvers.expected import ExpectedFSets
 from limen.solvers.frontier import FrontierWalk
+from limen.solvers.group_offset import GroupOffset
 from limen.solvers.item_ascent import Ascent
 from limen.solvers.log_odds import LogOddsSolver
 from limen.solvers.numerical import Numerical
@@ -50,6 +51,7 @@ __all__ = [
     "ExpectedFSets",
     "Fixed",
     "FrontierWalk",
+    "GroupOffset",
     "MCut",
     "Numerical",
     "PCut",

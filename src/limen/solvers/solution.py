@@ -51,7 +51,7 @@ class Solution:
     upper_bound : float, optional
         No thresholds reach more on the tuning data.
     rule : str
-        ``">="``, or a rule by item: ``"top-k:3"``, ``"mcut"``, ``"expected-f:1"``.
+        ``">="``, or a rule by item: ``"top-k:3"``, ``"mcut"``, ``"argmax"``, ``"expected-f:1"``.
     history : tuple of float
         The objective after each step of an iterative solver, as the solver saw it.
     cross_fit : tuple of CrossFit

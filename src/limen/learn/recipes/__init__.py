@@ -16,6 +16,7 @@ from limen.errors import InputError, examples
 RECIPES = {
     "representations": "limen.learn.recipes.representations",
     "sketch": "limen.learn.recipes.sketch",
+    "zeroshot": "limen.learn.recipes.zeroshot",
 }
 Progress = Callable[[int, int, str], None]
 
