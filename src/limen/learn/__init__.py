@@ -5,6 +5,7 @@ limen's public names only.
 
 ===========================  =======================================================================
 `SketchedBinaryRelevance`    a linear score for every label, fitted on a random sketch of the items
+`DistilledTagger`            a small network that also learns which frames a larger one finds alike
 ===========================  =======================================================================
 """
 
@@ -14,13 +15,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from limen.learn.distillation import DistilledTagger
+    from limen.learn.lessons import LogitLoss
+    from limen.learn.similarity import IntraUtteranceSimilarityLoss, SimilarityPreservingLoss
     from limen.learn.sketch import SketchedBinaryRelevance
 
 _HOME = {
+    "DistilledTagger": "distillation",
+    "IntraUtteranceSimilarityLoss": "similarity",
+    "LogitLoss": "lessons",
+    "SimilarityPreservingLoss": "similarity",
     "SketchedBinaryRelevance": "sketch",
 }
 
 __all__ = [
+    "DistilledTagger",
+    "IntraUtteranceSimilarityLoss",
+    "LogitLoss",
+    "SimilarityPreservingLoss",
     "SketchedBinaryRelevance",
 ]
 
