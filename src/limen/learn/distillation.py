@@ -1,6 +1,6 @@
-"""A small network that learns from the labels and from what a larger one, already trained, makes of the same items."""
+"""A small network that learns from labels, and from what a larger one, trained before, makes of the items."""
 
-# ruff: noqa: N803 - X is what scikit-learn calls it
+# ruff: noqa: N803, N806 - X is what scikit-learn calls it
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ from limen.learn.training import seed_of, seeded, train  # noqa: E402
 class DistilledTagger(NetworkClassifier):
     """A network for many labels that also learns from a trained one.
 
-    Fits ``loss(labels) + weight * loss(teacher)``. The teacher runs once over the items, in evaluation mode; it is neither
-    trained nor copied, and not needed for predictions.
+    Fits ``loss(labels) + weight * loss(teacher)``. The teacher runs once over the items, in evaluation mode; it is
+    neither trained nor copied, and not needed for predictions.
 
     Parameters
     ----------
     student : torch.nn.Module, or callable ``n_outputs -> torch.nn.Module``
-        Items (n, ...) to logits (n, n_outputs). A module is copied, and starts from the weights it has; a callable, such
-        as ``functools.partial(SmallCNN, channels=9)``, is called under the seed.
+        Items (n, ...) to logits (n, n_outputs). A module is copied, and starts from the weights it has; a
+        callable, such as ``functools.partial(SmallCNN, channels=9)``, is called under the seed.
     teacher : torch.nn.Module or fitted estimator, optional
-        Takes the same items. For "kd" any classifier with ``predict_proba`` will do. `sklearn.base.clone` keeps it as it
-        is.
+        Takes the same items. For "kd" any classifier with ``predict_proba`` will do. `sklearn.base.clone` keeps it
+        as it is.
     layer : str or (str, str)
-        The submodule whose output is compared, of student and teacher: its path, or the end of it if that is unique.
+        The submodule whose output is compared, of student and teacher: its path, or the end of one if only one
+        ends so. The last block of convolutions is a good choice; pooled vectors are none.
     method : {"iusp", "sp", "kd", None} or sequence of these
         Compares which frames of an item are alike (`IntraUtteranceSimilarityLoss`), which items of a batch are
         (`SimilarityPreservingLoss`), or logits (`LogitLoss`). None learns from labels only.
@@ -59,7 +60,8 @@ class DistilledTagger(NetworkClassifier):
     learning_rate, weight_decay : float
         Of AdamW; the rate rises, then falls to 0.
     validation_fraction : float
-        The share of the items to validate on: the epoch with the least loss of labels there is kept. 0 keeps the last.
+        The share of the items to validate on: the epoch with the least loss of labels there is kept. 0 keeps the
+        last.
     patience : int, optional
         Epochs without a smaller validation loss after which it stops.
     device : str, optional
@@ -79,8 +81,10 @@ class DistilledTagger(NetworkClassifier):
 
     Notes
     -----
-    After Chang, Kao, Sun and Wang (Interspeech 2020) and Tung and Mori (ICCV 2019). With t frames "iusp" keeps a matrix
-    (t, t) for each item; "sp" one matrix (n_items, n_items), and for a moment all activations of the teacher.
+    After Chang, Kao, Sun and Wang (Interspeech 2020) and Tung and Mori (ICCV 2019). With t frames "iusp" keeps a
+    matrix (t, t) for each item; "sp" one matrix (n_items, n_items), and for a moment all activations of the
+    teacher.
+    With ``time_shift`` a batch is rolled as one, and what was kept with it: the teacher does not run again.
 
     Examples
     --------
@@ -242,13 +246,15 @@ class DistilledTagger(NetworkClassifier):
         methods, weights = self._methods(), self._weights()
         if set(methods) - set(LESSONS) or len(set(methods)) < len(methods):
             raise InputError(
-                f"method={self.method!r}: use {examples(LESSONS)}, several of them once each, or None for labels only."
+                f"method={self.method!r}: use {examples(LESSONS)}, several of them once each, or None for labels "
+                "only."
             )
         if methods and self.teacher is None:
             raise InputError(f"method={self.method!r} needs a teacher. Give one, or method=None.")
         if len(weights) != len(methods) or not all(math.isfinite(weight) and weight >= 0 for weight in weights):
             raise InputError(
-                f"weight={self.weight!r}: give one number of 0 or more for all methods, or one for each of {methods}."
+                f"weight={self.weight!r}: give one number of 0 or more for all methods, or one for each of "
+                f"{methods}."
             )
         if not isinstance(self.layer, str) and len(self.layer) != 2:
             raise InputError(f"layer={self.layer!r}: give one name, or two, for student and teacher.")

@@ -104,17 +104,19 @@ class IntraUtterance:
         self.grams: list[torch.Tensor] = []
 
     def see(self, teacher: Seen) -> None:
+        """Keep Gram matrices."""
         self.n_frames = min(self.n_frames, self.compare.n_frames(teacher.activations))
         self.grams.append(self.compare.gram(teacher.activations, n_frames=self.n_frames))
 
     def loss(self, rows: torch.Tensor, student: Seen, shift: float) -> torch.Tensor:
+        """Return the loss of a batch."""
         by = round(shift * self.n_frames)
         theirs = _joined(self.grams)[rows].roll((by, by), (1, 2))
         return self.compare.loss(self.compare.gram(student.activations, n_frames=self.n_frames), theirs)
 
 
 class Preserving:
-    """Lesson by `SimilarityPreservingLoss`: the products (n_items, n_items) of the teacher's activations are kept."""
+    """Lesson by `SimilarityPreservingLoss`: products (n_items, n_items) of the teacher's activations are kept."""
 
     of_layer = True
 
@@ -124,9 +126,11 @@ class Preserving:
         self.products: torch.Tensor | None = None
 
     def see(self, teacher: Seen) -> None:
+        """Keep activations, until the first batch is asked for."""
         self.seen.append(teacher.activations.flatten(1))
 
     def loss(self, rows: torch.Tensor, student: Seen, shift: float) -> torch.Tensor:
+        """Return the loss of a batch."""
         if self.products is None:
             self.products = products(_joined(self.seen))
             self.seen.clear()
@@ -145,9 +149,11 @@ class Logits:
         self.seen: list[torch.Tensor] = []
 
     def see(self, teacher: Seen) -> None:
+        """Keep logits."""
         self.seen.append(teacher.logits)
 
     def loss(self, rows: torch.Tensor, student: Seen, shift: float) -> torch.Tensor:
+        """Return the loss of a batch."""
         found: torch.Tensor = self.compare(student.logits, _joined(self.seen)[rows])
         return found
 
@@ -182,8 +188,8 @@ class Watched:
                 there = [name for name in named if name]
                 what = "none" if not found else examples(found)
                 raise InputError(
-                    f"layer={layer!r} is to be one submodule of the {who}; found {what} among {examples(there)}. Give "
-                    "its path."
+                    f"layer={layer!r} is to be one submodule of the {who}; found {what} among {examples(there)}. "
+                    "Give its path."
                 )
             self.module = named[found[0]]
 
@@ -220,8 +226,8 @@ class Watched:
         shape = getattr(seen.logits, "shape", None)
         if shape != (len(items), n_outputs):
             raise InputError(
-                f"the {self.who} gives {type(seen.logits).__name__} {tuple(shape or ())} for {len(items)} items and "
-                f"{n_outputs} labels. It must give logits ({len(items)}, {n_outputs})."
+                f"the {self.who} gives {type(seen.logits).__name__} {tuple(shape or ())} for {len(items)} items "
+                f"and {n_outputs} labels. It must give logits ({len(items)}, {n_outputs})."
             )
         return seen
 
@@ -257,8 +263,8 @@ def teach(
     classes = getattr(teacher, "classes_", None)
     if not targets.multilabel and classes is not None and not np.array_equal(classes, targets.classes):
         raise InputError(
-            f"the teacher knows the classes {examples(classes)}, y has {examples(targets.classes)}. They must be the "
-            "same, in the same order."
+            f"the teacher knows the classes {examples(classes)}, y has {examples(targets.classes)}. They must be "
+            "the same, in the same order."
         )
     if isinstance(teacher, NetworkClassifier):
         check_is_fitted(teacher, "network_")
@@ -266,8 +272,8 @@ def teach(
     if network is None:
         if layer is not None:
             raise InputError(
-                f"the teacher, {type(teacher).__name__}, is no network that has layers. Give a torch.nn.Module or a "
-                'fitted estimator of limen.learn, or use method="kd".'
+                f"the teacher, {type(teacher).__name__}, is no network that has layers. Give a torch.nn.Module or "
+                'a fitted estimator of limen.learn, or use method="kd".'
             )
         seen = Seen(_logits_of(teacher, X, targets).to(device), torch.empty(0))
         for lesson in lessons:
@@ -307,8 +313,8 @@ def _logits_of(teacher: Any, X: NDArray[np.float32], targets: Targets) -> torch.
     found = np.asarray(found, np.float64)
     if found.shape != (len(X), len(targets.classes)):
         raise InputError(
-            f"the teacher gives probabilities {found.shape} for {len(X)} items and {len(targets.classes)} labels. It "
-            f"must give ({len(X)}, {len(targets.classes)})."
+            f"the teacher gives probabilities {found.shape} for {len(X)} items and {len(targets.classes)} labels. "
+            f"It must give ({len(X)}, {len(targets.classes)})."
         )
     found = np.clip(found, SURE, 1 - SURE)
     return torch.as_tensor(np.log(found) - np.log1p(-found) * targets.multilabel, dtype=torch.float32)

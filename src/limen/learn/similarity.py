@@ -16,8 +16,8 @@ SILENT = 1e-12
 class SimilarityPreservingLoss(nn.Module):
     """How differently two networks find the items of a batch alike.
 
-    For activations of b items, each flattened to a row of Q, the Gram matrix ``Q Qᵀ`` (b, b) has its rows brought to
-    norm 1; the loss is the mean squared difference of the student's and the teacher's. Shapes may differ but for b.
+    For activations of b items, each flattened to a row of Q, the Gram matrix ``Q Qᵀ`` (b, b) has its rows brought
+    to norm 1; the loss is the mean squared difference of the student's and the teacher's. Only items must agree.
 
     Notes
     -----
@@ -53,9 +53,9 @@ class SimilarityPreservingLoss(nn.Module):
 class IntraUtteranceSimilarityLoss(nn.Module):
     """How differently two networks find the frames within each item alike.
 
-    For activations of an item at t frames, each flattened to a row of Q, the Gram matrix ``Q Qᵀ`` (t, t) has its rows
-    brought to norm 1; the loss is the mean squared difference of the student's and the teacher's, then the mean over
-    items. Only items and frames must agree: channels and bands may differ.
+    For activations of an item at t frames, each flattened to a row of Q, the Gram matrix ``Q Qᵀ`` (t, t) has its
+    rows brought to norm 1; the loss is the mean squared difference of the student's and the teacher's, on average
+    over items. Only items and frames must agree: channels and bands may differ.
 
     Parameters
     ----------
@@ -66,9 +66,10 @@ class IntraUtteranceSimilarityLoss(nn.Module):
 
     Notes
     -----
-    After Chang, Kao, Sun and Wang (Interspeech 2020); the norm of the rows and the averaging are our choice of what the
-    abstract leaves open. Invariant to orthogonal maps of what a frame holds (the order of channels, say), and to the
-    scale of each item. A frame of zeros has rows and columns of zeros, and no gradient.
+    After Chang, Kao, Sun and Wang (Interspeech 2020); its abstract leaves open the norm of the rows
+    and what is done about other numbers of frames: both are our choice. Invariant to orthogonal maps of what a
+    frame holds (the order of channels, say), and to the scale of each item. A frame of zeros has a row and a column
+    of zeros, and no gradient.
 
     Examples
     --------
@@ -96,8 +97,8 @@ class IntraUtteranceSimilarityLoss(nn.Module):
         axis = self.time_dim + activations.ndim if self.time_dim < 0 else self.time_dim
         if activations.ndim < 3 or not 1 <= axis < activations.ndim:
             raise InputError(
-                f"activations of shape {tuple(activations.shape)} with time_dim={self.time_dim}: give (items, ..., "
-                "frames) with at least one axis between, from a layer before frames are pooled."
+                f"activations of shape {tuple(activations.shape)} with time_dim={self.time_dim}: give (items, "
+                "..., frames), one axis or more between, of a layer before frames are pooled."
             )
         return activations.shape[axis]
 
@@ -172,7 +173,7 @@ def rows_to_one(products: torch.Tensor) -> torch.Tensor:
 
 
 def real_at(mask: torch.Tensor, n_frames: int) -> torch.Tensor:
-    """Return which of ``n_frames`` frames are real, if at least one of those they average is, from a mask (b, t)."""
+    """Return which of ``n_frames`` frames (b, n_frames) average at least one real one, from a mask (b, t)."""
     return _averaged(mask[..., None].to(torch.float32), n_frames)[..., 0] > 0
 
 
@@ -184,8 +185,8 @@ def _averaged(frames: torch.Tensor, n_frames: int) -> torch.Tensor:
 def _alike(gram_s: torch.Tensor, gram_t: torch.Tensor) -> None:
     if gram_s.shape != gram_t.shape:
         raise InputError(
-            f"Gram matrices of shapes {tuple(gram_s.shape)} and {tuple(gram_t.shape)}: items and frames must agree. "
-            "Give both networks the same items, and gram(..., n_frames=) the same number."
+            f"Gram matrices of shapes {tuple(gram_s.shape)} and {tuple(gram_t.shape)}: items and frames must "
+            "agree. Give both networks the same items, and gram(..., n_frames=) the same number."
         )
 
 
