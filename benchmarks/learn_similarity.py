@@ -1,7 +1,8 @@
 """Similarity-preserving distillation: students of three sizes, paired by seed, on mixtures of spoken digits.
 
-python benchmarks/learn_similarity.py --data DIR -o DIR [--seeds 5], where the first has fsdd_recordings.npz. A run that
-was stopped goes on where it was. Set OMP_NUM_THREADS=1: threads make short times noise. Exit code 1 if a bar was missed.
+python benchmarks/learn_similarity.py --data DIR -o DIR [--seeds 5], where the first has fsdd_recordings.npz. A run
+that was stopped goes on where it was. Set OMP_NUM_THREADS=1: threads make short times noise. Exit code 1 if a bar
+was missed.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -238,8 +237,8 @@ class DistilledTagger(NetworkClassifier):
         return [self.method] if isinstance(self.method, str) else list(self.method or ())
 
     def _weights(self) -> list[float]:
-        methods = self._methods()
-        return [float(self.weight)] * len(methods) if isinstance(self.weight, Real) else list(self.weight)
+        weights = [float(weight) for weight in np.ravel(self.weight)]
+        return weights * len(self._methods()) if np.ndim(self.weight) == 0 else weights
 
     def _check(self) -> None:
         """Check the parameters that nothing else checks."""

@@ -62,11 +62,9 @@ class LogitLoss(nn.Module):
     def forward(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """Return the loss of logits (b, n_labels) of two networks."""
         ours, theirs = student / self.temperature, teacher / self.temperature
-        if self.multilabel:
-            cross, target = nn.functional.binary_cross_entropy_with_logits, torch.sigmoid(theirs)
-        else:
-            cross, target = nn.functional.cross_entropy, torch.softmax(theirs, dim=1)
-        return (cross(ours, target) - cross(theirs, target)) * self.temperature**2
+        target = torch.sigmoid(theirs) if self.multilabel else torch.softmax(theirs, dim=1)
+        cross = nn.BCEWithLogitsLoss() if self.multilabel else nn.CrossEntropyLoss()
+        return torch.as_tensor(cross(ours, target) - cross(theirs, target)) * self.temperature**2
 
 
 class Seen(NamedTuple):
@@ -188,7 +186,7 @@ class Watched:
                 there = [name for name in named if name]
                 what = "none" if not found else examples(found)
                 raise InputError(
-                    f"layer={layer!r} is to be one submodule of the {who}; found {what} among {examples(there)}. "
+                    f"layer={layer!r} is to be one submodule of the {who}; found {what} among {examples(there) or 'none'}. "
                     "Give its path."
                 )
             self.module = named[found[0]]

@@ -68,8 +68,8 @@ class IntraUtteranceSimilarityLoss(nn.Module):
     -----
     After Chang, Kao, Sun and Wang (Interspeech 2020); its abstract leaves open the norm of the rows
     and what is done about other numbers of frames: both are our choice. Invariant to orthogonal maps of what a
-    frame holds (the order of channels, say), and to the scale of each item. A frame of zeros has a row and a column
-    of zeros, and no gradient.
+    frame holds (the order of channels, say), and to the scale of each item. A frame of zeros has a row and a
+    column of zeros, and no gradient.
 
     Examples
     --------
@@ -151,11 +151,9 @@ class IntraUtteranceSimilarityLoss(nn.Module):
         if ours != theirs and self.resample is None:
             raise InputError(f'student has {ours} frames, teacher {theirs}. Use resample="mean", or like layers.')
         few = min(ours, theirs)
-        masks = [None, None]
-        if mask is not None:
-            masks = [real_at(mask, n) for n in (ours, theirs)]
-        pair = [self.gram(part, own, few) for part, own in zip((student, teacher), masks, strict=True)]
-        return self.loss(*pair, None if mask is None else real_at(mask, few))
+        of_student, of_teacher, of_both = (mask if mask is None else real_at(mask, n) for n in (ours, theirs, few))
+        grams = self.gram(student, of_student, few), self.gram(teacher, of_teacher, few)
+        return self.loss(*grams, mask=of_both)
 
 
 def products(rows: torch.Tensor) -> torch.Tensor:
@@ -174,7 +172,8 @@ def rows_to_one(products: torch.Tensor) -> torch.Tensor:
 
 def real_at(mask: torch.Tensor, n_frames: int) -> torch.Tensor:
     """Return which of ``n_frames`` frames (b, n_frames) average at least one real one, from a mask (b, t)."""
-    return _averaged(mask[..., None].to(torch.float32), n_frames)[..., 0] > 0
+    shares = _averaged(mask[..., None].to(torch.float32), n_frames)
+    return shares.squeeze(2).gt(0)
 
 
 def _averaged(frames: torch.Tensor, n_frames: int) -> torch.Tensor:

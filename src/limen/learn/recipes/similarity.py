@@ -68,8 +68,8 @@ class Plan(NamedTuple):
 
 PLAN = Plan()
 NOTES = (
-    "Clips of new speakers; mean and standard deviation over seeds, which pair the runs: same start, same batches, "
-    "as many steps. Gain: over the same student, labels only. F1: micro, by thresholds of limen.tune.",
+    "Clips of new speakers; mean and standard deviation over seeds, which pair runs: same start, same batches, as "
+    "many steps. Gain: over the same student, labels only. F1: micro, by thresholds of limen.tune.",
     "Seconds (s) are of fits that ran one after another: read them with care.",
 )
 
@@ -109,8 +109,8 @@ def parts_of(data: Path, plan: Plan, seed: int) -> tuple[Part, Part, Part]:
 
 def network(n_outputs: int, channels: int) -> nn.Module:
     """Return a new network; its memory format takes a processor two thirds of the time, for the same results."""
-    made: nn.Module = SmallCNN(n_outputs, channels).to(memory_format=torch.channels_last)
-    return made
+    made = SmallCNN(n_outputs, channels)
+    return made.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 class Arm(NamedTuple):
