@@ -183,11 +183,10 @@ class Watched:
             named = dict(network.named_modules())
             found = [layer] if layer in named else [name for name in named if name.endswith(f".{layer}")]
             if len(found) != 1:
-                there = [name for name in named if name]
-                what = "none" if not found else examples(found)
+                there = examples([name for name in named if name]) or "none"
                 raise InputError(
-                    f"layer={layer!r} is to be one submodule of the {who}; found {what} among {examples(there) or 'none'}. "
-                    "Give its path."
+                    f"layer={layer!r} is to be one submodule of the {who}; found {examples(found) or 'none'} "
+                    f"among {there}. Give its path."
                 )
             self.module = named[found[0]]
 
