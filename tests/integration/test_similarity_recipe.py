@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-for package, extra in (("torch", "learn"), ("sklearn", "learn"), ("onnxruntime", "audio"), ("soundfile", "audio")):
-    pytest.importorskip(package, reason=f"needs {package}: pip install 'limen[{extra}]'")
+pytest.importorskip("torch", reason="limen.learn needs torch: pip install 'limen[learn]'")
+pytest.importorskip("sklearn", reason="limen.learn needs scikit-learn: pip install 'limen[learn]'")
+pytest.importorskip("onnxruntime", reason="limen tag needs onnxruntime: pip install 'limen[audio]'")
+pytest.importorskip("soundfile", reason="limen tag needs soundfile: pip install 'limen[audio]'")
 
 import soundfile
 from click.testing import CliRunner
 
 import limen
+from limen.audio import OnnxScorer
 from limen.cli import cli
 from limen.learn.recipes import fsdd, run
 from limen.learn.recipes import similarity as recipe
@@ -47,8 +50,6 @@ def test_the_student_runs_in_limen_tag(finished, tmp_path):
     done = CliRunner().invoke(cli, ["tag", str(tmp_path), *given, "-o", str(tmp_path / "tags")])
     assert done.exit_code == 0, done.output
     decided = limen.Thresholds.load(finished[0] / "thresholds.json")
-    from limen.audio import OnnxScorer
-
     expected = decided.decide(OnnxScorer(finished[0] / "student.onnx")(waves)[:, 0])
     for number, row in enumerate(expected):
         (path,) = (tmp_path / "tags").rglob(f"*clip{number}*")
