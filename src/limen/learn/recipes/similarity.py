@@ -29,7 +29,7 @@ from limen.learn.recipes.steps import once
 WHAT = "small taggers that learn which frames, or clips, a larger one finds alike"
 DATA = (fsdd.FILE,)
 LABELS = [f"digit {digit}" for digit in range(10)]
-HEADINGS = ("parameters", "learns from", "micro-AUPRC", "gain", "up", "F1, its cuts", "own cuts", "s")
+HEADINGS = ("size", "learns from", "micro-AUPRC", "gain", "up", "F1, its cuts", "own cuts", "s")
 NAMES = {None: "labels", "sp": "+ SP", "iusp": "+ IUSP", "kd": "+ logits", "kd+iusp": "+ logits and IUSP"}
 
 
@@ -68,8 +68,8 @@ class Plan(NamedTuple):
 PLAN = Plan()
 NOTES = (
     "Clips of new speakers; mean and standard deviation over seeds, which pair runs: same start, same batches, as "
-    "many steps. Gain: over the same student, labels only.",
-    "F1: micro-F1 by thresholds that limen.tune found on the teacher's scores (its cuts), and on the student's (own).",
+    "many steps. Size: parameters. Gain: over the same student, labels only.",
+    "F1: micro-F1 by thresholds of limen.tune from the teacher's scores (its cuts), and from the student's (own).",
     "Seconds (s) are of fits that ran one after another: read them with care.",
 )
 
