@@ -28,6 +28,7 @@ def finished(tmp_path_factory):
     output = tmp_path_factory.mktemp("out")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recipe, "PLAN", PLAN)
+        patch.setenv("COLUMNS", "100")
         done = CliRunner().invoke(cli, ["learn", "run", "similarity", "--data", str(DATA), "-o", str(output)])
     assert done.exit_code == 0, done.output
     return output, done.output
@@ -97,7 +98,7 @@ def test_bars():
     taught = {"test": 0.8}
 
     def arm(channels, name, values):
-        runs = [{"test": v, "parameters": 10 * channels, "own_cuts": v, "teachers_cuts": 0.5} for v in values]
+        runs = [{"test": v, "parameters": 10 * channels, "own_cuts": v, "teachers_cuts": 0.5, "seconds": 1.0} for v in values]
         return recipe.Arm(channels, name, runs)
 
     arms = [arm(9, None, [0.6, 0.7]), arm(9, "sp", [0.66, 0.72]), arm(9, "iusp", [0.7, 0.69])]
