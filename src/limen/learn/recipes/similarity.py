@@ -60,7 +60,7 @@ class Plan(NamedTuple):
     arms: tuple[str | None, ...] = (None, "sp", "iusp")
     seeds: int = 5
     epochs: int = 15
-    weights: tuple[float, ...] = (1.0, 10.0, 100.0)
+    weights: tuple[float, ...] = (10.0, 100.0, 1000.0)
     trials: int = 2
     time_shift: float = 0.25
 
