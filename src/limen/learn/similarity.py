@@ -166,14 +166,14 @@ def rows_to_one(products: torch.Tensor) -> torch.Tensor:
     norms = torch.linalg.vector_norm(products.detach(), dim=-1, keepdim=True)
     there = norms > SILENT * norms.amax(dim=-2, keepdim=True)
     safe = products.where(there, torch.ones_like(products))
-    norm = torch.linalg.vector_norm(safe, dim=-1, keepdim=True)
+    norm: torch.Tensor = torch.linalg.vector_norm(safe, dim=-1, keepdim=True)
     return (safe / norm).where(there, torch.zeros_like(products))
 
 
 def real_at(mask: torch.Tensor, n_frames: int) -> torch.Tensor:
     """Return which of ``n_frames`` frames (b, n_frames) average at least one real one, from a mask (b, t)."""
-    shares = _averaged(mask[..., None].to(torch.float32), n_frames)
-    return shares.squeeze(2).gt(0)
+    found: torch.Tensor = _averaged(mask[..., None].to(torch.float32), n_frames)[..., 0] > 0
+    return found
 
 
 def _averaged(frames: torch.Tensor, n_frames: int) -> torch.Tensor:
