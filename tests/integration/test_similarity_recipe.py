@@ -98,7 +98,10 @@ def test_bars():
     taught = {"test": 0.8}
 
     def arm(channels, name, values):
-        runs = [{"test": v, "parameters": 10 * channels, "own_cuts": v, "teachers_cuts": 0.5, "seconds": 1.0} for v in values]
+        runs = [
+            {"test": v, "parameters": 10 * channels, "own_cuts": v, "teachers_cuts": 0.5, "seconds": 1.0}
+            for v in values
+        ]
         return recipe.Arm(channels, name, runs)
 
     arms = [arm(9, None, [0.6, 0.7]), arm(9, "sp", [0.66, 0.72]), arm(9, "iusp", [0.7, 0.69])]
