@@ -178,6 +178,7 @@ def test_targets_are_labels_or_classes():
         ([0, 1, 1], 2, "X has 2 items, y has 3"),
         ([1, 1], 2, "one class only"),
         ([0.5, 1.2], 2, "continuous"),
+        ([0.0, np.nan], 2, "y contains NaN or inf"),
     ]:
         with pytest.raises(ValueError, match=message):
             read_targets(y, n)

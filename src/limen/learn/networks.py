@@ -17,7 +17,7 @@ require("sklearn", extra="learn", user="limen.learn")
 
 import torch  # noqa: E402
 from sklearn.base import BaseEstimator, ClassifierMixin  # noqa: E402
-from sklearn.utils import Tags, column_or_1d  # noqa: E402
+from sklearn.utils import Tags, check_array, column_or_1d  # noqa: E402
 from sklearn.utils.multiclass import check_classification_targets  # noqa: E402
 from sklearn.utils.validation import check_is_fitted  # noqa: E402
 from torch import nn  # noqa: E402
@@ -77,6 +77,8 @@ def read_targets(y: Any, n_items: int, name: str = "y") -> Targets:
             )
         return Targets(values.astype(np.float32), np.arange(values.shape[1]))
     values = column_or_1d(values, warn=True)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InputError(f"{name} contains NaN or inf. Give the class of each item, or drop the item.")
     check_classification_targets(values)
     classes, numbers = np.unique(values, return_inverse=True)
     if len(classes) < 2:
@@ -188,11 +190,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _read(self, X: Any, *, reset: bool) -> NDArray[np.float32]:
         """Return items as float32 (n_items, ...), finite and of the shape fitted on."""
-        found = np.asarray(X, np.float32)
-        if found.ndim < 2 or 0 in found.shape:
-            raise InputError(
-                f"X has shape {found.shape}. Give (n_items, n_samples), one item or more. Reshape your data."
-            )
+        found: NDArray[np.float32] = check_array(X, dtype=np.float32, allow_nd=True, ensure_all_finite=False)
         if not np.isfinite(found).all():
             row = int(np.flatnonzero(~np.isfinite(found).reshape(len(found), -1).all(axis=1))[0])
             raise InputError(f"X has NaN or inf in row {row}. Items must be finite: mend or drop them.")
