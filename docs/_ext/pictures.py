@@ -190,6 +190,25 @@ def three_pictures(ax: Axes) -> None:
     ax.set(xlabel="1.5 s each", xticks=[], yticks=[], xlim=(0, 4.7), ylim=(0, 32))
 
 
+def frames_alike(ax: Axes) -> None:
+    """Draw which frames of four seconds of spoken digits are alike."""
+    import soundfile
+    import torch
+
+    from limen.datasets import spoken_events
+    from limen.learn import IntraUtteranceSimilarityLoss
+    from limen.learn.features import LogMel
+
+    with spoken_events() as folder:
+        wave, rate = soundfile.read(folder / "recordings" / "digits_01.ogg", dtype="float32")
+    spectra = LogMel(rate, 20, 512, 320)(torch.tensor(wave[None, int(3.6 * rate) : int(7.6 * rate)]))
+    above = (spectra - spectra.median(dim=-1, keepdim=True)[0]).clamp_min(0)
+    gram = IntraUtteranceSimilarityLoss().gram(above - above.mean(dim=-1, keepdim=True))[0].numpy()
+    ax.imshow(gram, cmap="Blues", origin="lower", extent=(0, 4, 0, 4), vmin=0, vmax=np.quantile(gram, 0.98))
+    ax.set(xlabel="s", ylabel="s", xticks=range(5), yticks=range(5))
+    ax.grid(False)
+
+
 def learning(ax: Axes) -> None:
     """Draw the passes of SGL-Thresh, and the optimum."""
     learned, exact = (limen.tune(Y[TUNING], S[TUNING], method=method) for method in ("sgl", "exact"))
@@ -276,6 +295,9 @@ PICTURES = {
     ),
     "representations": Picture(
         three_pictures, "The same spoken digits as energies in hertz and in mel, and as cepstral coefficients."
+    ),
+    "distil": Picture(
+        frames_alike, "Which frames of four seconds of spoken digits are alike: words stand out as blocks."
     ),
     "scikit-learn": Picture(classifier, "F1 of eight labels on test items, at 0.5 and with tuned thresholds."),
     "pytorch": Picture(

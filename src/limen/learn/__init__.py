@@ -6,11 +6,15 @@ limen's public names only.
 ===============================  ================================================================`SketchedBinaryRelevance`        a linear score for every label, fitted on a random sketch of the items
 `MultiRepresentationClassifier`  networks on several representations of a sound that teach each other
 ===============================  =======================================================================
-=======
 ================================  =======================================================================
 `SketchedBinaryRelevance`         a linear score for every label, fitted on a random sketch of the items
 `AudioVisualZeroShotClassifier`   scores of classes from sound and pictures, also of classes never shown
 ================================  =======================================================================
+=======
+===========================  =======================================================================
+`SketchedBinaryRelevance`    a linear score for every label, fitted on a random sketch of the items
+`DistilledTagger`            a small network that also learns which frames a larger one finds alike
+===========================  =======================================================================
 """
 
 from __future__ import annotations
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from limen.learn.features import MFCC, LogMel, LogSTFT
     from limen.learn.online import OnlineDistillationLoss
     from limen.learn.representations import MultiRepresentationClassifier, RandomShift
+    from limen.learn.distillation import DistilledTagger
+    from limen.learn.lessons import LogitLoss
+    from limen.learn.similarity import IntraUtteranceSimilarityLoss, SimilarityPreservingLoss
     from limen.learn.sketch import SketchedBinaryRelevance
     from limen.learn.zeroshot import AudioVisualZeroShotClassifier
     from limen.learn.zeroshot_networks import AVGZSLNet, CompositeTripletLoss, CrossModalDecoderLoss
@@ -40,6 +47,10 @@ _HOME = {
     "AudioVisualZeroShotClassifier": "zeroshot",
     "CompositeTripletLoss": "zeroshot_networks",
     "CrossModalDecoderLoss": "zeroshot_networks",
+    "DistilledTagger": "distillation",
+    "IntraUtteranceSimilarityLoss": "similarity",
+    "LogitLoss": "lessons",
+    "SimilarityPreservingLoss": "similarity",
     "SketchedBinaryRelevance": "sketch",
     "generalized_zero_shot_report": "zeroshot_report",
 }
@@ -51,6 +62,10 @@ __all__ = [
     "MultiRepresentationClassifier",
     "OnlineDistillationLoss",
     "RandomShift",
+    "DistilledTagger",
+    "IntraUtteranceSimilarityLoss",
+    "LogitLoss",
+    "SimilarityPreservingLoss",
     "SketchedBinaryRelevance",
     "SmallCNN",
     "AVGZSLNet",

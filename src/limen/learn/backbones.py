@@ -19,13 +19,18 @@ class SmallCNN(nn.Module):
     channels : int
         Of the first convolution; the others have two and four times as many. The parameters are about
         ``90 channels² + 8 channels n_outputs``.
+
+    Attributes
+    ----------
+    features : torch.nn.Sequential
+        From spectra to activations (n, 4 * channels, n_bands // 4, n_frames // 2).
     """
 
     def __init__(self, n_outputs: int, channels: int = 8) -> None:
         super().__init__()
         if channels < 1 or n_outputs < 1:
             raise InputError(f"channels={channels}, n_outputs={n_outputs}: both are 1 or more.")
-        self.layers = nn.Sequential(
+        self.features = nn.Sequential(
             nn.BatchNorm2d(1),
             *_block(1, channels),
             nn.AvgPool2d(2),
@@ -34,11 +39,6 @@ class SmallCNN(nn.Module):
             *_block(2 * channels, 4 * channels),
         )
         self.head = nn.Linear(8 * channels, n_outputs)
-
-    def features(self, spectra: torch.Tensor) -> torch.Tensor:
-        """Return activations (n, 4 * channels, n_bands // 4, n_frames // 2) of the spectra."""
-        found: torch.Tensor = self.layers(spectra)
-        return found
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits (n, n_outputs) of what `features` gives."""

@@ -15,6 +15,7 @@ from limen.errors import InputError, examples
 
 RECIPES = {
     "representations": "limen.learn.recipes.representations",
+    "similarity": "limen.learn.recipes.similarity",
     "sketch": "limen.learn.recipes.sketch",
     "zeroshot": "limen.learn.recipes.zeroshot",
 }
