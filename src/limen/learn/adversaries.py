@@ -3,15 +3,15 @@
 In all, z is the embedding, s the nuisance, ``L_s`` the cross-entropy of the adversary's guess of s from z, and
 ``w`` the weight, which rises over training (`risen`).
 
-============== ======================================================= ===========================================
-method          the adversary                                           the encoder, beside its own task
-============== ======================================================= ===========================================
-multitask       helps: min ``L_s``                                      min ``w L_s``: the entangled baseline
-grl             same step: min ``L_s``                                  min ``-w L_s``, by a reversed gradient
-alternate       some steps of its own: min ``L_s``, z held              then one step: min ``-w L_s``, adversary held
-confusion       as alternate                                            then one step: min ``w`` cross-entropy of
-                                                                        the uniform distribution and the guess
-============== ======================================================= ===========================================
+=============== ========================================== ======================================================
+method          the adversary                             the encoder, beside its own task
+=============== ========================================== ======================================================
+multitask       helps: min ``L_s``                        min ``w L_s``: the entangled baseline
+grl             same step: min ``L_s``                    min ``-w L_s``, by a reversed gradient
+alternate       steps of its own: min ``L_s``, z held     then one step: min ``-w L_s``, adversary held
+confusion       as alternate                              then one step: min ``w`` cross-entropy of the uniform
+                                                          distribution and the guess, adversary held
+=============== ========================================== ======================================================
 """
 
 from __future__ import annotations
@@ -116,7 +116,12 @@ class Multitask:
     """Whether the adversary is fitted in the same step as the encoder."""
 
     def __init__(
-        self, adversary: Adversary, weight: float, steps: int = 0, learning_rate: float = 0.0, weight_decay: float = 0.0
+        self,
+        adversary: Adversary,
+        weight: float,
+        steps: int = 0,
+        learning_rate: float = 0.0,
+        weight_decay: float = 0.0,
     ) -> None:
         self.adversary, self.weight, self.steps = adversary, weight, steps
         if not self.joint:
@@ -181,5 +186,5 @@ class _Reversed(torch.autograd.Function):
         return z.view_as(z)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         return gradient * -ctx.weight, None

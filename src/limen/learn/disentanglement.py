@@ -1,13 +1,12 @@
 """Classifiers whose embedding is kept from telling a nuisance, such as who speaks."""
 
-# ruff: noqa: N803 - X is what scikit-learn calls it
+# ruff: noqa: N803, N806 - X is what scikit-learn calls it
 
 from __future__ import annotations
 
 import copy
 import math
 import os
-from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -23,15 +22,15 @@ from torch import nn  # noqa: E402
 
 from limen.learn.adversaries import METHODS, Adversary, Multitask  # noqa: E402
 from limen.learn.networks import NetworkClassifier, Targets, held_out, read_targets, scores_of  # noqa: E402
-from limen.learn.streams import ONLY, Streams, TwoStreamEncoder, read_streams  # noqa: E402
+from limen.learn.streams import Streams, TwoStreamEncoder, read_streams  # noqa: E402
 from limen.learn.training import Progress, seed_of, seeded, train  # noqa: E402
 
 
 class DisentangledClassifier(NetworkClassifier):
     """A classifier of one thing (an emotion) whose embedding says little of another (who speaks).
 
-    ``z = encoder(X)``; a linear layer gives the logits of ``y`` from z; an adversary guesses the nuisance from z while
-    training, and is not part of the fitted network.
+    ``z = encoder(X)``; a linear layer gives the logits of ``y`` from z; an adversary guesses the nuisance from z
+    while training, and is not part of the fitted network.
 
     Parameters
     ----------
@@ -40,8 +39,9 @@ class DisentangledClassifier(NetworkClassifier):
         copied. One with a method ``reset_parameters`` is drawn anew from ``random_state``; another starts from its
         weights. Without one: `TwoStreamEncoder` for the streams of X, which are then rows of numbers.
     method : {"confusion", "alternate", "grl", "multitask"} or None
-        How the embedding meets the adversary: its guess is made uniform; or wrong, in turns; or wrong, by a reversed
-        gradient in one step; ``"multitask"`` helps it instead, and None has no adversary: the two baselines.
+        How the embedding meets the adversary: its guess is made uniform; or wrong, in turns; or wrong, by a
+        reversed gradient in one step; ``"multitask"`` helps it instead, and None has no adversary: the two
+        baselines.
     adversary_weight : float
         Of the adversary's term beside the loss of ``y``, from 0. For an adversary it rises with training.
     adversary_steps : int
@@ -73,8 +73,8 @@ class DisentangledClassifier(NetworkClassifier):
 
     Notes
     -----
-    That the adversary fails says nothing: it may be beaten while the embedding tells as much as before. Measure with
-    fresh probes, `probe_report`. The methods are gradient reversal (Ganin and Lempitsky, 2015), adversarial
+    That the adversary fails says nothing: it may be beaten while the embedding tells as much as before. Measure
+    with fresh probes, `probe_report`. The methods are gradient reversal (Ganin and Lempitsky, 2015), adversarial
     alternation, and confusion with the uniform distribution; the equations are in `limen.learn.adversaries`.
 
     While the weight of an adversary rises, later epochs are preferred, so that none is kept that has not met it.
@@ -83,7 +83,7 @@ class DisentangledClassifier(NetworkClassifier):
     --------
     >>> rng = np.random.default_rng(0)
     >>> y, who = rng.integers(0, 3, 300), rng.integers(0, 4, 300)
-    >>> X = {"audio": np.eye(3)[y] + np.eye(4)[who][:, :3], "prosody": np.eye(4)[who] + rng.normal(0, 0.1, (300, 4))}
+    >>> X = {"audio": np.eye(3)[y] + rng.normal(0, 0.1, (300, 3)), "prosody": np.eye(4)[who]}
     >>> model = DisentangledClassifier(epochs=10, random_state=0).fit(X, y, nuisance=who)
     >>> model.decision_function(X).shape, model.embed(X).shape
     ((300, 3), (300, 64))
@@ -97,7 +97,7 @@ class DisentangledClassifier(NetworkClassifier):
         adversary_weight: float = 0.1,
         adversary_steps: int = 3,
         epochs: int = 60,
-        batch_size: int = 32,
+        batch_size: int = 64,
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-2,
         validation_fraction: float = 0.1,
@@ -144,7 +144,7 @@ class DisentangledClassifier(NetworkClassifier):
         persons = None if self.method is None else self._read_nuisance(nuisance, n_items)
         seed, device = seed_of(self.random_state), self._place()
         with seeded(seed):
-            network = _Network(self._made_encoder(streams), list(streams), len(self._outputs(targets)))
+            network = _Network(self._made_encoder(streams), list(streams), len(targets.classes))
             adversary = None if persons is None else Adversary(network.embed_dim, len(persons.classes))
         self._fit(network.to(device), adversary, streams, targets, persons, seed)
         self.network_, self.encoder_, self.streams_ = network, network.encoder, list(streams)
@@ -157,7 +157,8 @@ class DisentangledClassifier(NetworkClassifier):
     def embed(self, X: Any) -> NDArray[np.float32]:
         """Return embeddings (n_items, embed_dim) of the items."""
         check_is_fitted(self, "network_")
-        return scores_of(_Embedding(self.network_), *read_streams(X, self._item_shape).values())
+        network: Any = self.network_
+        return scores_of(_Embedding(network), *read_streams(X, self._item_shape).values())
 
     def to_onnx(self, path: str | os.PathLike[str], **sound: Any) -> None:
         """Write the network as an ONNX model, checked against PyTorch on made items; an input for each stream.
@@ -198,7 +199,11 @@ class DisentangledClassifier(NetworkClassifier):
         if adversary is not None and persons is not None:
             s = torch.as_tensor(persons.values, device=device)
             meet = METHODS[str(self.method)](
-                adversary.to(device), self.adversary_weight, self.adversary_steps, self.learning_rate, self.weight_decay
+                adversary.to(device),
+                self.adversary_weight,
+                self.adversary_steps,
+                self.learning_rate,
+                self.weight_decay,
             )
             if meet.joint:
                 trained.append(adversary)
@@ -213,7 +218,7 @@ class DisentangledClassifier(NetworkClassifier):
             return loss if meet is None else loss + meet.loss(z, s[own], done)
 
         def value_of() -> float:
-            """Geometric mean of the probabilities of what is true, from 0 to 1; below that while the weight rises."""
+            # The geometric mean of the probabilities of what is true, from 0 to 1; below 0 while the weight rises.
             if meet is not None and type(meet) is not Multitask and done_by_now < RISEN:
                 return done_by_now - 1.0
             return math.exp(-float(of_y(network(*(values[held] for values in X)), y[held])))
@@ -238,28 +243,29 @@ class DisentangledClassifier(NetworkClassifier):
             flat = {name: values.shape[1] for name, values in streams.items() if values.ndim == 2}
             if len(flat) < len(streams):
                 raise InputError(
-                    f"stream {next(iter(set(streams) - set(flat)))!r} has items that are no rows of numbers. Give an "
-                    "encoder made for them."
+                    f"stream {next(iter(set(streams) - set(flat)))!r} has items that are no rows of numbers. Give "
+                    "an encoder made for them."
                 )
             return TwoStreamEncoder(flat)
         if not isinstance(self.encoder, nn.Module) or not hasattr(self.encoder, "embed_dim"):
             raise InputError(
-                f"encoder is {type(self.encoder).__name__}. Give a torch.nn.Module with an attribute embed_dim, such "
-                "as limen.learn.TwoStreamEncoder, or leave it out."
+                f"encoder is {type(self.encoder).__name__}. Give a torch.nn.Module with an attribute embed_dim, "
+                "such as limen.learn.TwoStreamEncoder, or leave it out."
             )
         if isinstance(self.encoder, TwoStreamEncoder):
             expected = {name: (dim,) for name, dim in self.encoder.dims.items()}
             read_streams(streams, expected)
         made = copy.deepcopy(self.encoder)
-        if hasattr(made, "reset_parameters"):
-            made.reset_parameters()
+        redraw = getattr(made, "reset_parameters", None)
+        if callable(redraw):
+            redraw()
         return made
 
     def _read_nuisance(self, nuisance: Any, n_items: int) -> Targets:
         if nuisance is None:
             raise InputError(
-                f"method={self.method!r} needs nuisance: for each item what the embedding is not to tell, such as the "
-                "person. Give it to fit, or use method=None."
+                f"method={self.method!r} needs nuisance: for each item what the embedding is not to tell, such as "
+                "the person. Give it to fit, or use method=None."
             )
         found = read_targets(nuisance, n_items, "nuisance")
         if found.multilabel:
@@ -276,10 +282,6 @@ class DisentangledClassifier(NetworkClassifier):
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise InputError(f"{name}={value!r} is not usable. Give a whole number from 1.")
 
-    @staticmethod
-    def _outputs(targets: Targets) -> NDArray[Any]:
-        return targets.classes
-
 
 RISEN = 0.5
 """Share of the training after which an adversary's weight has risen (to 0.99)."""
@@ -290,7 +292,8 @@ class _Network(nn.Module):
 
     def __init__(self, encoder: nn.Module, names: list[str], n_outputs: int) -> None:
         super().__init__()
-        self.encoder, self.names, self.embed_dim = encoder, names, int(encoder.embed_dim)  # type: ignore[arg-type]
+        self.encoder, self.names = encoder, names
+        self.embed_dim: int = encoder.embed_dim  # type: ignore[assignment]
         self.head = nn.Linear(self.embed_dim, n_outputs)
 
     def embed(self, *streams: torch.Tensor) -> torch.Tensor:

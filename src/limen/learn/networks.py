@@ -80,7 +80,7 @@ def read_targets(y: Any, n_items: int, name: str = "y") -> Targets:
     check_classification_targets(values)
     classes, numbers = np.unique(values, return_inverse=True)
     if len(classes) < 2:
-        raise InputError(f"{name} has one class only, {classes[0]!r}. A classifier needs two or more.")
+        raise InputError(f"{name} has one class only, {classes.tolist()[0]!r}. A classifier needs two or more.")
     return Targets(numbers.astype(np.int64), classes)
 
 

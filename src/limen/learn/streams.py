@@ -44,13 +44,13 @@ class TwoStreamEncoder(nn.Module):
     """
 
     def __init__(
-        self, dims: Mapping[str, int], embed_dim: int = 64, *, hidden: int = 128, dropout: float = 0.3
+        self, dims: Mapping[str, int], embed_dim: int = 64, *, hidden: int = 256, dropout: float = 0.5
     ) -> None:
         super().__init__()
         if not dims or min(*dims.values(), embed_dim, hidden) < 1 or not 0 <= dropout < 1:
             raise InputError(
-                f"dims={dict(dims)}, embed_dim={embed_dim}, hidden={hidden}, dropout={dropout:g}: give one stream or "
-                "more, sizes of 1 or more, and a dropout from 0 and below 1."
+                f"dims={dict(dims)}, embed_dim={embed_dim}, hidden={hidden}, dropout={dropout:g}: give one stream "
+                "or more, sizes of 1 or more, and a dropout from 0 and below 1."
             )
         self.dims, self.embed_dim = dict(dims), embed_dim
         self.layers = nn.ModuleList(
@@ -68,7 +68,7 @@ class TwoStreamEncoder(nn.Module):
     def reset_parameters(self) -> None:
         """Draw all weights anew."""
         for module in self.modules():
-            if module is not self and hasattr(module, "reset_parameters"):
+            if isinstance(module, nn.Linear | nn.BatchNorm1d):
                 module.reset_parameters()
 
 
@@ -93,9 +93,10 @@ def read_streams(X: Any, expected: Mapping[str, tuple[int, ...]] | None = None) 
     for name, values in found.items():
         if values.ndim < 2 or 0 in values.shape:
             raise InputError(
-                f"{_words(name)} has shape {values.shape}. Give (n_items, ...), one item or more. Reshape your data."
+                f"{_words(name)} has shape {values.shape}. Give (n_items, ...), one item or more. Reshape your "
+                "data."
             )
-        finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        finite = np.asarray(np.isfinite(values.reshape(len(values), -1)).all(axis=1))
         if not finite.all():
             raise InputError(
                 f"{_words(name)} has NaN or inf in {np.count_nonzero(~finite)} of {len(finite)} rows (first: row "

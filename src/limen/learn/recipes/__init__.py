@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from limen.errors import InputError, examples
 
 RECIPES = {
+    "disentanglement": "limen.learn.recipes.disentanglement",
     "sketch": "limen.learn.recipes.sketch",
 }
 Progress = Callable[[int, int, str], None]

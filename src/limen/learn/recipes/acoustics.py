@@ -40,7 +40,9 @@ def prosody(waves: Sequence[NDArray[np.float32]], rate: int) -> NDArray[np.float
     return np.array([_prosody(wave, rate) for wave in waves], np.float32)
 
 
-def pitch(wave: NDArray[np.float32], rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+def pitch(
+    wave: NDArray[np.float32], rate: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """Return hertz, voicing from 0 to 1, and whether there is a voice, of each frame of 40 ms.
 
     The autocorrelation of the windowed frame over that of the window (Boersma, 1993); of its peaks the earliest

@@ -1,6 +1,6 @@
-"""EmoDB: 535 acted German utterances of ten speakers, ten texts and seven emotions, here 2 seconds of each.
+"""EmoDB: 535 acted German utterances of ten speakers, ten texts and seven emotions; 2 seconds of each.
 
-F. Burkhardt and others, "A database of German emotional speech", 2005. Read from a file of the user's, never shipped.
+F. Burkhardt and others, "A database of German emotional speech", 2005. Read from a file of the user's.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def load(folder: Path) -> Utterances:
         waves = [_trimmed(pcm[a:b].astype(np.float32) / 32768) for a, b in itertools.pairwise(offsets)]
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{path} does not hold EmoDB's utterances (pcm, offsets, names such as 03a01Fa: speaker, text, emotion): "
-            f"{error}. Give the folder that has it."
+            f"{path} does not hold EmoDB's utterances (pcm, offsets, names such as 03a01Fa: speaker, text, "
+            f"emotion): {error}. Give the folder that has it."
         ) from error
     return Utterances(waves, emotion, np.array([n[:2] for n in names]), np.array([n[2:5] for n in names]))
 
