@@ -119,7 +119,9 @@ def test_without_weight_it_is_the_single_task_bit_for_bit(method):
     X, y, who = made()
     alone = small(None).fit(X, y).decision_function(X)
     assert np.array_equal(small(method, adversary_weight=0).fit(X, y, nuisance=who).decision_function(X), alone)
-    assert not np.array_equal(small(method, adversary_weight=1).fit(X, y, nuisance=who).decision_function(X), alone)
+    assert not np.array_equal(
+        small(method, adversary_weight=1).fit(X, y, nuisance=who).decision_function(X), alone
+    )
 
 
 def test_persons_go_and_classes_stay():
@@ -172,7 +174,9 @@ def test_an_epoch_is_kept_only_after_the_weight_has_risen():
     values = model.training_.values
     assert all(value < 0 for value in values[:4])
     assert model.training_.best_epoch >= 4
-    assert all(0 < value <= 1 for value in small(None, epochs=3, validation_fraction=0.3).fit(X, y).training_.values)
+    assert all(
+        0 < value <= 1 for value in small(None, epochs=3, validation_fraction=0.3).fit(X, y).training_.values
+    )
     stopped = small(None, epochs=60, patience=2, learning_rate=0.05).fit(X, y)
     assert len(stopped.training_.values) < 60
 
@@ -190,7 +194,9 @@ def test_many_labels_one_array_and_an_encoder_of_ones_own():
 
     rng = np.random.default_rng(0)
     items, who = rng.normal(size=(40, 5, 9)), rng.integers(0, 3, 40)
-    labels = np.stack([items[:, 0].mean(axis=1) > 0, np.zeros(40), who == 1], axis=1).astype(int)  # one never there
+    labels = np.stack([items[:, 0].mean(axis=1) > 0, np.zeros(40), who == 1], axis=1).astype(
+        int
+    )  # one never there
     model = DisentangledClassifier(Frames(), epochs=2, random_state=0).fit(items, labels, nuisance=who.astype(str))
     assert model.decision_function(items).shape == model.predict_proba(items).shape == (40, 3)
     assert set(np.unique(model.predict(items))) <= {0, 1}
@@ -226,8 +232,15 @@ def test_what_does_not_fit_is_said_in_words():
         (X, y, None, small(), "method='confusion' needs nuisance"),
         (X, y, np.zeros(20), small(), "nuisance has one class only, 0.0"),
         (X, y, who[:19], small(), "X has 20 items, nuisance has 19"),
-        (X, y, np.eye(2)[who % 2], small(), "nuisance has several columns"),
-        (X, y, np.where(who == 0, np.nan, who), small(), "NaN"),
+        (X, y, np.eye(2)[who % 2], small(), "nuisance has 2 dimensions"),
+        (
+            X,
+            y,
+            np.where(np.arange(20) > 17, np.nan, who),
+            small(),
+            r"no value \(NaN or None\) in 2 of 20 items \(first: row 18",
+        ),
+        (X, y, np.array([None, *who[1:].astype(str)], object), small(), "in 1 of 20 items"),
         (hole, y, who, small(), r"stream 'audio' has NaN or inf in 1 of 20 rows \(first: row 3\)"),
         (short, y, who, small(), "streams of different lengths: 'audio' has 20, 'prosody' has 19 items"),
         ({}, y, who, small(), "X has no streams"),
@@ -289,7 +302,7 @@ def test_probes_say_what_they_take():
         ((Z, s, Z[:, :1], s), "Z_tr has 2 columns, Z_te 1"),
         ((hole, s, Z, s), "Z_tr has NaN or inf in row 4"),
         ((Z, s[:5], Z, s), r"Z_tr has shape \(6, 2\), s_tr \(5,\)"),
-        ((Z, [1, 2, np.nan] * 2, Z, s), "s_tr has NaN"),
+        ((Z, [1, 2, np.nan] * 2, Z, s), "s_tr has no value .* in 2 of 6 items"),
         ((Z, s, Z, s, ["forest"]), r"probes=\['forest'\] are not known"),
         ((Z, s, Z, s, []), r"probes=\[\]"),
     ]:

@@ -125,7 +125,8 @@ class Multitask:
     ) -> None:
         self.adversary, self.weight, self.steps = adversary, weight, steps
         if not self.joint:
-            self.optimiser = torch.optim.AdamW(adversary.parameters(), learning_rate, weight_decay=weight_decay)
+            own = adversary.parameters()
+            self.optimiser = torch.optim.AdamW(own, learning_rate, weight_decay=weight_decay, fused=True)
 
     def loss(self, z: torch.Tensor, s: torch.Tensor, done: float) -> torch.Tensor:
         """Return what the encoder's loss gains; ``done`` is the share of the training that is done."""

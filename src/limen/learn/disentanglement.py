@@ -22,6 +22,7 @@ from torch import nn  # noqa: E402
 
 from limen.learn.adversaries import METHODS, Adversary, Multitask  # noqa: E402
 from limen.learn.networks import NetworkClassifier, Targets, held_out, read_targets, scores_of  # noqa: E402
+from limen.learn.probes import check_known  # noqa: E402
 from limen.learn.streams import Streams, TwoStreamEncoder, read_streams  # noqa: E402
 from limen.learn.training import Progress, seed_of, seeded, train  # noqa: E402
 
@@ -97,7 +98,7 @@ class DisentangledClassifier(NetworkClassifier):
         adversary_weight: float = 0.1,
         adversary_steps: int = 3,
         epochs: int = 60,
-        batch_size: int = 64,
+        batch_size: int = 32,
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-2,
         validation_fraction: float = 0.1,
@@ -267,10 +268,13 @@ class DisentangledClassifier(NetworkClassifier):
                 f"method={self.method!r} needs nuisance: for each item what the embedding is not to tell, such as "
                 "the person. Give it to fit, or use method=None."
             )
-        found = read_targets(nuisance, n_items, "nuisance")
-        if found.multilabel:
-            raise InputError("nuisance has several columns. Give one value for each item, such as the person.")
-        return found
+        values = np.asarray(nuisance)
+        if values.ndim != 1:
+            raise InputError(
+                f"nuisance has {values.ndim} dimensions. Give one value for each item, such as the person."
+            )
+        check_known(values, "nuisance")
+        return read_targets(values, n_items, "nuisance")
 
     def _check_parameters(self) -> None:
         if self.method is not None and self.method not in METHODS:

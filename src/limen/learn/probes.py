@@ -163,6 +163,22 @@ def probe_report(
     return ProbeReport(found, chance, 1 / len(values), len(s_tr), len(s_te))
 
 
+def check_known(s: NDArray[Any], name: str) -> None:
+    """Refuse values (n_items,) that are None or NaN.
+
+    Raises
+    ------
+    InputError
+        If there are some.
+    """
+    unknown = [row for row, value in enumerate(s.tolist()) if value is None or value != value]
+    if unknown:
+        raise InputError(
+            f"{name} has no value (NaN or None) in {len(unknown)} of {len(s)} items (first: row {unknown[0]}). "
+            "Give one for each item, or drop those without."
+        )
+
+
 def _part(Z: Any, s: Any, name: str) -> tuple[NDArray[np.float64], NDArray[Any]]:
     Z, s = np.asarray(Z, np.float64), np.asarray(s)
     if Z.ndim != 2 or 0 in Z.shape or s.shape != (len(Z),):
@@ -172,6 +188,5 @@ def _part(Z: Any, s: Any, name: str) -> tuple[NDArray[np.float64], NDArray[Any]]
     if not np.isfinite(Z).all():
         row = int(np.flatnonzero(~np.isfinite(Z).all(axis=1))[0])
         raise InputError(f"Z_{name} has NaN or inf in row {row}. Embeddings must be finite: mend or drop them.")
-    if s.dtype.kind == "f" and np.isnan(s).any():
-        raise InputError(f"s_{name} has NaN. Give a value for each item, or drop those without.")
+    check_known(s, f"s_{name}")
     return Z, s
