@@ -47,6 +47,8 @@ class DisentangledClassifier(NetworkClassifier):
         Of the adversary's term beside the loss of ``y``, from 0. For an adversary it rises with training.
     adversary_steps : int
         Steps of the adversary for each of the encoder, of ``"confusion"`` and ``"alternate"``.
+    adversary_learning_rate : float
+        Of these steps. An adversary that is too slow is fooled instead of beaten: the embedding then tells *more*.
     epochs, batch_size : int
     learning_rate, weight_decay : float
         As `torch.optim.AdamW` has them.
@@ -97,6 +99,7 @@ class DisentangledClassifier(NetworkClassifier):
         method: str | None = "confusion",
         adversary_weight: float = 0.1,
         adversary_steps: int = 3,
+        adversary_learning_rate: float = 1e-2,
         epochs: int = 60,
         batch_size: int = 32,
         learning_rate: float = 2e-3,
@@ -111,6 +114,7 @@ class DisentangledClassifier(NetworkClassifier):
         self.method = method
         self.adversary_weight = adversary_weight
         self.adversary_steps = adversary_steps
+        self.adversary_learning_rate = adversary_learning_rate
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -203,7 +207,7 @@ class DisentangledClassifier(NetworkClassifier):
                 adversary.to(device),
                 self.adversary_weight,
                 self.adversary_steps,
-                self.learning_rate,
+                self.adversary_learning_rate,
                 self.weight_decay,
             )
             if meet.joint:
