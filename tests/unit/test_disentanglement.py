@@ -269,6 +269,8 @@ def test_probes_tell_what_is_there_and_nothing_of_permuted_persons():
     Z = rng.normal(size=(1200, 8)) * 100 + 200 * np.eye(5)[who][:, [0, 1, 2, 3, 4, 0, 1, 2]]
     there = probe_report(Z[:400], who[:400], Z[400:], who[400:])
     assert there.accuracy == max(probe.accuracy for probe in there.probes) > 0.6
+    scaled = probe_report(1e-5 * Z[:400] + 7, who[:400], 1e-5 * Z[400:] + 7, who[400:])
+    assert [p.accuracy for p in scaled.probes] == pytest.approx([p.accuracy for p in there.probes], abs=0.02)
     mixed = rng.permutation(who)
     none = probe_report(Z[:400], mixed[:400], Z[400:], mixed[400:])
     assert all(abs(probe.accuracy - 0.2) < 4 * np.sqrt(0.2 * 0.8 / 800) for probe in none.probes)
