@@ -3,15 +3,15 @@
 In all, z is the embedding, s the nuisance, ``L_s`` the cross-entropy of the adversary's guess of s from z, and
 ``w`` the weight, which rises over training (`risen`).
 
-=============== ========================================== ======================================================
-method          the adversary                             the encoder, beside its own task
-=============== ========================================== ======================================================
-multitask       helps: min ``L_s``                        min ``w L_s``: the entangled baseline
-grl             same step: min ``L_s``                    min ``-w L_s``, by a reversed gradient
-alternate       steps of its own: min ``L_s``, z held     then one step: min ``-w L_s``, adversary held
-confusion       as alternate                              then one step: min ``w`` cross-entropy of the uniform
-                                                          distribution and the guess, adversary held
-=============== ========================================== ======================================================
+============ ======================================== ========================================================
+method       the adversary                            the encoder, beside its own task
+============ ======================================== ========================================================
+multitask    helps: min ``L_s``                       min ``w L_s``, w as it is: the entangled baseline
+grl          same step: min ``L_s``                   min ``-w L_s``, by a reversed gradient
+alternate    steps of its own: min ``L_s``, z held    then one step: min ``-w L_s``, adversary held
+confusion    as alternate                             then one step: min ``w`` cross-entropy of the uniform
+                                                      distribution and the guess, adversary held
+============ ======================================== ========================================================
 """
 
 from __future__ import annotations
