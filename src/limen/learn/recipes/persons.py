@@ -17,8 +17,8 @@ from limen.learn.recipes import acoustics, emodb, fsdd
 from limen.learn.streams import items_of
 
 Rows = NDArray[np.int64]
-EPOCHS = {"EmoDB": 60, "FSDD": 12}
-"""Of a fit: FSDD has five times as many items."""
+EPOCHS = {"EmoDB": 60, "FSDD": 36}
+"""Of a fit."""
 
 
 class Split(NamedTuple):
