@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class _OneFrame(nn.Module):
 def export(
     network: nn.Module,
     path: str | os.PathLike[str],
-    item_shape: Sequence[int],
+    item_shape: Sequence[int] | Mapping[str, Sequence[int]],
     *,
     rate: int | None = None,
     labels: Sequence[str] | None = None,
@@ -49,8 +49,8 @@ def export(
     network : torch.nn.Module
         Float32 items (n, *item_shape) in, logits (n, n_labels) out.
     path : path
-    item_shape : sequence of int
-        Of one item.
+    item_shape : sequence of int, or dict of str to it
+        Of one item; by name where the network takes several inputs, in their order.
     rate : int, optional
         Samples a second, if items are windows of sound: the model then gives (n, 1, n_labels), is described for
         `limen.audio.OnnxScorer`, and runs in ``limen tag``. The windows then follow each other without a gap.
@@ -66,12 +66,16 @@ def export(
     """
     if (rate is None) != (labels is None):
         raise InputError("rate and labels go together: give both, for a model of sound, or neither.")
+    shapes = dict(item_shape) if isinstance(item_shape, Mapping) else {"items": item_shape}
+    if rate is not None and len(shapes) > 1:
+        raise InputError(f"a model of sound has one input, not {len(shapes)}. Leave rate and labels out.")
     require("onnx", extra="onnx", user="limen.learn")
     runtime = require("onnxruntime", extra="audio", user="limen.learn")
     target = Path(path)
     device = next(network.parameters()).device
     whole = (network if rate is None else _OneFrame(network)).cpu().eval()
-    items = torch.randn((3, *item_shape), generator=torch.Generator().manual_seed(0)) * 0.1
+    drawn = torch.Generator().manual_seed(0)
+    items = {name: torch.randn((3, *shape), generator=drawn) * 0.1 for name, shape in shapes.items()}
     try:
         with tempfile.TemporaryDirectory(dir=target.parent or None) as folder:
             made = Path(folder) / target.name
@@ -80,18 +84,18 @@ def export(
                 warnings.simplefilter("ignore")
                 torch.onnx.export(
                     whole,
-                    (items,),
+                    tuple(items.values()),
                     str(made),
-                    input_names=["items"],
+                    input_names=list(items),
                     output_names=["logits"],
-                    dynamic_axes={"items": {0: "n"}, "logits": {0: "n"}},
+                    dynamic_axes={name: {0: "n"} for name in (*items, "logits")},
                     opset_version=OPSET,
                     dynamo=False,
                 )
             if rate is not None and labels is not None:
                 from limen.audio import describe
 
-                window = int(item_shape[0])
+                window = int(next(iter(shapes.values()))[0])
                 seconds = window / rate
                 describe(
                     made,
@@ -103,9 +107,9 @@ def export(
                     activation="logit",
                 )
             session = runtime.InferenceSession(str(made), providers=["CPUExecutionProvider"])
-            (found,) = session.run(None, {"items": items.numpy()})
+            (found,) = session.run(None, {name: values.numpy() for name, values in items.items()})
             with torch.no_grad():
-                apart = float(np.abs(found - whole(items).numpy()).max())
+                apart = float(np.abs(found - whole(*items.values()).numpy()).max())
             if not apart <= AGREES * max(1.0, float(np.abs(found).max())):
                 raise InputError(
                     f"{target} would differ from PyTorch by {apart:.1e} in a logit; {AGREES:g} is allowed. Use "

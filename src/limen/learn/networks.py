@@ -97,7 +97,7 @@ def read_targets(y: Any, n_items: int, name: str = "y", task: str | None = None)
     check_classification_targets(values)
     classes, numbers = np.unique(values, return_inverse=True)
     if len(classes) < 2:
-        raise InputError(f"{name} has one class only, {classes[0]!r}. A classifier needs two or more.")
+        raise InputError(f"{name} has one class only, {classes.tolist()[0]!r}. A classifier needs two or more.")
     return Targets(numbers.astype(np.int64), classes)
 
 
@@ -121,15 +121,16 @@ def held_out(n_items: int, fraction: float, seed: int) -> tuple[NDArray[np.int64
     return np.sort(shuffled[n_held:]), np.sort(shuffled[:n_held])
 
 
-def scores_of(network: nn.Module, X: NDArray[Any]) -> NDArray[np.float32]:
-    """Return what a network gives for items, as it stands, in evaluation mode."""
+def scores_of(network: nn.Module, *inputs: NDArray[Any]) -> NDArray[np.float32]:
+    """Return what a network gives for items, as it stands, in evaluation mode; it may take several inputs."""
     device = next(network.parameters()).device
     was, found = network.training, []
     network.eval()
     with torch.no_grad():
-        for start in range(0, len(X), AT_ONCE):
-            batch = torch.as_tensor(X[start : start + AT_ONCE], dtype=torch.float32, device=device)
-            found.append(network(batch).cpu().numpy())
+        for start in range(0, len(inputs[0]), AT_ONCE):
+            parts = (X[start : start + AT_ONCE] for X in inputs)
+            batch = [torch.as_tensor(part, dtype=torch.float32, device=device) for part in parts]
+            found.append(network(*batch).cpu().numpy())
     network.train(was)
     return np.concatenate(found)
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from limen.errors import InputError, examples
 
 RECIPES = {
+    "disentanglement": "limen.learn.recipes.disentanglement",
     "representations": "limen.learn.recipes.representations",
     "similarity": "limen.learn.recipes.similarity",
     "sketch": "limen.learn.recipes.sketch",
