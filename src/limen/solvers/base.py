@@ -203,6 +203,11 @@ class Problem:
             folds = [np.flatnonzero(np.isin(self.groups, members)) for members in dealt]
         return [(rows, source.take(rows)) for rows in folds]
 
+    @property
+    def counted_alone(self) -> Curves | None:
+        """The curves as they were counted, if their data are gone."""
+        return None if self.sources else self.counted
+
     def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
         """Return the blocks of all sources."""
         for source in self.sources:
