@@ -284,6 +284,16 @@ class Curves:
         return "sha256:" + state.hexdigest()[:32]
 
     @property
+    def scores_seen(self) -> NDArray[np.float64]:
+        """Scores that occur for certain: the finite candidates, and what lies beneath them."""
+        cuts = self.candidates.cuts
+        beneath = self.beneath
+        if self.fp_least is not None:  # where a score may lie is no score
+            beneath = beneath[beneath != np.nextafter(cuts, -np.inf, dtype=cuts.dtype)]
+        seen = np.concatenate([cuts, beneath]).astype(np.float64)
+        return np.asarray(seen[np.isfinite(seen)])
+
+    @property
     def optimistic(self) -> Curves:
         """The curves with the fewest false positives that there may be; themselves, if these are known."""
         return self if self.fp_least is None else replace(self, fp=self.fp_least, fp_least=None, sources=())

@@ -113,8 +113,7 @@ class Problem:
     def kind(self) -> Kind:
         """What the scores are: that of the data set these data are a part of, or else by their own range."""
         if self.known_kind is None and not self.sources:
-            seen = np.concatenate([self.curves.candidates.cuts, self.curves.beneath])
-            return kind_in(seen[np.isfinite(seen)])
+            return kind_in(self.curves.scores_seen)
         return self.known_kind or kind_of(self.sources)
 
     @cached_property

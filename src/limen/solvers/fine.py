@@ -226,11 +226,10 @@ class FineCurves:
 
 def _extent(curves: Curves) -> Extent:
     """Return where the scores lie, as far as counts tell: of a label from its lowest candidate."""
-    seen = np.concatenate([curves.candidates.cuts, curves.beneath]).astype(np.float64)
     high, low = curves.beneath[curves.offsets[:-1]], curves.candidates.cuts[curves.offsets[1:] - 1]
     some = np.isfinite(high) & np.isfinite(low)
-    ends = inner_ends(seen[np.isfinite(seen)])
-    return Extent(np.where(some, low, np.inf), np.where(some, np.maximum(low, high), -np.inf), *ends)
+    low, high = np.where(some, low, np.inf), np.where(some, np.maximum(low, high), -np.inf)
+    return Extent(low, high, *inner_ends(curves.scores_seen))
 
 
 def _counted(source: Source, candidates: Candidates) -> Curves:
