@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,6 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from limen import curve_files
+from limen.curve_merging import bounds_at
 from limen.errors import InputError, MergeError, count, examples
 from limen.sources.blocks import Countable
 from limen.sources.candidates import Candidates
@@ -18,6 +21,7 @@ from limen.sources.chunks import as_chunk_source
 from limen.sources.door import as_source
 
 Placement = Literal["midpoint", "score"]
+_STORED = {"tp": "cn", "fp": "cn", "fp_least": "cn?", "beneath": "cs", "n_positive": "ln", "n_known": "ln"}
 
 
 def at_or_above(y_score: NDArray[Any], threshold: Any) -> NDArray[np.bool_]:
@@ -74,6 +78,9 @@ class Curves:
     n_items : int
     complete : bool
         Whether every positive score is a candidate; if not, a better cut may lie between.
+    fp_least : as fp, optional
+        Where parts were added that had been counted at different candidates, and their data were gone, ``fp`` is
+        the most that there may be, and this the least.
 
     Notes
     -----
@@ -92,6 +99,7 @@ class Curves:
     n_items: int
     complete: bool = True
     sources: tuple[Countable, ...] = field(default=(), repr=False)
+    fp_least: NDArray[Any] | None = None
 
     @classmethod
     def from_arrays(
@@ -248,6 +256,7 @@ class Curves:
             self,
             tp=self.tp * up[label_of],
             fp=self.fp * down[label_of],
+            fp_least=None if self.fp_least is None else self.fp_least * down[label_of],
             n_positive=self.n_positive * up,
             n_known=self.n_known.astype(np.float64),
         )
@@ -258,54 +267,108 @@ class Curves:
         offsets = np.concatenate([[0], np.cumsum(size)])
         candidates = replace(self.candidates, offsets=offsets, cuts=self.candidates.cuts[keep])
         arrays = (self.tp[keep], self.fp[keep], self.beneath[keep])
-        return Curves(candidates, *arrays, self.n_positive, self.n_known, self.n_items, complete=False)
+        least = None if self.fp_least is None else self.fp_least[keep]
+        totals = (self.n_positive, self.n_known, self.n_items)
+        return Curves(candidates, *arrays, *totals, complete=False, fp_least=least)
 
     def digest(self) -> str:
         """Return a digest of all counts and cuts: the same data give the same digest."""
         state = hashlib.sha256(repr((self.labels, str(self.dtype), self.n_items)).encode())
         short = self.n_known.dtype == np.int64 and self.n_known.max(initial=0) < 1 << 32
-        for array in (self.offsets, self.candidates.cuts, self.tp, self.fp, self.n_positive, self.n_known):
+        least = () if self.fp_least is None else (self.fp_least,)
+        counts = (self.tp, self.fp, *least, self.n_positive, self.n_known)
+        for array in (self.offsets, self.candidates.cuts, *counts):
             whole = array.dtype == np.int64
             as_stored = "<u4" if whole and short else array.dtype.newbyteorder("<")
             state.update(np.ascontiguousarray(array, as_stored).tobytes())
         return "sha256:" + state.hexdigest()[:32]
 
-    def __add__(self, other: Curves) -> Curves:
-        """Return the curves of both data sets together, exactly.
+    @property
+    def scores_seen(self) -> NDArray[np.float64]:
+        """Scores that occur for certain: the finite candidates, and what lies beneath them."""
+        cuts = self.candidates.cuts
+        beneath = self.beneath
+        if self.fp_least is not None:  # where a score may lie is no score
+            beneath = beneath[beneath != np.nextafter(cuts, -np.inf, dtype=cuts.dtype)]
+        seen = np.concatenate([cuts, beneath]).astype(np.float64)
+        return np.asarray(seen[np.isfinite(seen)])
 
-        Curves counted at the same candidates are added. Otherwise the candidates are united and
-        both data sets counted again, if they are still at hand.
+    @property
+    def optimistic(self) -> Curves:
+        """The curves with the fewest false positives that there may be; themselves, if these are known."""
+        return self if self.fp_least is None else replace(self, fp=self.fp_least, fp_least=None, sources=())
+
+    def __add__(self, other: Curves) -> Curves:
+        """Return the curves of both data sets together.
+
+        Curves counted at the same candidates are added. Otherwise the candidates are united and both data sets
+        counted again, if they are still at hand. If they are gone, true positives are exact and false positives
+        lie between bounds, ``fp_least`` and ``fp``: thresholds tuned on such curves are certain to reach their
+        value, and an upper bound goes with them.
 
         Raises
         ------
         MergeError
-            If the problems differ, or the candidates differ and the data are gone (unpickled curves).
+            If the problems differ; or the data are gone, and not every positive score is a candidate.
         """
         if not isinstance(other, Curves):
             return NotImplemented
-        united = self.candidates
-        if other.candidates is not united and other.candidates != united:
-            united = united | other.candidates
-        parts = []
-        for curves in (self, other):
-            if curves.candidates is united or curves.candidates == united:
-                parts.append(curves)
-            elif curves.sources:
-                parts.append(_sum([Curves.from_source(source, united) for source in curves.sources]))
-            else:
-                raise MergeError(
-                    "these curves were counted at different candidates, and their data are gone. Build all parts "
-                    "with from_arrays(..., candidates=a.candidates | b.candidates), then add."
-                )
-        return _sum(parts)
+        return merged([self, other])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the curves to a file (.npz, no pickle), whole or not at all; `load` reads it.
+
+        What is left out is the data: curves that are loaded are added to others by their counts.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written.
+        """
+        arrays = {name: getattr(self, name) for name in curve_files.COUNTS}
+        if self.fp_least is not None:
+            arrays[curve_files.LEAST] = self.fp_least
+        header = {"n_items": self.n_items, "complete": self.complete}
+        curve_files.write(path, curve_files.CURVES, curve_files.Stored(self.candidates, header, arrays))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Curves:
+        """Return the curves that `save` wrote.
+
+        Raises
+        ------
+        UnreadableError
+            If the file is missing, damaged or cut short.
+        InputError
+            If it is no file of curves, of a newer limen, or its counts contradict each other.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> curves = Curves.from_arrays([[0], [1], [0], [1]], [[0.9], [0.8], [0.3], [0.2]])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     curves.save(f"{folder}/shard.curves")
+        ...     Curves.load(f"{folder}/shard.curves") == curves
+        True
+        """
+        stored = curve_files.read(path, curve_files.CURVES, {"n_items": int, "complete": bool}, _STORED)
+        if problem := curve_files.contradiction(stored):
+            raise curve_files.altered(path, curve_files.CURVES, problem)
+        tp, fp, beneath, n_positive, n_known = (stored.arrays[name] for name in curve_files.COUNTS)
+        least = stored.arrays.get(curve_files.LEAST)
+        return cls(stored.candidates, tp, fp, beneath, n_positive, n_known, **stored.header, fp_least=least)
 
     def __eq__(self, other: object) -> bool:
         """Return whether labels, candidates and every count are the same."""
         if not isinstance(other, Curves):
             return NotImplemented
-        return self.candidates == other.candidates and all(
-            np.array_equal(getattr(self, name), getattr(other, name))
-            for name in ("tp", "fp", "beneath", "n_positive", "n_known", "n_items")
+        return (
+            self.candidates == other.candidates
+            and all(
+                np.array_equal(getattr(self, name), getattr(other, name))
+                for name in ("tp", "fp", "beneath", "n_positive", "n_known", "n_items")
+            )
+            and np.array_equal(self.optimistic.fp, other.optimistic.fp)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -325,6 +388,39 @@ class Curves:
         )
 
 
+def merged(parts: Sequence[Curves]) -> Curves:
+    """Return the curves of all parts of the data together; see `Curves.__add__`.
+
+    Raises
+    ------
+    MergeError
+        If the problems differ; or data are gone, and not every positive score is a candidate.
+    """
+    united = parts[0].candidates
+    for part in parts[1:]:
+        if part.candidates is not united and part.candidates != united:
+            united = united | part.candidates
+    return _sum([_at_candidates(part, united) for part in parts])
+
+
+def _at_candidates(part: Curves, united: Candidates) -> Curves:
+    """Return curves at more candidates: counted again, or, if the data are gone, between bounds."""
+    if part.candidates is united or part.candidates == united:
+        return part
+    if part.sources:
+        return _sum([Curves.from_source(source, united) for source in part.sources])
+    if not part.complete:
+        raise MergeError(
+            "these curves were counted at different candidates, their data are gone, and not every positive score "
+            "is a candidate, so that nothing is known between them. Build all parts with from_arrays(..., "
+            "candidates=a.candidates | b.candidates), then add."
+        )
+    tp, least, most, beneath, exact = bounds_at(part, united)
+    return replace(
+        part, candidates=united, tp=tp, fp=most, fp_least=None if exact else least, beneath=beneath, sources=()
+    )
+
+
 def _sum(parts: Sequence[Curves]) -> Curves:
     first = parts[0]
     return Curves(
@@ -337,4 +433,7 @@ def _sum(parts: Sequence[Curves]) -> Curves:
         sum(part.n_items for part in parts),
         all(part.complete for part in parts),
         tuple(source for part in parts for source in part.sources) if all(part.sources for part in parts) else (),
+        np.add.reduce([part.optimistic.fp for part in parts])
+        if any(part.fp_least is not None for part in parts)
+        else None,
     )

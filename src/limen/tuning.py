@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from limen.solvers.solution import Solution
 from limen.states import label_states
 from limen.sums import sums_of
 from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds, now
+from limen.versions import versions
 
 
 def tune(
@@ -143,20 +143,17 @@ def tune(
         problem = Problem.of(objective, data, seed, progress)
     problem = replace(problem, target_prevalence=_prevalence(target_prevalence, problem))
     objective.check_labels(len(problem.labels))
-    if method == "auto" and not problem.sources and not objective.needs_items:
-        solver = solvers.choose(objective.metric, average, "exact")
     if isinstance(solver, solvers.Auto) and min_positive:
         solver = replace(solver, min_positive=min_positive)
     elif min_positive:
-        found = "the scores are not at hand" if method == "auto" else f"not with {method!r}"
-        raise InputError(f"min_positive goes with method='auto', {found}. Leave it out.")
+        raise InputError(f"min_positive goes with method='auto', not with {method!r}. Leave it out.")
     if constraints:
         problem = problem.constrained(bind(constraints, problem.labels, infeasible))
         solver = solvers.constrained(solver, hold)
     elif hold is not None:
         raise InputError("hold goes with constraints: how often they shall hold on new data. Leave it out.")
     solvers.check_fit(solver, problem)
-    solution = solver.solve(problem)
+    solution = solvers.between_bounds(problem, solver.solve(problem))
     name = method if isinstance(method, str) else str(method)
     return make_thresholds(problem, solution, name, placement)
 
@@ -258,7 +255,9 @@ def _constraints(
 def _expected(problem: Problem, solution: Solution) -> Expectation:
     """Return what new data will give, or why nothing is said, where the solver cross-fitted."""
     if not solution.cross_fit:
-        return Expectation()
+        return (
+            Expectation(reason="the curves hold no folds") if problem.counted_alone is not None else Expectation()
+        )
     if problem.target_prevalence is not None:
         return Expectation(reason="the items tuned on have other label frequencies than the target")
     parts = [
@@ -476,15 +475,3 @@ def _prevalence(target: Any, problem: Problem) -> NDArray[np.float64] | None:
             f"target_prevalence is {share[bad[0]]} for {problem.labels[bad[0]]!r}. Shares lie from 0 to 1."
         )
     return share
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that made a result."""
-    return {"limen": _own_version(), "numpy": np.__version__}
-
-
-@cache
-def _own_version() -> str:
-    from importlib.metadata import version  # reads files, once
-
-    return version("limen")

@@ -170,15 +170,20 @@ def different_pieces():
     return curves_of(data([[1], [0]], [[0.5], [0.25]])), curves_of(data([[1], [1]], [[0.5], [0.75]]))
 
 
-def test_unpickled_curves_of_different_candidates_cannot_be_added():
+def test_curves_of_different_candidates_give_bounds_when_their_data_are_gone():
     a, b = different_pieces()
     assert (a + b).tp.tolist() == [0, 1, 3]
     gone = pickle.loads(pickle.dumps(a))
     assert gone == a
-    with pytest.raises(MergeError, match="different candidates, and their data are gone"):
-        gone + b
+    for added in (gone + b, b + gone):
+        assert added.tp.tolist() == [0, 1, 3]
+        assert added == a + b, "at the cuts of either part the other has no negatives in doubt"
+    some = curves_of(data([[1], [0]], [[0.5], [0.25]]), candidates=b.candidates)
+    part = pickle.loads(pickle.dumps(some.at(np.array([True, False, True]))))
+    with pytest.raises(MergeError, match="different candidates, their data are gone, and not every positive"):
+        part + b
     with pytest.raises(MergeError, match="Build all parts with from_arrays"):
-        b + gone
+        b + part
 
 
 def test_unpickled_curves_of_the_same_candidates_can():

@@ -18,6 +18,7 @@ from limen.cli.about import demo, methods
 from limen.cli.apply import apply_
 from limen.cli.compare import compare, learning_curve_
 from limen.cli.console import show_warning
+from limen.cli.curves import candidates, curves, merge
 from limen.cli.evaluate import evaluate
 from limen.cli.export import birdnet_filter, export
 from limen.cli.guarantee import guarantee
@@ -68,6 +69,9 @@ COMMANDS = (
     guarantee_events,
     sample,
     precision_at,
+    candidates,
+    curves,
+    merge,
     show,
     curve,
     report_,

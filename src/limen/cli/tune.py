@@ -24,15 +24,16 @@ KINDS = {"probability": "probabilities", "logit": "logits", "real": "real number
 SECTIONS = {
     "What to serve": ("metric", "beta", "costs", "average", "zero_division"),
     "What to keep": LIMITS,
-    "Data": ("groups", "corrections", "target_prevalence", "adapt_to"),
+    "Data": ("curves", "groups", "corrections", "target_prevalence", "adapt_to"),
     "How": ("method", "min_positive", "placement", "seed"),
     "What to write": ("output", "report", "media", "verbose"),
 }
 
 
 @click.command(cls=Command, sections=SECTIONS, epilog=FILES, short_help="Find thresholds that serve a metric.")
-@click.argument("scores")
-@click.argument("labels")
+@click.argument("scores", required=False)
+@click.argument("labels", required=False)
+@click.option("--curves", metavar="FILE", help="Instead of scores and labels: a file of limen curves, or merge.")
 @click.option("-o", "--output", default="thresholds.json", show_default=True, help="Where to write.")
 @objective_options
 @click.option("--method", default="auto", show_default=True, help="`limen methods` lists all.")
@@ -58,8 +59,9 @@ SECTIONS = {
 @SEED
 @click.option("-v", "--verbose", is_flag=True, help="Also say what the method chose, and why.")
 def tune(
-    scores: str,
-    labels: str,
+    scores: str | None,
+    labels: str | None,
+    curves: str | None,
     output: str,
     objective: dict[str, Any],
     method: str,
@@ -85,9 +87,38 @@ def tune(
     limen tune data.npz data.npz --method sgl -o sgl.json
     limen tune scores.csv labels.csv --report report.html
     limen tune scores.csv labels.csv --min-precision 0.9 --same "Cat,Dog"
+    limen tune --curves all.curves
     """
     import limen
 
+    options = {"placement": placement, "min_positive": min_positive, "constraints": constraints}
+    options |= {"infeasible": infeasible, "hold": hold, "random_state": seed}
+    if curves is not None:
+        beside = {
+            "scores": scores,
+            "labels": labels,
+            "--groups": groups,
+            "--corrections": corrections,
+            "--report": report,
+            "--media": media,
+            "--adapt-to": adapt_to,
+            "--target-prevalence": target_prevalence,
+        }
+        if given := [name for name, value in beside.items() if value is not None]:
+            raise InputError(
+                f"--curves takes the place of the data, and {examples(given)} need them. Give one or the other."
+            )
+        refuse_to_replace(output, inputs=(curves,))
+        with busy(f"tuning on {curves}"):
+            thresholds = limen.tune(limen.Curves.load(curves), **objective, method=method, **options)
+        thresholds.save(output)
+        _print_tuned(thresholds)
+        if verbose:
+            _print_details(thresholds)
+        say(f"wrote {output} ({count(len(thresholds.labels), 'label')})")
+        return
+    if scores is None or labels is None:
+        raise click.UsageError("Missing argument 'SCORES' or 'LABELS'. (Or give --curves FILE.)")
     if media is not None and report is None:
         raise InputError(
             "--media goes with --report: it is seen there. Name the report, like --report report.html."
@@ -107,13 +138,8 @@ def tune(
             data,
             **objective,
             method=method,
-            placement=placement,
-            min_positive=min_positive,
-            constraints=constraints,
-            infeasible=infeasible,
-            hold=hold,
+            **options,
             target_prevalence=prevalence,
-            random_state=seed,
             progress=lambda step, steps, value: tick(step, steps, "" if isnan(value) else f"{value:.4f}"),
         )
     thresholds = with_sound(thresholds, scores)

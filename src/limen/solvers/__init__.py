@@ -25,7 +25,7 @@ from limen.solvers.base import Problem, Solver, check_fit, refuse_items
 from limen.solvers.calibrated import Calibrated
 from limen.solvers.constrained.reserved import FOLDS, Reserved
 from limen.solvers.constrained.solver import Constrained
-from limen.solvers.exact import EXACT, Dinkelbach, Enumeration
+from limen.solvers.exact import EXACT, Dinkelbach, Enumeration, between_bounds
 from limen.solvers.expected import ExpectedFSets
 from limen.solvers.frontier import FrontierWalk
 from limen.solvers.group_offset import GroupOffset
@@ -65,6 +65,7 @@ __all__ = [
     "Solver",
     "SurrogateGradient",
     "TopK",
+    "between_bounds",
     "check_fit",
     "choose",
     "constrained",

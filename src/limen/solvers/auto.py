@@ -141,22 +141,28 @@ class Auto(LogOddsSolver):
         objective, names = problem.objective, problem.keys
         if objective.needs_items:
             return self._solve_items(problem)
-        folds = problem.split(self.folds)
-        whole, parts = FineCurves.of_folds(problem.sources, [source for _, source in folds], problem.kind)
-        plain = problem.groups is None and len(problem.sources) == 1 and _all_alike(whole)
-        dealt = whole.dealt(min(self.folds, problem.n_items), names) if plain and len(parts) > 1 else parts
+        counted = problem.counted_alone
+        folds = [] if counted is not None else problem.split(self.folds)
+        whole, parts = (
+            FineCurves.of_folds(problem.sources, [source for _, source in folds], problem.kind)
+            if counted is None
+            else (FineCurves.of_curves(counted, problem.kind), [])
+        )
+        plain = counted is not None or (problem.groups is None and len(problem.sources) == 1 and _all_alike(whole))
+        number = min(self.folds, problem.n_items)
+        dealt = whole.dealt(number, names) if plain and number > 1 and len(parts) != 1 else parts
         target = problem.target_prevalence
         whole, parts, dealt = whole.reweighted(target), _reweighted(parts, target), _reweighted(dealt, target)
         first = self._kinds(whole, objective, names, 0)
-        if len(parts) == 1:
-            return Solution(values=whole.back(first.cuts[0]), leans=True)
+        if len(dealt) < 2:
+            return self._found(problem, whole, first.cuts[0])
         training = [whole.without(part) for part in (dealt if dealt is parts else [*dealt, *parts])]
         tasks: list[Callable[[], Kinds]] = [
             partial(self._kinds, fine, objective, names, 1 + number, first.calibration)
             for number, fine in enumerate(training)
         ]
         kinds = self._done(tasks, whole, problem)
-        tuned, by_item = kinds[: len(dealt)], kinds[-len(parts) :]
+        tuned, by_item = kinds[: len(dealt)], kinds[len(kinds) - len(parts) :]
         weights, values = self._weights(HeldOut.of(dealt, tuned), objective, names)
         final = weights @ (first.cuts / 2 + np.mean([kind.cuts for kind in tuned], axis=0) / 2)
         own_kinds = first.cuts[[number * len(SHARES) for number in range(len(OWN))] + [len(SHARES) - 1]]
@@ -168,10 +174,11 @@ class Auto(LogOddsSolver):
         for number, (rows, source) in enumerate(folds):
             own, _ = self._weights(held_out.without(number), objective, names)
             cross_fit.append(CrossFit(rows, source, whole.back(own @ by_item[number].cuts)))
-        return Solution(
-            values=whole.back(final),
+        return self._found(
+            problem,
+            whole,
+            final,
             cross_fit=tuple(cross_fit),
-            leans=True,
             ranges=np.array([whole.back(end) for end in ends]),
             details=self._explain(weights, values, len(dealt), whole),
         )

@@ -113,8 +113,7 @@ class Problem:
     def kind(self) -> Kind:
         """What the scores are: that of the data set these data are a part of, or else by their own range."""
         if self.known_kind is None and not self.sources:
-            seen = np.concatenate([self.curves.candidates.cuts, self.curves.beneath])
-            return kind_in(seen[np.isfinite(seen)])
+            return kind_in(self.curves.scores_seen)
         return self.known_kind or kind_of(self.sources)
 
     @cached_property
@@ -202,6 +201,11 @@ class Problem:
             dealt = keyed_folds(name_keys(names, self.random_state), number)
             folds = [np.flatnonzero(np.isin(self.groups, members)) for members in dealt]
         return [(rows, source.take(rows)) for rows in folds]
+
+    @property
+    def counted_alone(self) -> Curves | None:
+        """The curves as they were counted, if their data are gone."""
+        return None if self.sources else self.counted
 
     def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
         """Return the blocks of all sources."""

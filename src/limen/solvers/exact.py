@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
+from limen.errors import UnsupportedError
 from limen.metrics import Linear, LinearRatio
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
 from limen.solvers.frontier import FrontierWalk
-from limen.solvers.solution import Solution, proven
+from limen.solvers.solution import Solution, Status, proven
+
+UNSURE = (
+    "these curves were counted at different cuts, so that false positives are known between bounds only. Count "
+    "all parts at the same candidates (limen candidates, then limen curves --candidates) for exact counts."
+)
 
 
 @dataclass(frozen=True)
@@ -143,3 +149,31 @@ def exact_index(curves: Curves, objective: Objective) -> NDArray[np.int64]:
     index = EXACT[objective.structure]().solve(Problem(objective, (), curves)).index
     assert index is not None
     return index
+
+
+def between_bounds(problem: Problem, solution: Solution) -> Solution:
+    """Return a solution with what holds for it if false positives are known between bounds only.
+
+    Its value, from the most false positives that there may be, is reached for certain; the optimum with the fewest
+    is the upper bound.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are constraints: which cuts keep them is not known.
+    """
+    curves, objective = problem.counted_alone, problem.objective
+    if curves is None or curves.fp_least is None:
+        return solution
+    if problem.bound is not None:
+        raise UnsupportedError(f"constraints need exact counts, and {UNSURE}")
+    if problem.target_prevalence is not None:
+        curves = curves.reweighted(problem.target_prevalence)
+    bound = EXACT[objective.structure]().solve(Problem(objective, (), curves.optimistic)).upper_bound
+    own, at = problem.curves, solution.index
+    assert at is not None, "without data every solver chooses candidates"
+    if bound is not None and objective(own.tp[at], own.pp[at], own.n_positive, own.n_known) >= bound:
+        return replace(solution, status="optimal", upper_bound=bound, reason="")
+    unsure: Status = "local" if solution.status == "local" else "bounded"
+    reason = f"the value is certain to be reached: {UNSURE}"
+    return replace(solution, status=unsure, upper_bound=bound, reason=reason)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves, prevalence_factors
+from limen.errors import UnsupportedError
 from limen.scales import Kind
-from limen.solvers.grid import fine_candidates
+from limen.solvers.grid import MOST, Extent, apart, fine_candidates, inner_ends, noise_of, placed_at
 from limen.solvers.places import Places, Points, increments
 from limen.sources.blocks import Source
 from limen.sources.candidates import Candidates
@@ -72,6 +73,33 @@ class FineCurves:
         return cls(raw, places, square), [
             cls(*part) for part in zip(counted, [places] * len(folds), squares, strict=True)
         ]
+
+    @classmethod
+    def of_curves(cls, curves: Curves, kind: Kind) -> FineCurves:
+        """Return the curves of counts whose data are gone, at some of their own candidates.
+
+        Negatives between two candidates lie where `Places` puts them. False positives that are known between
+        bounds only are taken halfway.
+
+        Raises
+        ------
+        UnsupportedError
+            If the counts are sums of weights: how much they vary is not known then.
+        """
+        if curves.n_known.dtype != np.int64:
+            raise UnsupportedError(
+                "these curves count weights and have no data, so that how much weighted counts vary is not known. "
+                "Use method='exact', or give the scores, labels and weights."
+            )
+        extent = _extent(curves)
+        scale = extent.scale(kind)
+        noise = noise_of(*extent.ends(scale))
+        keep = apart(curves.offsets, placed_at(curves.candidates, scale), noise, MOST)
+        keep[curves.offsets[:-1]] = True
+        fp = (curves.fp + curves.optimistic.fp) / 2
+        raw = replace(curves, fp=fp, fp_least=None).at(keep)
+        places = Places.of(raw, scale, np.zeros(raw.n_labels, bool))
+        return cls(raw, places, np.array([raw.n_positive, raw.n_known - raw.n_positive], np.float64))
 
     def without(self, part: FineCurves) -> FineCurves:
         """Return the curves of all items but those of a part.
@@ -194,6 +222,14 @@ class FineCurves:
         share = np.clip(np.where(apart, high - cuts, 0.0) / np.where(apart, high - low, 1.0), 0, 1)
         fp = curves.fp[index] + share * (curves.fp[below] - curves.fp[index])
         return np.stack([curves.tp[index] * 1.0, curves.tp[index] + fp])
+
+
+def _extent(curves: Curves) -> Extent:
+    """Return where the scores lie, as far as counts tell: of a label from its lowest candidate."""
+    high, low = curves.beneath[curves.offsets[:-1]], curves.candidates.cuts[curves.offsets[1:] - 1]
+    some = np.isfinite(high) & np.isfinite(low)
+    low, high = np.where(some, low, np.inf), np.where(some, np.maximum(low, high), -np.inf)
+    return Extent(low, high, *inner_ends(curves.scores_seen))
 
 
 def _counted(source: Source, candidates: Candidates) -> Curves:

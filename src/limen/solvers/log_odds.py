@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.objectives import Objective
+from limen.scales import Logit
 from limen.solvers.base import OF_COUNTS, Problem
 from limen.solvers.fine import FineCurves
+from limen.solvers.grid import placed_at
 from limen.solvers.places import Points
 from limen.solvers.solution import Solution
 from limen.sources.candidates import Candidates
@@ -22,13 +24,29 @@ class LogOddsSolver:
     """Base of the methods that choose cuts in log odds from `FineCurves`."""
 
     name: ClassVar[str]
-    needs: ClassVar[Literal["curves", "scores"]] = "scores"
+    needs: ClassVar[Literal["curves", "scores"]] = "curves"
     serves: ClassVar[tuple[str, ...]] = OF_COUNTS
 
     def solve(self, problem: Problem) -> Solution:
         """Return the cuts, on the scale of the scores."""
-        fine = FineCurves.of(problem.sources, problem.kind).reweighted(problem.target_prevalence)
-        return Solution(values=fine.back(self.cuts(fine, problem.objective, problem.random_state)))
+        counted = problem.counted_alone
+        fine = (
+            FineCurves.of(problem.sources, problem.kind)
+            if counted is None
+            else FineCurves.of_curves(counted, problem.kind)
+        )
+        fine = fine.reweighted(problem.target_prevalence)
+        return self._found(problem, fine, self.cuts(fine, problem.objective, problem.random_state), leans=False)
+
+    @staticmethod
+    def _found(
+        problem: Problem, fine: FineCurves, cuts: NDArray[np.float64], leans: bool = True, **what: Any
+    ) -> Solution:
+        """Return the solution of cuts in log odds; where the data are gone, of the candidates nearest to them."""
+        counted = problem.counted_alone
+        if counted is None:
+            return Solution(values=fine.back(cuts), leans=leans, **what)
+        return Solution(index=nearest(counted, cuts, fine.places.scale), leans=leans, **what)
 
     def cuts(self, fine: FineCurves, objective: Objective, random_state: int) -> NDArray[np.float64]:
         """Return the cut of each label, in log odds (n_labels,)."""
@@ -41,6 +59,25 @@ class LogOddsSolver:
         averaged. ``keys`` (n_labels,) decide what is drawn.
         """
         raise NotImplementedError
+
+
+def nearest(curves: Curves, cuts: NDArray[np.float64], scale: Logit) -> NDArray[np.int64]:
+    """Return the candidates (n_labels,) of curves that are nearest to cuts in log odds.
+
+    A candidate cuts alike from its score down to just above the highest score beneath; between that and the next
+    candidate the counts are not known.
+    """
+    from limen._kernels import sampling as kernels
+
+    at = placed_at(curves.candidates, scale)
+    index = np.empty((1, curves.n_labels), np.int64)
+    kernels.lowest_at_or_above(curves.offsets, at, cuts[np.newaxis], index)
+    above = index[0]
+    below = np.minimum(above + 1, curves.offsets[1:] - 1)
+    beneath = curves.beneath[above]
+    some, label = np.isfinite(beneath), np.arange(curves.n_labels)
+    ends = np.where(some, scale.forward(np.where(some, beneath, 0.5), label), -np.inf)
+    return np.asarray(np.where(cuts - at[below] < ends - cuts, below, above))
 
 
 def blended(own: Curves, pool: Curves, positives: NDArray[np.float64], strength: float) -> Curves:

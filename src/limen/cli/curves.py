@@ -1,0 +1,98 @@
+"""`limen candidates`, `limen curves`, `limen merge`: data in parts, counted one by one."""
+
+from __future__ import annotations
+
+import click
+
+from limen.cli.console import busy, say
+from limen.cli.help import Command
+from limen.cli.inputs import read_data, refuse_to_replace
+from limen.cli.options import FILES
+from limen.errors import InputError, count
+
+
+@click.command(cls=Command, epilog=FILES, short_help="Find where to count, of a part of the data.")
+@click.argument("scores")
+@click.argument("labels")
+@click.option("-o", "--output", required=True, help="Where to write, such as part1.candidates.")
+def candidates(scores: str, labels: str, output: str) -> None:
+    """Find the cuts at which one part of the data must be counted: the first of two passes.
+
+    With the candidates of all parts, each part is counted at the same cuts, and the merged curves are those of all
+    data, bit for bit.
+
+    \b
+    limen candidates part1.npy tags1.npy -o part1.candidates
+    limen candidates part2.npy tags2.npy -o part2.candidates
+    limen merge *.candidates -o all.candidates
+    limen curves part1.npy tags1.npy --candidates all.candidates -o part1.curves
+    """
+    from limen.shards import Cuts
+
+    refuse_to_replace(output, inputs=(scores, labels))
+    with busy(f"reading {scores} and {labels}"):
+        cuts = Cuts.of(read_data(scores, labels))
+        cuts.save(output)
+    say(f"wrote {output} ({count(len(cuts.positive.labels), 'label')}, {count(len(cuts.positive.cuts), 'cut')})")
+
+
+@click.command(cls=Command, epilog=FILES, short_help="Count a part of the data at every cut that matters.")
+@click.argument("scores")
+@click.argument("labels")
+@click.option("-o", "--output", required=True, help="Where to write, such as part1.curves.")
+@click.option(
+    "--candidates", "given", metavar="FILE", help="The cuts of all parts: their curves then merge exactly."
+)
+def curves(scores: str, labels: str, output: str, given: str | None) -> None:
+    """Count one part of the data at every cut that matters: a small file that takes the place of the scores.
+
+    \b
+    limen curves part1.npy tags1.npy -o part1.curves
+    limen merge *.curves -o all.curves
+    limen tune --curves all.curves
+    """
+    from limen.shards import Cuts, count_shard
+
+    refuse_to_replace(output, inputs=(scores, labels, given))
+    cuts = None if given is None else Cuts.load(given)
+    with busy(f"reading {scores} and {labels}"):
+        data = read_data(scores, labels)
+        if cuts is not None:
+            data = data.in_order(cuts.positive.labels)
+        found = count_shard(data, cuts)
+        found.save(output)
+    say(f"wrote {output}: {found}")
+
+
+@click.command(cls=Command, short_help="Join files of curves, or of candidates.")
+@click.argument("files", nargs=-1, required=True)
+@click.option("-o", "--output", required=True, help="Where to write, such as all.curves.")
+def merge(files: tuple[str, ...], output: str) -> None:
+    """Join the curves, or the candidates, of parts of the data; the order changes nothing.
+
+    Curves that were counted at different cuts give bounds: thresholds tuned on them are certain to reach their
+    value, and how much more there may be is said. Counted at the candidates of all parts they are exact.
+
+    \b
+    limen merge part1.curves part2.curves -o all.curves
+    limen merge *.candidates -o all.candidates
+    """
+    from limen.curves import Curves
+    from limen.shards import merge_files
+
+    refuse_to_replace(output, inputs=files)
+    if len(set(files)) < len(files):
+        raise InputError("a file is named twice: its items would count twice. Name each once.")
+    with busy(f"merging {count(len(files), 'file')}"):
+        found = merge_files(files)
+        found.save(output)
+    if not isinstance(found, Curves):
+        say(f"wrote {output} ({count(len(found.positive.cuts), 'cut')} of {count(len(files), 'part')})")
+        return
+    say(f"wrote {output}: {found}")
+    if found.fp_least is not None:
+        say(
+            "these parts were counted at different cuts: false positives are known between bounds. For exact "
+            "counts run limen candidates on each part first, merge these, and count each part with limen curves "
+            "--candidates."
+        )

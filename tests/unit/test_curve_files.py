@@ -1,0 +1,276 @@
+"""Curves that last: files, merging with bounds, parts counted one by one, on the command line too."""
+
+import json
+import pickle
+import zipfile
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import limen
+from limen import Curves
+from limen.curves import merged
+from limen.errors import MergeError, UnsupportedError
+from limen.shards import Cuts, count_shard, merge_files
+from shell import run
+from strategies import smooth_data
+
+NAMES = ("tp", "fp", "beneath", "n_positive", "n_known")
+
+
+def random(seed, n_items=None, decimals=None, weighted=False):
+    """Return labels, scores (many ties), and weights or None."""
+    rng = np.random.default_rng(seed)
+    n_items = n_items or int(rng.integers(4, 60))
+    shape = (n_items, int(rng.integers(1, 5)))
+    y_score = np.round(rng.random(shape), decimals or int(rng.integers(1, 4)))
+    y_true = (rng.random(shape) < 0.7 * y_score).astype(np.int8)
+    y_true[0] = 1  # no label without a positive: what is said of these has tests of its own
+    return y_true, y_score, rng.integers(1, 4, n_items) / 4 if weighted else None
+
+
+def alone(curves):
+    return pickle.loads(pickle.dumps(curves))
+
+
+def cut_up(problem, number):
+    rows = np.array_split(np.arange(len(problem[0])), number)
+    return [tuple(None if part is None else part[some] for part in problem) for some in rows]
+
+
+def curves_of(part):
+    return Curves.from_arrays(part[0], part[1], sample_weight=part[2])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_file_holds_all(tmp_path, dtype, weighted):
+    y_true, y_score, weight = random(1, weighted=weighted)
+    names = [f"Hund, «{k}»" for k in range(y_true.shape[1])]
+    curves = Curves.from_arrays(y_true, y_score.astype(dtype), labels=names, sample_weight=weight)
+    curves.save(tmp_path / "a.curves")
+    found = Curves.load(tmp_path / "a.curves")
+    assert found == curves
+    assert (found.labels, found.dtype, found.n_items, found.complete) == (tuple(names), dtype, len(y_true), True)
+    assert found.digest() == curves.digest()
+    for name in NAMES:
+        assert getattr(found, name).dtype == getattr(curves, name).dtype
+    first = (tmp_path / "a.curves").read_bytes()
+    curves.save(tmp_path / "a.curves")
+    assert (tmp_path / "a.curves").read_bytes() == first
+    assert [path.name for path in tmp_path.iterdir()] == ["a.curves"]
+    exact = limen.tune(found, method="exact")
+    assert exact.status == "optimal"
+    whole = limen.tune(y_true, y_score.astype(dtype), labels=names, sample_weight=weight, method="exact")
+    assert np.array_equal(exact.values, whole.values)
+
+
+def test_damage_is_told(tmp_path):
+    path = tmp_path / "a.curves"
+    curves_of(random(2)).save(path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    told = 0
+    for trial in range(150):
+        bad = bytearray(whole)
+        if trial % 3 == 0:
+            bad = bad[: rng.integers(len(bad))]
+        else:
+            for _ in range(trial % 4 + 1):
+                bad[rng.integers(len(bad))] ^= 1 << rng.integers(8)
+        path.write_bytes(bad)
+        try:
+            found = Curves.load(path)
+        except limen.InputError as error:
+            told += str(path) in str(error)
+        else:  # a byte of the archive that says nothing, such as a date
+            path.write_bytes(whole)
+            assert found == Curves.load(path)
+    assert told > 100
+    path.write_bytes(b"")
+    with pytest.raises(limen.InputError, match="is no file of curves"):
+        Curves.load(path)
+    with pytest.raises(limen.InputError, match="cannot read"):
+        Curves.load(tmp_path / "none.curves")
+
+
+def altered(path, change):
+    """Write a file of curves anew, with a change to its header and arrays."""
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    header = json.loads(arrays["header"].tobytes())
+    change(header, arrays)
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda h, a: h.update(version=9), "is of version 9; this limen knows 1. Upgrade"),
+        (lambda h, a: h.update(schema="else"), "is no file of curves"),
+        (lambda h, a: h.update(n_items=1), "it says 1 item, fewer than are counted"),
+        (lambda h, a: h.update(n_items="many"), "n_items is 'many'"),
+        (lambda h, a: h.update(labels=["x"] * len(h["labels"])), "'x'"),
+        (lambda h, a: h.pop("complete"), "complete"),
+        (lambda h, a: a.pop("fp"), "it has the arrays"),
+        (lambda h, a: a.update(tp=a["tp"].astype(np.int32)), "counts of int32"),
+        (lambda h, a: a.update(tp=a["tp"][:-1]), "tp is int64 of shape"),
+        (lambda h, a: a.update(tp=a["tp"][::-1].copy()), "tp is not from 0"),
+        (lambda h, a: a.update(fp=a["fp"] + 1), "fp is not from 0"),
+        (lambda h, a: a.update(cuts=a["cuts"][::-1].copy()), "begin with never"),
+        (lambda h, a: a["cuts"].__setitem__(1, -9), "cuts do not fall"),
+        (lambda h, a: a["beneath"].__setitem__(0, np.nan), "is not below it"),
+        (lambda h, a: a["beneath"].fill(-np.inf), "lower than the items counted there"),
+        (lambda h, a: a["sizes"].__setitem__(0, 1), "candidates, and there are"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(tmp_path, change, words):
+    path = tmp_path / "a.curves"
+    curves_of((*random(3, 40)[:2], None)).save(path)
+    altered(path, change)
+    with pytest.raises(limen.InputError, match=words):
+        Curves.load(path)
+
+
+def test_nothing_is_unpickled(tmp_path):
+    path = tmp_path / "a.curves"
+    curves_of(random(2)).save(path)
+    with zipfile.ZipFile(path, "a") as archive, archive.open("evil.npy", "w") as member:
+        np.lib.format.write_array(member, np.array([print], object), allow_pickle=True)
+    with pytest.raises(limen.InputError, match="cannot be read as a file of curves"):
+        Curves.load(path)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("seed", range(40))
+def test_merging_without_data_brackets_the_truth(seed, weighted):
+    problem = random(seed, weighted=weighted)
+    whole = curves_of(problem)
+    parts = [alone(curves_of(part)) for part in cut_up(problem, 3)]
+    for found in (merged(parts), parts[0] + (parts[1] + parts[2]), parts[2] + parts[0] + parts[1]):
+        assert found.candidates == whole.candidates
+        assert np.allclose(found.tp, whole.tp, rtol=1e-12)
+        assert (found.optimistic.fp <= whole.fp + 1e-9).all()
+        assert (found.fp >= whole.fp - 1e-9).all()
+        assert (found.beneath >= whole.beneath).all()
+        best = limen.tune(whole, method="exact")
+        for average in ("micro", "macro"):
+            best = limen.tune(whole, method="exact", average=average)
+            t = limen.tune(found, method="exact", average=average)
+            real = limen.evaluate(*problem[:2], t, sample_weight=problem[2], metric="f1", average=average).value
+            assert t.value <= real + 1e-9
+            assert real <= best.value + 1e-9
+            assert best.value <= t.upper_bound + 1e-9
+            assert t.status == ("optimal" if t.value >= t.upper_bound else "bounded")
+
+
+def test_bounds_are_told_apart_and_last(tmp_path):
+    problem = random(5, 200, 3)
+    parts = [alone(curves_of(part)) for part in cut_up(problem, 4)]
+    found = merged(parts)
+    assert (found.fp > found.optimistic.fp).any()
+    found.save(tmp_path / "a.curves")
+    assert Curves.load(tmp_path / "a.curves") == found
+    assert Curves.load(tmp_path / "a.curves") != found.optimistic
+    assert found.digest() != found.optimistic.digest()
+    t = limen.tune(found, method="exact")
+    assert t.status == "bounded"
+    assert "between bounds only" in t.reason
+    assert "is possible" in t.summary()
+    with pytest.raises(UnsupportedError, match="constraints need exact counts"):
+        limen.tune(found, method="exact", constraints=[limen.constraints.MinPrecision(0.5)])
+    auto = limen.tune(found)
+    assert auto.status == "local"
+    assert auto.upper_bound == t.upper_bound
+    assert auto.value <= t.upper_bound
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_parts_counted_at_the_cuts_of_all_are_the_whole(seed, tmp_path):
+    problem = random(seed, 60)
+    parts = [limen.data.as_data(*part[:2]) for part in cut_up(problem, 3)]
+    for number, part in enumerate(parts):
+        Cuts.of(part).save(tmp_path / f"{number}.candidates")
+    names = sorted(tmp_path.glob("*.candidates"))
+    cuts = merge_files(names[::-1])
+    assert cuts.candidates == merge_files(names).candidates
+    whole = count_shard(limen.data.as_data(*problem[:2]))
+    for number, part in enumerate(parts):
+        count_shard(part, cuts).save(tmp_path / f"{number}.curves")
+    found = merge_files([tmp_path / f"{k}.curves" for k in (2, 0, 1)])
+    assert found == whole
+    assert found.digest() == whole.digest()
+    assert found.complete
+    exact = limen.tune(*problem[:2], method="exact")
+    assert np.array_equal(limen.tune(found, method="exact").values, exact.values)
+    assert np.array_equal(limen.tune(found).values, limen.tune(alone(whole)).values)
+    outside = limen.data.as_data([[1] * problem[0].shape[1]], [[0.987654] * problem[0].shape[1]])
+    with pytest.raises(limen.InputError, match="the candidates lack positive scores of these data"):
+        count_shard(outside, cuts)
+
+
+def test_auto_on_counts_does_what_it_does_on_scores():
+    problem = smooth_data(0, 400)[:2]
+    half = len(problem[0]) // 2
+    tuning, new = ([part[some] for part in problem] for some in (slice(half), slice(half, None)))
+    whole = limen.tune(*tuning)
+    counts = limen.tune(alone(count_shard(limen.data.as_data(*tuning))))
+    assert counts.method == "auto"
+    assert counts.expected is None
+    assert counts.expected_reason == "the curves hold no folds"
+    at = [limen.evaluate(*new, t, metric="f1").value for t in (whole, counts)]
+    assert abs(at[0] - at[1]) < 0.01
+    assert limen.evaluate(*tuning, counts, metric="f1").value == counts.value
+
+
+def test_files_that_do_not_go_together(tmp_path):
+    a, b = random(1, 30), random(2, 30)
+    Curves.from_arrays(*a[:2]).save(tmp_path / "a.curves")
+    Curves.from_arrays(a[0], a[1].astype(np.float32)).save(tmp_path / "b.curves")
+    Curves.from_arrays(*a[:2], sample_weight=np.ones(30) / 2).save(tmp_path / "w.curves")
+    Cuts.of(*b[:2]).save(tmp_path / "c.candidates")
+    with pytest.raises(MergeError, match=r"b\.curves does not go with .*a\.curves: it has .* float32 scores"):
+        merge_files([tmp_path / "a.curves", tmp_path / "b.curves"])
+    with pytest.raises(limen.InputError, match=r"c\.candidates holds candidates, .*a\.curves curves"):
+        merge_files([tmp_path / "a.curves", tmp_path / "c.candidates"])
+    with pytest.raises(MergeError, match="some of these curves count weights"):
+        merge_files([tmp_path / "a.curves", tmp_path / "w.curves"])
+
+
+def test_on_the_command_line(tmp_path):
+    y_true, y_score = smooth_data(1, 90)[:2]
+    np.savez(tmp_path / "all.npz", scores=y_score, labels=y_true)
+    edges = np.linspace(0, len(y_true), 4).astype(int)
+    for k, (start, stop) in enumerate(pairwise(edges)):
+        np.savez(tmp_path / f"{k}.npz", scores=y_score[start:stop], labels=y_true[start:stop])
+        run("candidates", f"{k}.npz", f"{k}.npz", "-o", f"{k}.candidates", cwd=tmp_path, check=0)
+        run("curves", f"{k}.npz", f"{k}.npz", "-o", f"own{k}.curves", cwd=tmp_path, check=0)
+    run("merge", *(f"{k}.candidates" for k in range(3)), "-o", "all.candidates", cwd=tmp_path, check=0)
+    for k in range(3):
+        options = ("--candidates", "all.candidates", "-o", f"{k}.curves")
+        run("curves", f"{k}.npz", f"{k}.npz", *options, cwd=tmp_path, check=0)
+    done = run("merge", *(f"{k}.curves" for k in range(3)), "-o", "all.curves", cwd=tmp_path, check=0)
+    assert "between bounds" not in done.stdout
+    done = run("merge", *(f"own{k}.curves" for k in range(3)), "-o", "bounded.curves", cwd=tmp_path, check=0)
+    assert "false positives are known between bounds" in done.stdout
+    run("tune", "--curves", "all.curves", "--method", "exact", "-o", "a.json", cwd=tmp_path, check=0)
+    run("tune", "all.npz", "all.npz", "--method", "exact", "-o", "b.json", cwd=tmp_path, check=0)
+    a, b = (limen.Thresholds.load(tmp_path / name) for name in ("a.json", "b.json"))
+    assert np.array_equal(a.values, b.values)
+    assert (a.value, a.status) == (b.value, "optimal")
+    done = run("tune", "--curves", "bounded.curves", "--method", "exact", cwd=tmp_path, check=0)
+    assert "% is possible" in done.stdout or "proven optimal" in done.stdout
+    for command, words in [
+        (("tune", "all.npz", "all.npz", "--curves", "all.curves"), "--curves takes the place of the data"),
+        (("tune",), "Missing argument"),
+        (("tune", "--curves", "all.npz"), "is no file of curves"),
+        (("tune", "--curves", "all.curves", "-o", "all.curves"), "would replace all.curves"),
+        (("merge", "0.curves", "0.curves", "-o", "x.curves"), "a file is named twice"),
+        (("curves", "0.npz", "0.npz", "--candidates", "0.curves", "-o", "x.curves"), "is no file of candidates"),
+        (("curves", "0.npz", "0.npz", "--candidates", "1.candidates", "-o", "x.curves"), "lack positive scores"),
+    ]:
+        assert words in " ".join(run(*command, cwd=tmp_path, check=2).stderr.split())
+    assert not (tmp_path / "x.curves").exists()
