@@ -14,25 +14,39 @@ class Counted(Protocol):
     """Counts at each candidate; see `limen.Curves`."""
 
     @property
-    def candidates(self) -> Candidates: ...  # noqa: D102
+    def candidates(self) -> Candidates:
+        """Where was counted."""
+        ...
 
     @property
-    def tp(self) -> NDArray[Any]: ...  # noqa: D102
+    def tp(self) -> NDArray[Any]:
+        """Positive items at or above each cut."""
+        ...
 
     @property
-    def fp(self) -> NDArray[Any]: ...  # noqa: D102
+    def fp(self) -> NDArray[Any]:
+        """Negative items at or above each cut, at most."""
+        ...
 
     @property
-    def fp_least(self) -> NDArray[Any] | None: ...  # noqa: D102
+    def fp_least(self) -> NDArray[Any] | None:
+        """The fewest that there may be, if that is not known."""
+        ...
 
     @property
-    def beneath(self) -> NDArray[Any]: ...  # noqa: D102
+    def beneath(self) -> NDArray[Any]:
+        """The highest known score strictly below each cut."""
+        ...
 
     @property
-    def n_positive(self) -> NDArray[Any]: ...  # noqa: D102
+    def n_positive(self) -> NDArray[Any]:
+        """Positive items of each label."""
+        ...
 
     @property
-    def n_known(self) -> NDArray[Any]: ...  # noqa: D102
+    def n_known(self) -> NDArray[Any]:
+        """Items whose label is known."""
+        ...
 
 
 class Bounds(NamedTuple):

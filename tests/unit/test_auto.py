@@ -294,12 +294,11 @@ class TestPool:
         with pytest.raises(limen.InputError, match=f"goes with method='auto', not with '{method}'"):
             limen.tune(*mixed()[:2], method=method, min_positive=3)
 
-    def test_min_positive_and_curves_without_scores(self):
-        """There auto stands for exact, so the message must not say that auto is not auto."""
+    def test_curves_without_scores_lean_as_well(self):
         curves = pickle.loads(pickle.dumps(Curves.from_arrays(*mixed()[:2])))
-        with pytest.raises(limen.LimenError) as caught:
-            limen.tune(curves, min_positive=3)
-        assert "not with 'auto'" not in str(caught.value)
+        few, all_lean = (limen.tune(curves, min_positive=least) for least in (0, 10**6))
+        assert (few.values != all_lean.values).any()
+        assert all_lean.details["leaning_on_pool"] == list(curves.labels)
 
 
 class TestGroups:
@@ -401,11 +400,13 @@ class TestSameData:
         assert t.method == "auto"
         np.testing.assert_allclose(t.values, once().values, atol=0.6)
 
-    def test_curves_without_their_data_get_the_exact_method(self):
+    def test_curves_without_their_data_get_cuts_next_to_its_own(self):
         curves = pickle.loads(pickle.dumps(Curves.from_arrays(*mixed()[:2])))
         t = limen.tune(curves)
-        assert (t.status, t.expected, t.details) == ("optimal", None, {})
-        assert t.value == tuned(mixed()).value
+        assert (t.method, t.status, t.expected) == ("auto", "local", None)
+        assert t.details["folds"] == 5
+        assert tuned(mixed()).value - 0.02 < t.value <= tuned(mixed()).value
+        assert t.value == limen.evaluate(*mixed()[:2], t, metric="f1").value
 
     def test_probabilities_and_their_logits(self):
         """Cuts halfway between scores lie elsewhere on the other scale, so decisions may differ a little."""

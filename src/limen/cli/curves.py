@@ -11,7 +11,7 @@ from limen.cli.options import FILES
 from limen.errors import InputError, count
 
 
-@click.command(cls=Command, epilog=FILES, short_help="Find where to count, of a part of the data.")
+@click.command(cls=Command, epilog=FILES, short_help="Find where to count a part of data.")
 @click.argument("scores")
 @click.argument("labels")
 @click.option("-o", "--output", required=True, help="Where to write, such as part1.candidates.")
@@ -36,7 +36,7 @@ def candidates(scores: str, labels: str, output: str) -> None:
     say(f"wrote {output} ({count(len(cuts.positive.labels), 'label')}, {count(len(cuts.positive.cuts), 'cut')})")
 
 
-@click.command(cls=Command, epilog=FILES, short_help="Count a part of the data at every cut that matters.")
+@click.command(cls=Command, epilog=FILES, short_help="Count a part of data at all cuts.")
 @click.argument("scores")
 @click.argument("labels")
 @click.option("-o", "--output", required=True, help="Where to write, such as part1.curves.")
@@ -64,7 +64,7 @@ def curves(scores: str, labels: str, output: str, given: str | None) -> None:
     say(f"wrote {output}: {found}")
 
 
-@click.command(cls=Command, short_help="Join files of curves, or of candidates.")
+@click.command(cls=Command, short_help="Join curves, or candidates, of parts.")
 @click.argument("files", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, help="Where to write, such as all.curves.")
 def merge(files: tuple[str, ...], output: str) -> None:

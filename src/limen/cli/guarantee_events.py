@@ -29,7 +29,7 @@ SECTIONS = {
     cls=Command,
     sections=SECTIONS,
     epilog=FILES,
-    short_help="Find settings and thresholds of events that keep a promise.",
+    short_help="Keep a promise of events on new data.",
 )
 @click.argument("scores")
 @click.argument("events")

@@ -11,6 +11,8 @@ import click
 
 AS_IT_IS = "\b"
 """A paragraph of help that begins with this line keeps its lines."""
+UNBROKEN = "\u2011"
+"""A hyphen at which no line is broken; it stands for one while lines are made."""
 _TOKEN = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")
 
 
@@ -44,13 +46,15 @@ class Command(click.Command):
             formatter.write_dl(list(records.values()))
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the help, its examples broken at options."""
-        whole = self.help
-        self.help = fitted(inspect.cleandoc(whole or ""), formatter.width - formatter.indent_increment)
+        """Write the help, its examples broken at options, and no line at a hyphen: commands have them."""
+        whole, before = self.help, len(formatter.buffer)
+        text = fitted(inspect.cleandoc(whole or ""), formatter.width - formatter.indent_increment)
+        self.help = text.replace("-", UNBROKEN)
         try:
             super().format_help_text(ctx, formatter)
         finally:
             self.help = whole
+        formatter.buffer[before:] = [part.replace(UNBROKEN, "-") for part in formatter.buffer[before:]]
 
 
 class Group(Command, click.Group):

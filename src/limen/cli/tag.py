@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FORMATS = click.Choice(["csv", "jsonl", "parquet", "audacity", "raven", "dcase"])
 
 
-@click.command(cls=TagCommand, epilog=SOUNDS, short_help="Find events in recordings, or tag them.")
+@click.command(cls=TagCommand, epilog=SOUNDS, short_help="Find events in recordings, or tags.")
 @click.argument("recordings", nargs=-1)
 @click.option("--thresholds", metavar="FILE", help="Thresholds: of events, or of tags (limen tune).")
 @click.option("-o", "--output", metavar="FOLDER", help="Where to write, a folder.")

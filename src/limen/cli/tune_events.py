@@ -31,7 +31,7 @@ SECTIONS = {
     cls=Command,
     sections=SECTIONS,
     epilog=FILES,
-    short_help="Find settings and thresholds of events.",
+    short_help="Find settings and cuts of events.",
 )
 @click.argument("scores")
 @click.argument("events")

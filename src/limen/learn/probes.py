@@ -132,8 +132,8 @@ def probe_report(
     >>> Z = rng.normal(0, 1, (400, 4)) + 1.5 * who[:, None]
     >>> print(probe_report(Z[:200], who[:200], Z[200:], who[200:], probes=["logistic"]))
     probe     accuracy    UAR
-    logistic     0.930  0.930
-    chance       0.490  0.500
+    logistic     0.905  0.899
+    chance       0.550  0.500
     fitted on 200 items, tested on 200
     """
     unknown = [name for name in probes if name not in PROBES]
