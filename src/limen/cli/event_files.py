@@ -74,7 +74,7 @@ def evaluate_events(
     false = (result.counts.pp - result.counts.tp).sum() / found.hours
     say(f"{false:.3g} false {result.criterion.noun}s an hour, in {hours(found.hours)}")
     for entry in chosen.outcomes(result.counts, found.hours):
-        say(f"{said_outcome(entry)} (on these recordings)")
+        say(f"{said_outcome(entry, 'events')} (on these recordings)")
     if chosen.promise is not None:
         say(f"promised: {chosen.promise.said()}")
         say(held(chosen.promised(result.counts, found.hours), "recordings"))

@@ -8,8 +8,8 @@ from typing import Any
 from limen.errors import count, examples
 
 
-def said_outcome(entry: dict[str, Any]) -> str:
-    """Return an outcome in a sentence, as people read it.
+def said_outcome(entry: dict[str, Any], given: str = "tags") -> str:
+    """Return an outcome in a sentence, as people read it; ``given`` is what is given of a label.
 
     Examples
     --------
@@ -22,16 +22,17 @@ def said_outcome(entry: dict[str, Any]) -> str:
     if broken:
         how += f" by {count(len(broken), 'label')}, {examples(broken, most=3)}"
     elif measured is not None:
-        how += f", {entry['said']}"
+        how += f", {entry['said'].replace('tags', given)}"
     if spared := entry.get("excused"):
         whose = f"{count(len(spared), 'label')} never given, {examples(spared, most=3)}"
         how += f"; excused: {whose}, for not all constraints can be kept there"
     binds, price = entry.get("binds_for"), entry.get("price", 0.0)
     if entry.get("binds"):
         whose = f" for {count(len(binds), 'label')}" if binds else ""
-        unit = "1 %" if entry["spec"]["name"].endswith("Predictions") else "1 point"
+        of_numbers = entry["spec"]["name"].endswith(("Predictions", "FalsePositives"))
+        unit = "1 %" if of_numbers else "1 point"
         how += f"; it binds{whose}, and {unit} looser gains {100 * price:.2g} points"
-    return f"{entry['constraint']}: {how}"
+    return f"{entry['constraint'].replace('tags', given)}: {how}"
 
 
 def said_out_of_sample(entry: dict[str, Any], items: str = "items") -> str:

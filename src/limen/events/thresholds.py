@@ -158,7 +158,7 @@ class EventThresholds(Displayed):
         """Return one sentence for each constraint: on the recordings tuned on, and left out if that is known."""
         said = []
         for entry in self.constraints:
-            sentence = f"{said_outcome(entry)} (on the recordings tuned on)"
+            sentence = f"{said_outcome(entry, 'events')} (on the recordings tuned on)"
             told = said_out_of_sample(entry, "recordings")
             said.append(f"{sentence}; {told}" if told else sentence)
         return said
