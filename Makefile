@@ -11,7 +11,9 @@ TORCH ?= torch==2.13.0
 demo: $(VENV)/.installed
 	$(BIN)/limen demo
 
-# The documentation comes before the tests: some of these look at the built site.
+# The documentation comes before the tests: some of these look at the built site. Networks of the tests are small, and many
+# processes train them at once: with more than one thread each they wait for each other, sixty times as long.
+test docs: export OMP_NUM_THREADS := 1
 test: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
