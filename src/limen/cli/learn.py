@@ -50,7 +50,11 @@ def run(recipe: str, data: str, output: str | None, seed: int) -> None:
         outcome = cook(recipe, data, output or f"limen-{recipe}", seed, tick)
     say(
         TextTable(
-            outcome.title, outcome.headings, outcome.rows, names=outcome.headings[:1], text=outcome.headings[1:2]
+            outcome.title,
+            outcome.headings,
+            outcome.rows,
+            names=outcome.headings[:2],
+            optional=tuple(dict.fromkeys(reversed(outcome.headings[3:]))),
         )
     )
     for note in outcome.notes:

@@ -22,7 +22,7 @@ WEIGHTS = {"grl": (0.1,), "alternate": (0.03, 0.1), "confusion": (0.03, 0.1)}
 BASELINES: dict[str, float] = {"single task": 0.0, "multitask": 1.0}
 BELOW_MULTITASK, BELOW_SINGLE = 0.02, 0.01
 """Accuracy that a method may cost."""
-HEADINGS = ("data", "method", "weights", "accuracy", "sd", "up", "probe: linear", "mlp", "sd", "UAR", "s")
+HEADINGS = ("data", "method", "weights", "accuracy", "probe: linear", "mlp", "up", "sd", "probe sd", "UAR", "s")
 
 
 class Choice(NamedTuple):
@@ -236,10 +236,10 @@ def _row(data: str, arm: Arm, multitask: Arm) -> list[str]:
         arm.name,
         ", ".join(f"{weight:g}" for weight in arm.weights) if arm.name != "single task" else "",
         f"{arm.mean('accuracy'):.3f}",
-        f"{np.std(accuracy):.3f}",
-        "" if arm.name == "multitask" else f"{up}/{len(accuracy)}",
         f"{arm.mean('logistic'):.3f}",
         f"{arm.mean('mlp'):.3f}",
+        "" if arm.name == "multitask" else f"{up}/{len(accuracy)}",
+        f"{np.std(accuracy):.3f}",
         f"{np.std(probe):.3f}",
         f"{arm.mean('uar'):.3f}",
         f"{arm.mean('seconds'):.1f}",
