@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from limen.cli.console import busy, say
-from limen.errors import InputError, UnreadableError, count, examples
+from limen.cli.inputs import recording_groups, write_rows
+from limen.errors import count, examples
 
 
 def is_of_events(path: str) -> bool:
@@ -48,7 +49,6 @@ def evaluate_events(
     output: str | None,
 ) -> None:
     """Measure thresholds of events on a folder of scores and annotations."""
-    from limen.cli.inputs import write_rows
     from limen.constraints import said_outcome
     from limen.events import EventThresholds, evaluate
     from limen.events.formats import read_events, read_scores
@@ -87,22 +87,3 @@ def evaluate_events(
 def hours(number: float) -> str:
     """Return a length of sound as people say it."""
     return f"{number:.3g} h" if number >= 0.1 else f"{number * 60:.2g} min"
-
-
-def recording_groups(path: str, names: tuple[str, ...]) -> list[str]:
-    """Return the group of each recording, from a file of recording and group; names may be those of files."""
-    from limen.events.formats.named import Recordings, recording_name
-    from limen.files.text import numbered_rows
-
-    if not Path(path).is_file():
-        raise UnreadableError(f"{path} does not exist. Check the path, and the folder you are in.")
-    known, group = Recordings(names), dict[str, str]()
-    for line, cells in list(numbered_rows(Path(path)))[1:]:
-        if len(cells) != 2 or not all(map(str.strip, cells)):
-            raise InputError(f"{path}, line {line}: a file of groups has two columns, recording and group.")
-        for name in known.find(recording_name(cells[0])):
-            if group.setdefault(name, cells[1].strip()) != cells[1].strip():
-                raise InputError(f"{path}, line {line}: {name!r} is in two groups. Every recording needs one.")
-    if missing := [name for name in names if name not in group]:
-        raise InputError(f"{path} has no group for {examples(missing)}. Every recording needs one.")
-    return [group[name] for name in names]

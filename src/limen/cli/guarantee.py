@@ -25,6 +25,20 @@ SECTIONS = {
     "What to serve besides": ("metric", "beta", "costs", "average"),
     "Data": ("groups", "seed"),
 }
+CORRECTION = click.option(
+    "--correction",
+    type=click.Choice(["holm", "bonferroni", "none"]),
+    default="holm",
+    show_default=True,
+    help="How the error is shared among labels.",
+)
+UNPROMISED = click.option(
+    "--infeasible",
+    type=click.Choice(["never", "refuse"]),
+    default="never",
+    show_default=True,
+    help="Labels of which nothing can be promised.",
+)
 
 
 @click.command(cls=Command, sections=SECTIONS, epilog=FILES, short_help="Find thresholds that keep a promise.")
@@ -49,20 +63,8 @@ SECTIONS = {
     show_default=True,
     help="Of all promises at once; 'expectation' for a promise in the mean over calibration data.",
 )
-@click.option(
-    "--correction",
-    type=click.Choice(["holm", "bonferroni", "none"]),
-    default="holm",
-    show_default=True,
-    help="How the error is shared among labels.",
-)
-@click.option(
-    "--infeasible",
-    type=click.Choice(["never", "refuse"]),
-    default="never",
-    show_default=True,
-    help="Labels of which nothing can be promised.",
-)
+@CORRECTION
+@UNPROMISED
 @click.option("--metric", help="What to make large besides; `limen methods` lists all.")
 @BETA
 @COSTS

@@ -8,11 +8,10 @@ from typing import Any
 import click
 
 from limen.cli.console import progress, say
-from limen.cli.event_files import recording_groups
 from limen.cli.event_options import FILES, annotation_options, criterion_options, read_both, with_model
-from limen.cli.guarantee import SHARE
+from limen.cli.guarantee import CORRECTION, SHARE, UNPROMISED
 from limen.cli.help import Command
-from limen.cli.inputs import refuse_to_replace
+from limen.cli.inputs import recording_groups, refuse_to_replace
 from limen.cli.options import GROUPS, SEED
 from limen.errors import LimenWarning, count
 
@@ -47,20 +46,8 @@ SECTIONS = {
     help="For each label, or for the events of all labels together.",
 )
 @click.option("--confidence", type=SHARE, default=0.95, show_default=True, help="Of all promises at once.")
-@click.option(
-    "--correction",
-    type=click.Choice(["holm", "bonferroni", "none"]),
-    default="holm",
-    show_default=True,
-    help="How the error is shared among labels.",
-)
-@click.option(
-    "--infeasible",
-    type=click.Choice(["never", "refuse"]),
-    default="never",
-    show_default=True,
-    help="Labels of which nothing can be promised.",
-)
+@CORRECTION
+@UNPROMISED
 @criterion_options
 @GROUPS
 @annotation_options

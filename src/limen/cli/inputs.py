@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from limen.cli import words
-from limen.errors import InputError, examples
+from limen.errors import InputError, UnreadableError, examples
 
 if TYPE_CHECKING:
     from limen.data import Data
@@ -140,7 +140,6 @@ def _of_recordings(labels: Table, scores: Table) -> Table:
 
 def groups_of(path: str, ids: tuple[str, ...] | None, *, of_sound: bool = False) -> list[str]:
     """Return the group of each item, from a file of id and group; of recordings, ids may be names of files."""
-    from limen.cli.event_files import recording_groups
     from limen.files.pairs import read_pairs
 
     if ids is None:
@@ -152,6 +151,27 @@ def groups_of(path: str, ids: tuple[str, ...] | None, *, of_sound: bool = False)
     if missing:
         raise InputError(f"{path} has no group for {examples(missing)}. Every item needs one.")
     return [group[name] for name in ids]
+
+
+def recording_groups(path: str, names: tuple[str, ...]) -> list[str]:
+    """Return the group of each recording, from a file of recording and group; names may be those of files."""
+    from pathlib import Path
+
+    from limen.events.formats.named import Recordings, recording_name
+    from limen.files.text import numbered_rows
+
+    if not Path(path).is_file():
+        raise UnreadableError(f"{path} does not exist. Check the path, and the folder you are in.")
+    known, group = Recordings(names), dict[str, str]()
+    for line, cells in list(numbered_rows(Path(path)))[1:]:
+        if len(cells) != 2 or not all(map(str.strip, cells)):
+            raise InputError(f"{path}, line {line}: a file of groups has two columns, recording and group.")
+        for name in known.find(recording_name(cells[0])):
+            if group.setdefault(name, cells[1].strip()) != cells[1].strip():
+                raise InputError(f"{path}, line {line}: {name!r} is in two groups. Every recording needs one.")
+    if missing := [name for name in names if name not in group]:
+        raise InputError(f"{path} has no group for {examples(missing)}. Every recording needs one.")
+    return [group[name] for name in names]
 
 
 def prevalence_of(path: str | None, adapt_to: str | None, data: Data) -> Any:

@@ -54,7 +54,7 @@ def run(recipe: str, data: str, output: str | None, seed: int) -> None:
             outcome.headings,
             outcome.rows,
             names=outcome.headings[:2],
-            optional=tuple(dict.fromkeys(reversed(outcome.headings[3:]))),
+            optional=tuple(reversed(outcome.headings[3:])),
         )
     )
     for note in outcome.notes:

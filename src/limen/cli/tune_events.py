@@ -7,10 +7,9 @@ from typing import Any
 import click
 
 from limen.cli.console import progress, say, say_next
-from limen.cli.event_files import recording_groups
 from limen.cli.event_options import FILES, annotation_options, criterion_options, read_both, with_model
 from limen.cli.help import Command
-from limen.cli.inputs import refuse_to_replace
+from limen.cli.inputs import recording_groups, refuse_to_replace
 from limen.cli.limits import HOLD, INFEASIBLE, SHARE
 from limen.cli.options import GROUPS, SEED
 from limen.errors import count

@@ -5,8 +5,6 @@ F. Burkhardt and others, "A database of German emotional speech", 2005. Read fro
 
 from __future__ import annotations
 
-import itertools
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError
+from limen.learn.recipes.recorded import reading, stored
 
 FILE = "emodb_recordings.npz"
 RATE = 16000
@@ -53,18 +52,12 @@ def load(folder: Path) -> Utterances:
         If the file does not hold them.
     """
     path = Path(folder) / FILE
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            pcm, offsets, names = stored["pcm"], stored["offsets"], stored["names"].astype(str)
-        if len(names) != len(offsets) - 1 or not all(len(name) >= 6 for name in names):
-            raise ValueError(f"{len(names)} names of {len(offsets) - 1} recordings")
+    with reading(path, "EmoDB's utterances (pcm, offsets, names such as 03a01Fa: speaker, text, emotion)"):
+        waves, names = stored(path)
+        if not all(len(name) >= 6 for name in names):
+            raise ValueError("names of fewer than 6 letters")
         emotion = np.array([EMOTIONS[name[5]] for name in names])
-        waves = [_trimmed(pcm[a:b].astype(np.float32) / 32768) for a, b in itertools.pairwise(offsets)]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path} does not hold EmoDB's utterances (pcm, offsets, names such as 03a01Fa: speaker, text, "
-            f"emotion): {error}. Give the folder that has it."
-        ) from error
+    waves = [_trimmed(wave) for wave in waves]
     return Utterances(waves, emotion, np.array([n[:2] for n in names]), np.array([n[2:5] for n in names]))
 
 

@@ -5,8 +5,6 @@ By Zohar Jackson and others, CC BY-SA 4.0.
 
 from __future__ import annotations
 
-import itertools
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.errors import InputError
+from limen.learn.recipes.recorded import reading, stored
 
 FILE = "fsdd_recordings.npz"
 RATE = 8000
@@ -74,17 +72,10 @@ def load(folder: Path) -> Recordings:
         If the file does not hold them.
     """
     path = Path(folder) / FILE
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            pcm, offsets, names = stored["pcm"], stored["offsets"], stored["names"]
-        digit, speaker, take = zip(*(str(name).split("_") for name in names), strict=True)
-        waves = [pcm[a:b].astype(np.float32) / 32768 for a, b in itertools.pairwise(offsets)]
+    with reading(path, "spoken digits (pcm, offsets, names 'digit_speaker_take')"):
+        waves, names = stored(path)
+        digit, speaker, take = zip(*(name.split("_") for name in names), strict=True)
         return Recordings(waves, np.array(digit, np.int64), np.array(speaker), np.array(take, np.int64))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path} does not hold spoken digits (pcm, offsets, names 'digit_speaker_take'): {error}. Give the "
-            "folder that has it."
-        ) from error
 
 
 def mixtures(
