@@ -88,6 +88,14 @@ class Report:
         """Return the shown label's threshold."""
         return float(self.page.locator("#cut-number").get_attribute("data-value").replace("Infinity", "inf"))
 
+    def becomes(self, number: float) -> bool:
+        """Return whether the shown label's threshold gets to a number: a click that a tap makes comes later."""
+        for _ in range(100):
+            if self.threshold() == number:
+                return True
+            self.page.wait_for_timeout(50)
+        return False
+
     def show(self, label: str) -> None:
         """Open a label by its name, through the search."""
         self.page.fill("#search", label)
