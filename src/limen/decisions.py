@@ -13,6 +13,7 @@ from limen.errors import InputError, count, examples
 from limen.expected_f import ExpectedF
 from limen.sources.arrays import CSR, UNKNOWN, as_scores, check_finite, check_finite_entries
 from limen.sources.blocks import Entries, Rows, Source
+from limen.sources.engines import engine_of
 from limen.sources.frames import frame_to_array, is_frame
 from limen.sources.raised import children_first, raised
 
@@ -176,6 +177,8 @@ def decide(
     first_row: int = 0,
 ) -> Any:
     """Return which labels each item gets; shapes and errors are those of `limen.Thresholds.decide`."""
+    if (engine := engine_of(y_score)) is not None:
+        return engine.decide(y_score, tuple(labels), values, rule)
     frame = is_frame(y_score)
     scores = as_scores(frame_to_array(y_score, "y_score", only=labels)[1] if frame else y_score)
     if scores.shape[1] != len(labels):

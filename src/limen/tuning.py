@@ -27,6 +27,7 @@ from limen.solvers.base import Problem, Progress, Solver
 from limen.solvers.constrained import extended, in_range, kept_or_never, permitted, placed
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
+from limen.sources import engines
 from limen.states import label_states
 from limen.sums import sums_of
 from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds, now
@@ -60,7 +61,8 @@ def tune(
     ----------
     y_true : array-like (n_items, n_labels) of 0/1, bool, or float with NaN for unknown
         Dense, scipy sparse, a masked array, a tensor, a frame, or n_items lists of label names. Or
-        `Curves`, or `limen.data.Data`, and no ``y_score``.
+        `Curves`, or `limen.data.Data`, and no ``y_score``. Or a collection of an engine (Dask, Spark), as
+        ``y_score`` is one: the data are counted there.
     y_score : array-like (n_items, n_labels) of finite numbers
         Dense, a memory map, scipy sparse, a tensor (torch, or any that speaks DLPack), or a frame (pandas,
         Polars, PyArrow). Probabilities, logits or any other real scores; only their order within a
@@ -134,12 +136,15 @@ def tune(
     objective = objectives.objective(metric, average, zero_division)
     solver = solvers.choose(objective.metric, average, method)
     seed = as_seed(random_state)
+    of_items = {"labels": labels, "sample_weight": sample_weight, "mask": mask, "groups": groups}
     if isinstance(y_true, Curves):
         if any(given is not None for given in (y_score, labels, sample_weight, mask)):
             raise InputError("curves hold scores, labels and weights already. Give them alone.")
         problem = Problem.of_curves(objective, y_true, as_groups(groups, y_true.n_items), seed, progress)
+    elif (counted := engines.curves_of(y_true, y_score, **of_items, random_state=seed)) is not None:
+        problem = Problem.of_curves(objective, counted, random_state=seed, progress=progress)
     else:
-        data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
+        data = as_data(y_true, y_score, **of_items)
         problem = Problem.of(objective, data, seed, progress)
     problem = replace(problem, target_prevalence=_prevalence(target_prevalence, problem))
     objective.check_labels(len(problem.labels))

@@ -10,7 +10,20 @@ import pytest
 
 import limen
 
-HEAVY = ("numba", "duckdb", "narwhals", "rich", "click", "torch", "scipy", "pandas", "polars", "sklearn")
+HEAVY = (
+    "numba",
+    "duckdb",
+    "narwhals",
+    "rich",
+    "click",
+    "torch",
+    "scipy",
+    "pandas",
+    "polars",
+    "sklearn",
+    "dask",
+    "pyspark",
+)
 
 
 def run(script):
