@@ -64,6 +64,8 @@ class DenseSource(Blocks):
         """Return the weight of the positive and of the negative items of each label, added to ``before``."""
         from limen import _kernels
 
+        if before is None and self.summed is not None:
+            return self.summed
         positive, negative = map(np.copy, before or Totals.none(len(self.labels), self.weighted))
         for rows in self._spans():
             truth, weight = self._codes(rows), weights_of(self.weight, rows)
@@ -74,7 +76,10 @@ class DenseSource(Blocks):
             known, ones = _kernels.known_and_positive(truth)
             positive += ones
             negative += known - ones
-        return Totals(positive, negative)
+        totals = Totals(positive, negative)
+        if before is None:
+            vars(self)["summed"] = totals  # sources are frozen
+        return totals
 
     def dense_blocks(self) -> Iterator[Rows]:
         """Return the blocks as rows, in item order."""
