@@ -22,6 +22,8 @@ VERSION = 1
 HEADER = "header"
 COUNTS = ("tp", "fp", "beneath", "n_positive", "n_known")
 LEAST = "fp_least"
+FOLDS = "folds_"
+FOLD_ARRAYS = ("tp", "fp", "beneath", "n_positive", "n_known", "squares", "n_items", "half")
 
 
 class Form(NamedTuple):
@@ -38,11 +40,12 @@ FORMS = (CURVES, CANDIDATES)
 
 
 class Stored(NamedTuple):
-    """What a file holds: its candidates, what else its header says, and its other arrays."""
+    """What a file holds: candidates, what else its header says, its other arrays, and candidates beside."""
 
     candidates: Candidates
     header: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
+    beside: Candidates | None = None
 
 
 def write(path: str | os.PathLike[str], form: Form, stored: Stored) -> None:
@@ -64,6 +67,8 @@ def write(path: str | os.PathLike[str], form: Form, stored: Stored) -> None:
     }
     text: NDArray[Any] = np.frombuffer(json.dumps(header, ensure_ascii=False, allow_nan=False).encode(), np.uint8)
     arrays = {"sizes": np.diff(candidates.offsets), "cuts": candidates.cuts, **stored.arrays}
+    if stored.beside is not None:
+        arrays |= {"beside_sizes": np.diff(stored.beside.offsets), "beside_cuts": stored.beside.cuts}
     arrays = {name: array.astype(array.dtype.newbyteorder("<")) for name, array in arrays.items()}
     with write_atomically(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **{HEADER: text, **arrays})
@@ -91,8 +96,10 @@ def read(path: str | os.PathLike[str], form: Form, header: dict[str, type], arra
     header : dict of type
         What the header must say.
     arrays : dict of str
-        The other arrays: "c" for one element a candidate, "l" for one a label; then "n" for counts (int64, or
-        float64 with weights), "s" for scores of the dtype of the cuts, "f" for float64. "?" after: may be missing.
+        The other arrays. What they have one of: "c" for each candidate, "l" label, "b" candidate beside, "p" part,
+        "q" part and candidate beside, "r" part and label, "s" part, truth value and label, "h" correct or given
+        tag and label, "u" any number. Then of what: "n" counts (int64, or float64 with weights), "s" scores of the
+        dtype of the cuts, "f" float64, "i" int64, "k" uint64, "b" bool. "?" after: may be missing.
 
     Raises
     ------
@@ -112,29 +119,71 @@ def read(path: str | os.PathLike[str], form: Form, header: dict[str, type], arra
         for key, kind in header.items():
             if type(found[key]) is not kind:
                 raise ValueError(f"{key} is {found[key]!r}")
-        sizes, cuts = stored.pop("sizes"), stored.pop("cuts")
-        if sizes.dtype != np.int64 or sizes.shape != (len(labels),) or cuts.ndim != 1:
-            raise ValueError("sizes or cuts have another shape")
-        if cuts.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
-            raise ValueError(f"cuts of {cuts.dtype}")
+        cuts, sizes = _cuts_in(stored, "", len(labels))
+        beside = _cuts_in(stored, "beside_", len(labels)) if "beside_cuts" in stored else None
+        if beside is not None and beside[0].dtype != cuts.dtype:
+            raise ValueError(f"cuts of {beside[0].dtype} beside {cuts.dtype}")
         needed = {key for key, spec in arrays.items() if not spec.endswith("?")}
         if not needed <= set(stored) <= set(arrays):
             raise ValueError(f"it has the arrays {', '.join(sorted(stored))}")
-        counts = next((stored[key].dtype for key, spec in arrays.items() if "n" in spec and key in stored), None)
-        if counts not in (None, np.dtype(np.int64), np.dtype(np.float64)):
-            raise ValueError(f"counts of {counts}")
-        kinds = {"n": counts, "s": cuts.dtype, "f": np.dtype(np.float64)}
-        for key, array in stored.items():
-            shape = (len(cuts) if arrays[key][0] == "c" else len(labels),)
-            if array.shape != shape or array.dtype != kinds[arrays[key][1]]:
-                raise ValueError(f"{key} is {array.dtype} of shape {array.shape}")
+        _check_arrays(stored, arrays, (cuts, len(labels), 0 if beside is None else len(beside[0])))
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(name, f"a file of {form.holds}", form.writer, error) from error
-    if problem := _no_cuts(sizes, cuts):
-        raise altered(name, form, problem)
-    offsets = np.concatenate([[0], np.cumsum(sizes)])
-    candidates = Candidates(unique(labels, name), dtype, offsets, cuts)
-    return Stored(candidates, {key: found[key] for key in header}, stored)
+    for own in filter(None, ((cuts, sizes), beside)):
+        if problem := _no_cuts(own[1], own[0]):
+            raise altered(name, form, problem)
+    names = unique(labels, name)
+    candidates, more = (
+        None if own is None else Candidates(names, dtype, np.concatenate([[0], np.cumsum(own[1])]), own[0])
+        for own in ((cuts, sizes), beside)
+    )
+    assert candidates is not None
+    return Stored(candidates, {key: found[key] for key in header}, stored, more)
+
+
+def _cuts_in(
+    stored: dict[str, NDArray[Any]], prefix: str, n_labels: int
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Take cuts, and how many each label has, out of what is stored."""
+    sizes, cuts = stored.pop(f"{prefix}sizes"), stored.pop(f"{prefix}cuts")
+    if sizes.dtype != np.int64 or sizes.shape != (n_labels,) or cuts.ndim != 1:
+        raise ValueError("sizes or cuts have another shape")
+    if cuts.dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ValueError(f"cuts of {cuts.dtype}")
+    return cuts, sizes
+
+
+def _check_arrays(
+    stored: dict[str, NDArray[Any]], specs: dict[str, str], sizes: tuple[NDArray[Any], int, int]
+) -> None:
+    """Raise `ValueError` if an array has another type or shape than it must have; `read` explains the specs."""
+    cuts, n_labels, n_beside = sizes
+    counts = next((stored[key].dtype for key, spec in specs.items() if spec[1] == "n" and key in stored), None)
+    if counts not in (None, np.dtype(np.int64), np.dtype(np.float64)):
+        raise ValueError(f"counts of {counts}")
+    parts = next((len(stored[key]) for key, spec in specs.items() if spec[0] == "p" and key in stored), 0)
+    kinds: dict[str, Any] = {
+        "n": counts,
+        "s": cuts.dtype,
+        "f": np.float64,
+        "i": np.int64,
+        "k": np.uint64,
+        "b": np.bool_,
+    }
+    shapes: dict[str, tuple[int, ...]] = {
+        "c": (len(cuts),),
+        "l": (n_labels,),
+        "b": (n_beside,),
+        "p": (parts,),
+        "q": (parts, n_beside),
+        "r": (parts, n_labels),
+        "s": (parts, 2, n_labels),
+        "h": (2, n_labels),
+    }
+    for key, array in stored.items():
+        shape = shapes.get(specs[key][0], (array.size,))
+        if array.shape != shape or array.dtype != kinds[specs[key][1]]:
+            raise ValueError(f"{key} is {array.dtype} of shape {array.shape}")
 
 
 def altered(name: str | os.PathLike[str], form: Form, problem: str) -> InputError:
@@ -191,13 +240,37 @@ def _no_cuts(sizes: NDArray[np.int64], cuts: NDArray[Any]) -> str:
 
 def contradiction(stored: Stored) -> str:
     """Return what in the counts of curves contradicts what curves are; nothing if they agree."""
-    cuts, offsets = stored.candidates.cuts, stored.candidates.offsets
-    tp, fp, beneath, positive, known = (stored.arrays[key] for key in COUNTS)
+    arrays, n_items = stored.arrays, stored.header["n_items"]
+    problem = _contradiction(stored.candidates, arrays, n_items)
+    if problem or stored.beside is None:
+        return problem
+    folds = {name: arrays[f"{FOLDS}{name}"] for name in FOLD_ARRAYS}
+    together = {"beneath": folds["beneath"]} | {
+        name: folds[name].sum(axis=0) for name in COUNTS if name != "beneath"
+    }
+    problem = _contradiction(stored.beside, together, n_items)
+    some = folds["n_items"]
+    if some.sum() != n_items or (some < 0).any():
+        return "its folds are not all its items"
+    if any(not np.allclose(together[name], arrays[name], rtol=1e-9, atol=0) for name in ("n_positive", "n_known")):
+        return "its folds do not add up to its totals"
+    if not (np.isfinite(folds["squares"]).all() and (folds["squares"] >= 0).all()):
+        return "squares of weights are no numbers"
+    tp, pp = folds["half"]
+    most = arrays["n_known"] * (1 + 1e-9)
+    if not ((tp >= 0) & (tp <= pp) & (pp <= most)).all():
+        return "counts at 0.5 are above their bounds"
+    return f"in its folds, {problem}" if problem else ""
+
+
+def _contradiction(candidates: Candidates, arrays: dict[str, NDArray[Any]], n_items: int) -> str:
+    cuts, offsets = candidates.cuts, candidates.offsets
+    tp, fp, beneath, positive, known = (arrays[key] for key in COUNTS)
     first, last = offsets[:-1], offsets[1:] - 1
     inside = np.ones(len(cuts), bool)
     inside[first] = False
     follows = np.flatnonzero(inside)
-    least = stored.arrays.get(LEAST, fp)
+    least = arrays.get(LEAST, fp)
     for name, values, total in (("tp", tp, positive), ("fp", fp, known - positive), (LEAST, least, fp[last])):
         # Sums of weights are rounded, in another order for the total.
         slack = 0 if values.dtype == np.int64 else 1e-9 * np.maximum(1.0, np.abs(known))
@@ -212,7 +285,6 @@ def contradiction(stored: Stored) -> str:
     more = (np.diff(tp) > 0) | (np.diff(least) > 0)
     if (more & (beneath[:-1] < cuts[1:]))[follows - 1].any():
         return "a score beneath a cut is lower than the items counted there"
-    n_items = stored.header["n_items"]
     if n_items < 1 or (known.dtype == np.int64 and (known > n_items).any()):
         return f"it says {count(n_items, 'item')}, fewer than are counted"
     return ""

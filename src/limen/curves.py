@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,25 @@ from numpy.typing import NDArray
 from limen import curve_files
 from limen.curve_merging import bounds_at
 from limen.errors import InputError, MergeError, count, examples
+from limen.fold_counts import FoldCounts, added
 from limen.sources.blocks import Countable
 from limen.sources.candidates import Candidates
 from limen.sources.chunks import as_chunk_source
 from limen.sources.door import as_source
+from limen.sources.extent import Extent
 
 Placement = Literal["midpoint", "score"]
 _STORED = {"tp": "cn", "fp": "cn", "fp_least": "cn?", "beneath": "cs", "n_positive": "ln", "n_known": "ln"}
+_FOLDS = {
+    "tp": "qn",
+    "fp": "qn",
+    "beneath": "bs",
+    "n_positive": "rn",
+    "n_known": "rn",
+    "squares": "sf",
+    "half": "hn",
+}
+_FOLDS |= {"n_items": "pi", "few": "lb", **dict.fromkeys(Extent._fields, "lf")}
 
 
 def at_or_above(y_score: NDArray[Any], threshold: Any) -> NDArray[np.bool_]:
@@ -56,6 +68,14 @@ def prevalence_factors(
     return up, down
 
 
+class Tags(NamedTuple):
+    """Tags that thresholds give: right ones, and at least and at most how many wrong ones, (n_labels,) each."""
+
+    tp: NDArray[Any]
+    fp_least: NDArray[Any]
+    fp: NDArray[Any]
+
+
 @dataclass(frozen=True, eq=False)
 class Curves:
     """Counts at each candidate cut, one curve a label: a summary that replaces the scores.
@@ -81,6 +101,9 @@ class Curves:
     fp_least : as fp, optional
         Where parts were added that had been counted at different candidates, and their data were gone, ``fp`` is
         the most that there may be, and this the least.
+    folds : FoldCounts, optional
+        Counts by fold at finer cuts, with which curves whose data are gone are tuned, and judged, as the data
+        would be; see `limen.shards.count_shard`.
 
     Notes
     -----
@@ -100,6 +123,7 @@ class Curves:
     complete: bool = True
     sources: tuple[Countable, ...] = field(default=(), repr=False)
     fp_least: NDArray[Any] | None = None
+    folds: FoldCounts | None = field(default=None, repr=False)
 
     @classmethod
     def from_arrays(
@@ -243,6 +267,24 @@ class Curves:
             raise InputError(f"placement={placement!r} is unknown. Use 'midpoint' or 'score'.")
         return halfway(kept, self.beneath[index], self.dtype)
 
+    def tags_at(self, values: NDArray[Any]) -> Tags:
+        """Return what thresholds (n_labels,), in the dtype of the scores, give.
+
+        They are counted where the data are at hand. Else true positives are exact if all positive scores are
+        candidates, and false positives lie between bounds, which are equal if no score lies between the threshold
+        and a candidate.
+        """
+        some = values < np.inf
+        cuts = Candidates.distinct(self.labels, self.dtype, np.flatnonzero(some), values[some])
+        last = cuts.offsets[1:] - 1
+        if self.sources:
+            counted = [source.counts(cuts) for source in self.sources]
+            tp, fp = (np.add.reduce([getattr(part, name)[last] for part in counted]) for name in ("tp", "fp"))
+            tp, fp = np.minimum(tp, self.n_positive), np.minimum(fp, self.n_known - self.n_positive)
+            return Tags(tp, fp, fp)
+        bounds = bounds_at(self, cuts)
+        return Tags(bounds.tp[last], bounds.least[last], bounds.most[last])
+
     def reweighted(self, target_prevalence: NDArray[np.float64]) -> Curves:
         """Return the curves as if each label had the given share of positives (n_labels,).
 
@@ -328,8 +370,14 @@ class Curves:
         arrays = {name: getattr(self, name) for name in curve_files.COUNTS}
         if self.fp_least is not None:
             arrays[curve_files.LEAST] = self.fp_least
-        header = {"n_items": self.n_items, "complete": self.complete}
-        curve_files.write(path, curve_files.CURVES, curve_files.Stored(self.candidates, header, arrays))
+        header: dict[str, Any] = {"n_items": self.n_items, "complete": self.complete, "grouped": False}
+        folds, beside = self.folds, None
+        if folds is not None:
+            ends = {name: np.full(self.n_labels, end) for name, end in folds.extent._asdict().items()}
+            kept = {name: getattr(folds, name) for name in _FOLDS if name not in ends} | ends
+            arrays |= {f"{curve_files.FOLDS}{name}": array for name, array in kept.items()}
+            header["grouped"], beside = folds.grouped, folds.candidates
+        curve_files.write(path, curve_files.CURVES, curve_files.Stored(self.candidates, header, arrays, beside))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Curves:
@@ -351,12 +399,24 @@ class Curves:
         ...     Curves.load(f"{folder}/shard.curves") == curves
         True
         """
-        stored = curve_files.read(path, curve_files.CURVES, {"n_items": int, "complete": bool}, _STORED)
-        if problem := curve_files.contradiction(stored):
+        header: dict[str, type] = {"n_items": int, "complete": bool, "grouped": bool}
+        spec = _STORED | {f"{curve_files.FOLDS}{name}": f"{form}?" for name, form in _FOLDS.items()}
+        stored = curve_files.read(path, curve_files.CURVES, header, spec)
+        if problem := _lacking(stored) or curve_files.contradiction(stored):
             raise curve_files.altered(path, curve_files.CURVES, problem)
         tp, fp, beneath, n_positive, n_known = (stored.arrays[name] for name in curve_files.COUNTS)
-        least = stored.arrays.get(curve_files.LEAST)
-        return cls(stored.candidates, tp, fp, beneath, n_positive, n_known, **stored.header, fp_least=least)
+        least, grouped = stored.arrays.get(curve_files.LEAST), stored.header.pop("grouped")
+        return cls(
+            stored.candidates,
+            tp,
+            fp,
+            beneath,
+            n_positive,
+            n_known,
+            **stored.header,
+            fp_least=least,
+            folds=_folds_in(stored, grouped),
+        )
 
     def __eq__(self, other: object) -> bool:
         """Return whether labels, candidates and every count are the same."""
@@ -386,6 +446,25 @@ class Curves:
             f"{count(len(self.tp), 'candidate')}, "
             f"{self.dtype} scores{note})"
         )
+
+
+def _lacking(stored: curve_files.Stored) -> str:
+    """Return what is lacking of counts by fold, which are all there or none."""
+    there = [name for name in _FOLDS if f"{curve_files.FOLDS}{name}" in stored.arrays]
+    if len(there) not in (0, len(_FOLDS)) or bool(there) != (stored.beside is not None):
+        return "some of the counts by fold are missing"
+    return ""
+
+
+def _folds_in(stored: curve_files.Stored, grouped: bool) -> FoldCounts | None:
+    """Return the counts by fold that a file holds."""
+    if stored.beside is None:
+        return None
+    arrays = {name: stored.arrays[f"{curve_files.FOLDS}{name}"] for name in _FOLDS}
+    low, high, tiny, nearly = (arrays.pop(name) for name in Extent._fields)
+    return FoldCounts(
+        stored.beside, Extent(low, high, float(tiny[0]), float(nearly[0])), grouped=grouped, **arrays
+    )
 
 
 def merged(parts: Sequence[Curves]) -> Curves:
@@ -436,4 +515,5 @@ def _sum(parts: Sequence[Curves]) -> Curves:
         np.add.reduce([part.optimistic.fp for part in parts])
         if any(part.fp_least is not None for part in parts)
         else None,
+        added([part.folds for part in parts]),
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from limen.corrections import Corrected, corrected
 from limen.errors import InputError, count
-from limen.folds import as_groups, unit_count
+from limen.folds import check_groups, numbered_groups, unit_count
 from limen.names import match
 from limen.scales import Kind, kind_of
 from limen.sources.blocks import Source
@@ -31,6 +31,8 @@ class Data:
         Names of the items.
     groups : int64 (n_items,), or None
         Number of the group of each item, from 0; folds and resamples keep groups whole.
+    group_names : tuple of str
+        The name of each group.
     known_kind : {"probability", "logit", "real"}, optional
         What the scores are, where these data are a part of others.
     corrected : Corrected, optional
@@ -42,6 +44,7 @@ class Data:
     groups: NDArray[np.int64] | None = None
     known_kind: Kind | None = None
     corrected: Corrected | None = None
+    group_names: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -105,6 +108,7 @@ def as_data(
     ids: Sequence[Any] | None = None,
     corrections: Any = None,
     first_row: int = 0,
+    part: bool = False,
 ) -> Data:
     """Return scores and labels as one object that every function takes in their place.
 
@@ -124,6 +128,8 @@ def as_data(
         Of a file, give what `limen.files.reading.read_table` returns.
     first_row : int
         Number of the first row, for messages.
+    part : bool
+        Whether this is a part of the data, whose weights may all be 0 and whose items may be of one group.
 
     Raises
     ------
@@ -147,7 +153,7 @@ def as_data(
     if y_score is None:
         raise InputError("y_score is missing. Give labels and scores.")
     source, found = read(
-        y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, first_row=first_row
+        y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, first_row=first_row, part=part
     )
     names = found if ids is None else tuple(map(str, ids))
     if names is not None and len(names) != source.n_items:
@@ -157,4 +163,7 @@ def as_data(
     tally = None
     if corrections is not None:
         source, tally = corrected(source, names, corrections)
-    return Data(source, names, as_groups(groups, source.n_items), corrected=tally)
+    numbers, group_names = (None, ()) if groups is None else numbered_groups(groups, source.n_items)
+    if not part:
+        check_groups(group_names, groups)
+    return Data(source, names, numbers, corrected=tally, group_names=group_names)

@@ -281,27 +281,34 @@ def count_decisions(
     sources: Iterable[Source], values: NDArray[Any], rule: str = THRESHOLD_RULE, *, check: bool = True
 ) -> Counts:
     """Return the counts by label of the decisions on sources: one pass over the data."""
+    sources = tuple(sources)
+    blocks = (block for source in sources for block in source.blocks(check=check))
+    return counted((decided_in(block, values, rule) for block in blocks), sources)
+
+
+def decided_in(block: Rows | Entries, values: NDArray[Any], rule: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the correct tags and the tags given in a block, by label (n_labels,)."""
+    if isinstance(block, Rows):
+        decisions = decide_rows(block.scores, values, rule)
+        right = decisions & (block.truth == 1)
+        decisions &= block.truth >= 0
+        return _by_column(right, block.weight), _by_column(decisions, block.weight)
+    decisions = decide_entries(block, values, rule) & (block.truth >= 0)
+    exact, hits = block.weight.dtype, decisions & (block.truth == 1)
+    tp, pp = (
+        np.bincount(block.label, block.weight * some, len(values)).astype(exact) for some in (hits, decisions)
+    )
+    return tp, pp
+
+
+def counted(tags: Iterable[tuple[NDArray[Any], NDArray[Any]]], sources: Iterable[Source]) -> Counts:
+    """Return the counts of the decisions on sources, from the correct tags and the tags given in parts of them."""
     tp: Any = 0
     pp: Any = 0
-    positive: Any = 0
-    known: Any = 0
-    for source in sources:
-        for block in source.blocks(check=check):
-            if isinstance(block, Rows):
-                decisions = decide_rows(block.scores, values, rule)
-                right = decisions & (block.truth == 1)
-                decisions &= block.truth >= 0
-                tp = tp + _by_column(right, block.weight)
-                pp = pp + _by_column(decisions, block.weight)
-            else:
-                decisions = decide_entries(block, values, rule) & (block.truth >= 0)
-                exact = block.weight.dtype
-                for_pp = np.bincount(block.label, block.weight * decisions, len(values)).astype(exact)
-                hits = decisions & (block.truth == 1)
-                tp = tp + np.bincount(block.label, block.weight * hits, len(values)).astype(exact)
-                pp = pp + for_pp
-        totals = source.totals()
-        positive, known = positive + totals.positive, known + totals.known
+    for right, given in tags:
+        tp, pp = tp + right, pp + given
+    totals = [source.totals() for source in sources]
+    positive, known = (sum(getattr(part, name) for part in totals) for name in ("positive", "known"))
     if np.asarray(positive).dtype == np.float64:
         # Sums of the same weights in another order differ in the last bits; shares must not pass 1.
         fp = np.minimum(pp - tp, known - positive)

@@ -18,6 +18,9 @@ Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 FEW = 100
 """So few units are dealt in numbers as equal as can be."""
+BUCKETS = 10
+"""Parts of the items that saved counts keep apart: twice the folds of the default method, and enough to tell how
+much its value varies."""
 
 
 def unit_count(n_items: int, groups: NDArray[np.int64] | None) -> int:
@@ -35,6 +38,25 @@ def as_groups(groups: Any, n_items: int) -> NDArray[np.int64] | None:
     """
     if groups is None:
         return None
+    numbers, names = numbered_groups(groups, n_items)
+    check_groups(names, groups)
+    return numbers
+
+
+def check_groups(names: Sequence[str], groups: Any) -> None:
+    """Raise `InputError` if groups were given and there is only one."""
+    if groups is not None and len(names) < 2:
+        raise InputError("groups has one group. At least two are needed to tell how results vary.")
+
+
+def numbered_groups(groups: Any, n_items: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return a number from 0 for the group of each item (n_items,), and the name of each group.
+
+    Raises
+    ------
+    InputError
+        If there is not one group for each item.
+    """
     groups = np.asarray(groups)
     if groups.shape != (n_items,):
         raise InputError(
@@ -47,9 +69,7 @@ def as_groups(groups: Any, n_items: int) -> NDArray[np.int64] | None:
         raise InputError(
             f"groups mixes kinds of names: {error}. Make all of them text, or all numbers."
         ) from error
-    if len(names) < 2:
-        raise InputError("groups has one group. At least two are needed to tell how results vary.")
-    return np.asarray(number, np.int64)
+    return np.asarray(number, np.int64), tuple(map(str, names.tolist()))
 
 
 def outside(rows: NDArray[np.int64], n_items: int, groups: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
@@ -134,21 +154,21 @@ def fold_parts(fold: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 def hashed(ids: Iterable[Any], number: int, random_state: int = 0) -> NDArray[np.int64]:
     """Return the fold, from 0, of each item (n_items,) by the hash of its id, or of its group's.
 
-    An id falls into the same fold whatever other items there are, on any machine: parts that were saved, and
-    shards of data, agree. Folds are even by chance only.
+    An id falls into the same fold whatever other items there are, on any machine, in SQL too: parts that were
+    saved, and shards of data, agree. Folds are even by chance only.
 
     Examples
     --------
     >>> hashed(["clip 1", "clip 2", "clip 3"], 5), hashed(["clip 3"], 5)
     (array([2, 4, 2]), array([2]))
     """
-    return np.array(
-        [
-            int.from_bytes(hashlib.blake2b(f"{random_state}:{one}".encode(), digest_size=8).digest()) % number
-            for one in ids
-        ],
-        np.int64,
-    )
+    return (name_hashes(ids, random_state) % np.uint64(number)).astype(np.int64)
+
+
+def name_hashes(names: Iterable[Any], random_state: int = 0) -> NDArray[np.uint64]:
+    """Return a number below 2^32 for each name and seed: the first eight digits of the MD5 of ``"seed:name"``."""
+    digests = (hashlib.md5(f"{random_state}:{name}".encode(), usedforsecurity=False) for name in names)
+    return np.array([int.from_bytes(digest.digest()[:4]) for digest in digests], np.uint64)
 
 
 def deal(
@@ -272,12 +292,23 @@ def content_keys(source: Source, names: NDArray[np.uint64]) -> NDArray[np.uint64
 
 
 def keyed_folds(keys: NDArray[np.uint64], number: int) -> list[NDArray[np.int64]]:
-    """Return the ascending row numbers of each of at most ``number`` folds, none empty, by the keys of the rows.
+    """Return the ascending row numbers of each of at most ``number`` folds, none empty, by `keyed_fold`."""
+    fold = keyed_fold(keys, number)
+    folds = [np.flatnonzero(fold == k) for k in range(number)]
+    return [rows for rows in folds if len(rows)]
+
+
+def keyed_fold(
+    keys: NDArray[np.uint64], number: int, every: NDArray[np.uint64] | None = None
+) -> NDArray[np.int64]:
+    """Return the fold, from 0, of each of the rows (n_rows,), by their keys.
 
     A row's fold depends on its key alone, so parts of the data that are dealt by themselves agree. Only of rows
     with one key, which are alike, does it matter which comes first; and ``FEW`` rows are dealt in turn by their
-    keys.
+    keys. Where the rows are a part of so few, ``every`` holds the ascending keys of all.
     """
+    if every is not None:
+        return np.asarray(np.searchsorted(every, keys) % number, np.int64)
     order = np.argsort(keys, kind="stable")
     new = np.append(True, keys[order][1:] != keys[order][:-1])
     start = np.flatnonzero(new)
@@ -286,7 +317,5 @@ def keyed_folds(keys: NDArray[np.uint64], number: int) -> list[NDArray[np.int64]
     if len(keys) <= FEW:
         fold = np.empty(len(keys), np.int64)
         fold[order] = np.arange(len(keys)) % number
-    else:
-        fold = ((keys % np.uint64(number)).astype(np.int64) + occurrence) % number
-    folds = [np.flatnonzero(fold == k) for k in range(number)]
-    return [rows for rows in folds if len(rows)]
+        return fold
+    return np.asarray(((keys % np.uint64(number)).astype(np.int64) + occurrence) % number)

@@ -78,7 +78,7 @@ def hold_out(
     """
     others, rows = split
     part = data.take(others)
-    tuned_on = Problem.of(objective, replace(part, groups=_several(part.groups)), random_state)
+    tuned_on = Problem.of(objective, _several(part), random_state)
     if bound is not None:
         tuned_on = tuned_on.constrained(bound.scaled(len(others) / data.n_items))
     start = time.perf_counter()
@@ -103,9 +103,12 @@ def pooled_value(sums: Iterable[Sums | None], objective: Objective) -> float:
     return objective(*joined(objective, some)) if some else float("nan")
 
 
-def _several(groups: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
-    """Return the groups of some items, numbered from 0; None where one is all, which leaves none to hold out."""
-    if groups is None:
-        return None
-    names, number = np.unique(groups, return_inverse=True)
-    return np.asarray(number, np.int64) if len(names) > 1 else None
+def _several(part: Data) -> Data:
+    """Return data with the groups of its items numbered from 0; without them where there is one."""
+    if part.groups is None:
+        return part
+    numbers, own = np.unique(part.groups, return_inverse=True)
+    if len(numbers) < 2:
+        return replace(part, groups=None, group_names=())
+    names = tuple(part.group_names[number] for number in numbers)
+    return replace(part, groups=np.asarray(own, np.int64), group_names=names)

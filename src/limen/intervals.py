@@ -17,6 +17,7 @@ from limen.folds import unit_count
 from limen.metrics import ratio
 from limen.objectives import Objective
 from limen.sources.blocks import Rows, Source
+from limen.sources.taken import together
 from limen.sums import joined, sums_of
 
 SAMPLES = 1000
@@ -28,6 +29,10 @@ DRAWS = 1 << 27
 """About so many weights are drawn at most."""
 HELD = 1 << 24
 """So many weights are kept; more are drawn anew in each pass."""
+MOST_UNITS = 1 << 16
+"""More units are dealt into ``BUCKETS``, which are drawn in their place: from so many it is known well how much a
+ratio varies, and neither time nor memory grows with the data."""
+BUCKETS = 1 << 15
 UNITS = 1 << 10
 """Units whose weights are drawn together, from a stream that their number alone decides."""
 
@@ -63,8 +68,12 @@ class Bootstrap:
 
     Attributes
     ----------
+    n_units : int
+        Units that are drawn; of more than ``MOST_UNITS``, buckets that many are dealt into.
     unit : int64 (n_items,), optional
-        Unit of each item; None if every item is one.
+        Group of each item; None if every item is a unit.
+    n_own : int
+        How many units there are.
     paired : bool
         Whether several decisions on the same items are resampled, to look at their differences.
     """
@@ -74,6 +83,7 @@ class Bootstrap:
     random_state: int
     samples: int = SAMPLES
     paired: bool = False
+    n_own: int = 0
 
     @classmethod
     def over(
@@ -86,8 +96,25 @@ class Bootstrap:
         paired: bool = False,
     ) -> Bootstrap:
         """Return the bootstrap of items, or of groups if they are given."""
-        n_units = unit_count(n_items, groups)
-        return cls(n_units, groups, random_state, min(samples, max(FEWEST, DRAWS // n_units)), paired)
+        n_own = unit_count(n_items, groups)
+        n_units = n_own if n_own <= MOST_UNITS else BUCKETS
+        return cls(n_units, groups, random_state, min(samples, max(FEWEST, DRAWS // n_units)), paired, n_own)
+
+    def units_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the unit that is drawn of each of these rows: neighbours fall into different buckets."""
+        own = rows if self.unit is None else self.unit[rows]
+        return own if self.n_units == self.n_own else own % self.n_units
+
+    def typical_size(self, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what a unit that adds to a sum adds, (columns,), from resamples of the sum (samples, columns).
+
+        The variance of a sum with Poisson(1) weights is the sum of the squares. In a bucket of several, these also
+        meet the mean of the others.
+        """
+        mean = drawn.mean(axis=0)
+        size = ratio(drawn.var(axis=0), mean, 0.0)
+        others = mean * (1 / self.n_units - 1 / self.n_own)
+        return np.asarray(np.where(size > 0, np.maximum(size - others, 0.01 * size), 0.0))
 
     def weights(self, units: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the weights of units, (len(units), samples): the same whichever units they are asked with."""
@@ -135,7 +162,7 @@ class Bootstrap:
         for part, rows, block in blocks_of(parts):
             flags = flags_of(block, part)
             for some in (slice(start, start + step) for start in range(0, len(rows), step)):
-                weight: NDArray[Any] = self.weights(rows[some] if self.unit is None else self.unit[rows[some]])
+                weight: NDArray[Any] = self.weights(self.units_of(rows[some]))
                 if part.source.weighted:
                     weight = weight * block.weight[some, np.newaxis]
                 total = total + np.stack([weight.T @ flag[some].astype(np.float32) for flag in flags])
@@ -163,10 +190,11 @@ class Bootstrap:
         """Return four sums of each unit (n_units, 4), from the numbers of rows and what each of these adds."""
         of_unit = np.zeros((self.n_units, 4))
         for rows, added in blocks:
-            if self.unit is None:
+            if self.unit is None and self.n_units == self.n_own:
                 of_unit[rows] = np.stack(added, axis=1)
             else:
-                of_unit += np.stack([np.bincount(self.unit[rows], c, self.n_units) for c in added], axis=1)
+                units = self.units_of(rows)
+                of_unit += np.stack([np.bincount(units, c, self.n_units) for c in added], axis=1)
         return of_unit
 
     def _weighed(self, of_unit: NDArray[np.float64], dtype: Any) -> NDArray[np.float64]:
@@ -194,7 +222,7 @@ class Bootstrap:
         of_unit = self._by_unit((rows, added(block, part)) for part, rows, block in blocks_of(parts))
         above, below, right, wrong = self._weighed(of_unit, np.float64)
         draw = self._for_unseen(parts)
-        size = typical_size(below)
+        size = self.typical_size(below)
         more = size * draw.standard_exponential((2, self.samples))
         at_right, at_wrong = (ratio(part.mean(), below.mean(), 0.0) for part in (right, wrong))
         value = ratio(above + more[0] * at_right + more[1] * at_wrong, below + more.sum(axis=0), np.nan)
@@ -204,7 +232,7 @@ class Bootstrap:
         """Return a function of decisions in each resample, in which an item stands as often as it weighs."""
         sums = joined(objective, [sums_of(objective, (part.source,), part.values, part.rule) for part in parts])
         rows = np.concatenate([part.rows for part in parts])
-        unit = rows if self.unit is None else self.unit[rows]
+        unit = self.units_of(rows)
         found = np.full(self.samples, objective(*sums))
         weights = self.weights(unit).astype(np.int64)
         for sample, times in enumerate(weights.T):
@@ -231,8 +259,8 @@ class Bootstrap:
         _, samples, columns = counts.shape
         at: Any = slice(None) if alone else (np.arange(samples), draw.integers(columns, size=samples))
         tp, pp, p, n = counts
-        size = typical_size(pp + p - tp)
-        size = np.where(size > 0, size, typical_size(n))
+        size = self.typical_size(pp + p - tp)
+        size = np.where(size > 0, size, self.typical_size(n))
         size = size if alone else size[at[1]]
         halves = size * draw.standard_normal((6, *tp[at].shape), np.float32) ** 2 / 2  # chi-square of one degree
         right, rejected, wrong, missed = halves[0] + halves[1], halves[2] + halves[3], halves[4], halves[5]
@@ -242,14 +270,6 @@ class Bootstrap:
         ):
             count[at] += added
         return more
-
-
-def typical_size(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what a unit that adds to a sum adds, (columns,), from resamples of the sum (samples, columns).
-
-    The variance of a sum with Poisson(1) weights is the sum of the squares.
-    """
-    return np.asarray(ratio(drawn.var(axis=0), drawn.mean(axis=0), 0.0))
 
 
 def values_of(objective: Objective, counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -268,12 +288,12 @@ def values_of(objective: Objective, counts: NDArray[np.float64]) -> NDArray[np.f
 
 
 def blocks_of(parts: Sequence[Part]) -> Iterator[tuple[Part, NDArray[np.int64], Rows]]:
-    """Return the dense blocks of all parts, each with its part and the numbers of its rows among all items."""
-    for part in parts:
-        row = 0
-        for block in part.source.dense_blocks():
-            yield part, part.rows[row : row + len(block.scores)], block
-            row += len(block.scores)
+    """Return the dense blocks of all parts, each with its part and the numbers of its rows among all items.
+
+    Parts of one source are read in one pass.
+    """
+    for number, rows, block in together([part.source for part in parts], dense=True):
+        yield parts[number], parts[number].rows[rows], block
 
 
 def flags_of(block: Rows, part: Part) -> tuple[NDArray[np.bool_], ...]:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
 from operator import or_
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from limen import curve_files
 from limen.curves import Curves, merged
 from limen.data import Data, as_data
+from limen.draws import name_keys
 from limen.errors import InputError, MergeError
+from limen.fold_counts import FoldCounts
+from limen.folds import BUCKETS, FEW, content_keys, keyed_fold, name_hashes
 from limen.scales import kind_in
-from limen.solvers.grid import Extent, between
+from limen.solvers.grid import SMALL, Fine, all_scores, fine_candidates
 from limen.sources.candidates import Candidates
+from limen.sources.extent import Extent
 
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
-    """Where to count: the positive scores of some parts of the data, and where all scores of them lie.
+    """Where to count: what must be known of all parts of the data before any is counted.
 
     ``a | b`` is that of both parts, whatever the order.
 
@@ -31,35 +36,74 @@ class Cuts:
     positive : Candidates
         The distinct scores of the positive items of each label.
     extent : Extent
+        Where all scores lie.
+    n_items : int
+    every : Candidates, optional
+        All distinct scores of each label, where they are few.
+    units : uint64 (n_units,), optional
+        Ascending keys of the units that folds keep whole, items or groups, where these are few.
+    grouped : bool
+        Whether they are groups.
     """
 
     positive: Candidates
     extent: Extent
+    n_items: int
+    every: Candidates | None = None
+    units: NDArray[np.uint64] | None = None
+    grouped: bool = False
 
     @classmethod
     def of(cls, y_true: Any, y_score: Any = None, **given: Any) -> Cuts:
         """Return the cuts of a part of the data; parameters are those of `limen.data.as_data`."""
-        source = as_data(y_true, y_score, **given).source
-        return cls(source.candidates(), Extent.of([source]))
+        data = as_data(y_true, y_score, **given) if isinstance(y_true, Data) else _part(y_true, y_score, given)
+        source, grouped = data.source, data.groups is not None
+        keys = np.unique(name_hashes(data.group_names)) if grouped else None
+        if keys is None and data.n_items <= FEW:
+            keys = np.sort(_keys(data))
+        return cls(
+            source.candidates(),
+            Extent.of([source]),
+            data.n_items,
+            all_scores([source]),
+            keys if keys is not None and len(keys) <= FEW else None,
+            grouped,
+        )
 
     @property
     def candidates(self) -> Candidates:
-        """The positive scores, and a grid between the others: what the regularised methods need besides."""
-        ends = np.concatenate([self.extent.low, self.extent.high])
-        scale = self.extent.scale(kind_in(ends[np.isfinite(ends)]))
-        every = np.ones(len(self.positive.labels), bool)
-        return self.positive | between(self.positive, self.extent, scale, every)
+        """Where to count: the positive scores."""
+        return self.positive
+
+    @cached_property
+    def fine(self) -> Fine:
+        """Where to count by fold: also between the positive scores."""
+        return fine_candidates(self.positive, self.extent, self.every, kind_in(self.extent.ends))
 
     def __or__(self, other: Any) -> Cuts:
         if not isinstance(other, Cuts):
             return NotImplemented
-        return Cuts(self.positive | other.positive, self.extent | other.extent)
+        if self.grouped != other.grouped:
+            raise MergeError("some of these candidates were found with groups, others without. Give all theirs.")
+        positive, n_items = self.positive | other.positive, self.n_items + other.n_items
+        every = units = None
+        if self.every is not None and other.every is not None and n_items * len(positive.labels) <= SMALL:
+            every = self.every | other.every
+        if self.units is not None and other.units is not None:
+            both = np.concatenate([self.units, other.units])
+            both = np.unique(both) if self.grouped else np.sort(both)
+            units = both if len(both) <= FEW else None
+        return Cuts(positive, self.extent | other.extent, n_items, every, units, self.grouped)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the cuts to a file (.npz, no pickle), whole or not at all; `load` reads it."""
         n_labels = len(self.positive.labels)
         arrays = {name: np.full(n_labels, end) for name, end in self.extent._asdict().items()}
-        curve_files.write(path, curve_files.CANDIDATES, curve_files.Stored(self.positive, {}, arrays))
+        if self.units is not None:
+            arrays["units"] = self.units
+        header = {"n_items": self.n_items, "grouped": self.grouped}
+        stored = curve_files.Stored(self.positive, header, arrays, self.every)
+        curve_files.write(path, curve_files.CANDIDATES, stored)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Cuts:
@@ -72,16 +116,25 @@ class Cuts:
         InputError
             If it is no file of candidates, of a newer limen, or contradicts itself.
         """
-        stored = curve_files.read(path, curve_files.CANDIDATES, {}, dict.fromkeys(Extent._fields, "lf"))
+        spec = {**dict.fromkeys(Extent._fields, "lf"), "units": "uk?"}
+        stored = curve_files.read(path, curve_files.CANDIDATES, {"n_items": int, "grouped": bool}, spec)
         low, high, tiny, nearly = (stored.arrays[name] for name in Extent._fields)
+        units = stored.arrays.get("units")
+        wrong = ""
         if np.isnan([low, high, tiny, nearly]).any():
-            raise curve_files.altered(path, curve_files.CANDIDATES, "the ends of the scores are no numbers")
+            wrong = "the ends of the scores are no numbers"
+        elif stored.header["n_items"] < 1:
+            wrong = "it is of no item"
+        elif units is not None and (np.diff(units.astype(np.int64)) < 0).any() and not stored.header["grouped"]:
+            wrong = "its units do not ascend"
+        if wrong:
+            raise curve_files.altered(path, curve_files.CANDIDATES, wrong)
         extent = Extent(low, high, float(tiny.min()), float(nearly.max()))
-        return cls(stored.candidates, extent)
+        return cls(stored.candidates, extent, every=stored.beside, units=units, **stored.header)
 
 
 def count_shard(data: Data, cuts: Cuts | None = None) -> Curves:
-    """Return the curves of a part of the data, at cuts that serve all methods.
+    """Return the curves of a part of the data, with counts by fold: all that tuning needs of it.
 
     Parameters
     ----------
@@ -93,14 +146,48 @@ def count_shard(data: Data, cuts: Cuts | None = None) -> Curves:
     ------
     InputError
         If ``cuts`` are of other labels, or do not have all positive scores of the part.
+
+    Notes
+    -----
+    Items are dealt to folds by their content, with groups by the hash of the group's name: the same in every part.
     """
-    curves = Curves.from_source(data.source, (cuts or Cuts.of(data)).candidates)
+    cuts = cuts or Cuts.of(data)
+    curves = Curves.from_source(data.source, cuts.positive)
     if not curves.complete:
         raise InputError(
             "the candidates lack positive scores of these data: they were made without this part, or from other "
             "scores. Make them from all parts: limen candidates for each, then limen merge."
         )
-    return curves
+    return replace(curves, folds=_count_folds(data, cuts))
+
+
+def _count_folds(data: Data, cuts: Cuts) -> FoldCounts:
+    """Return the counts of a part of the data by fold."""
+    grouped = data.groups is not None
+    if grouped != cuts.grouped:
+        found, needed = ("have", "were found without") if grouped else ("have no", "were found with")
+        raise InputError(f"the data {found} groups, and the candidates {needed}. Give groups to both, or to none.")
+    keys = _keys(data)
+    if data.groups is None:
+        fold = keyed_fold(keys, BUCKETS, cuts.units)
+    else:
+        known = cuts.units is not None
+        own = keys if known else keys % np.uint64(BUCKETS)
+        fold = (keyed_fold(own, BUCKETS, cuts.units) if known else own.astype(np.int64))[data.groups]
+    folds = [data.source.take(np.flatnonzero(fold == k)) for k in range(BUCKETS)]
+    return FoldCounts.of(folds, cuts.fine.candidates, cuts.extent, cuts.fine.few, grouped=grouped)
+
+
+def _keys(data: Data) -> NDArray[np.uint64]:
+    """Return the key of each item, from its content, or of each group, from its name."""
+    if data.groups is None:
+        return content_keys(data.source, name_keys(data.labels, 0))
+    return name_hashes(data.group_names)
+
+
+def _part(y_true: Any, y_score: Any, given: dict[str, Any]) -> Data:
+    """Return a part of data, whose items may be of one group."""
+    return as_data(y_true, y_score, **given, part=True)
 
 
 def merge_files(paths: Sequence[str | os.PathLike[str]]) -> Curves | Cuts:

@@ -153,9 +153,32 @@ def label_states(
         spread, for_half = np.where(counts.n < 2, np.inf, 1.0), cells[2] + cells[5]
     else:
         spread, for_half = _spread(pairs, cells, influence, own, unit_count(n_items, groups), groups)
+    return _states(objective, (counts, at_half), (variance(cells, influence), spread, for_half), n_items, bar)
+
+
+def states_of_counts(
+    counts: Counts, at_half: Counts, objective: Objective, n_items: int, bar: float = BAR
+) -> LabelStates:
+    """Return the state of each label from counts alone: of items without weights or groups, and cuts."""
+    cells = cells_of(counts, at_half)
+    influence, _ = influences(objective, counts, at_half)
+    spread = np.where(counts.n < 2, np.inf, 1.0)
+    told = variance(cells, influence), spread, cells[2] + cells[5]
+    return _states(objective, (counts, at_half), told, n_items, bar)
+
+
+def _states(
+    objective: Objective,
+    both: tuple[Counts, Counts],
+    told: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    n_items: int,
+    bar: float,
+) -> LabelStates:
+    """Return the states from both counts, and the variance, its spread, and the units 0.5 has right."""
+    (counts, at_half), (by_counts, spread, for_half) = both, told
     value = objective.of_labels(*counts) - objective.of_labels(*at_half)
     with np.errstate(invalid="ignore"):
-        width = Z * np.sqrt(variance(cells, influence) * spread)
+        width = Z * np.sqrt(by_counts * spread)
     width = np.where(np.isinf(spread), np.inf, width)
     least = np.where(for_half <= NONE_DRAWN, 0.0, -np.inf)
     gains = np.array([value, value - width, np.maximum(value + width, least)])

@@ -18,17 +18,18 @@ from limen.decisions import HALF, Counts, count_decisions, in_dtype
 from limen.display import Displayed, Shown, svg_curve
 from limen.draws import as_seed
 from limen.errors import InputError, LimenWarning, UnsupportedError, count, examples, percent
-from limen.expectation import Expectation, expect
+from limen.expectation import Expectation, expect, expect_counts
 from limen.folds import as_groups
 from limen.intervals import Part
 from limen.metrics import Metric
 from limen.names import beyond
+from limen.objectives import Objective
 from limen.solvers.base import Problem, Progress, Solver
 from limen.solvers.constrained import extended, in_range, kept_or_never, permitted, placed
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
 from limen.sources import engines
-from limen.states import label_states
+from limen.states import label_states, states_of_counts
 from limen.sums import sums_of
 from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds, now
 from limen.versions import versions
@@ -171,7 +172,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         at = solution.index
         counts = Counts(curves.tp[at], curves.pp[at], curves.n_positive, curves.n_known)
     else:
-        counts = count_decisions(problem.given, values, solution.rule, check=False)
+        counts = _decided(problem, values, solution.rule)
         if problem.target_prevalence is not None:
             counts = _reweighted(counts, problem.target_prevalence)
     value = (
@@ -234,6 +235,15 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
     return thresholds
 
 
+def _decided(problem: Problem, values: NDArray[Any], rule: str) -> Counts:
+    """Return the counts of decisions on the tuning data, which an engine may hold."""
+    counted = problem.counted_alone
+    if counted is None:
+        return count_decisions(problem.given, values, rule, check=False)
+    tags = counted.tags_at(values)
+    return Counts(tags.tp, tags.tp + tags.fp, counted.n_positive, counted.n_known)
+
+
 def thresholds_of(problem: Problem, solution: Solution, placement: Placement) -> NDArray[Any]:
     """Return the thresholds of a solution, in the dtype of the scores."""
     if solution.index is not None:
@@ -259,12 +269,14 @@ def _constraints(
 
 def _expected(problem: Problem, solution: Solution) -> Expectation:
     """Return what new data will give, or why nothing is said, where the solver cross-fitted."""
-    if not solution.cross_fit:
-        return (
-            Expectation(reason="the curves hold no folds") if problem.counted_alone is not None else Expectation()
-        )
+    counted = problem.counted_alone
+    if not solution.cross_fit and solution.cross_counts is None:
+        none = counted is not None and counted.folds is None
+        return Expectation(reason="the curves hold no folds") if none else Expectation()
     if problem.target_prevalence is not None:
         return Expectation(reason="the items tuned on have other label frequencies than the target")
+    if solution.cross_counts is not None:
+        return expect_counts(*solution.cross_counts, problem.objective)
     parts = [
         Part(fit.source, fit.rows, in_dtype(fit.values, problem.dtype), fit.rule) for fit in solution.cross_fit
     ]
@@ -278,9 +290,11 @@ def _over_half(
 
     None where the scores are not at hand, and no gains for shares of positives that the items do not have.
     """
-    if not problem.given:
-        return None, None
-    objective = problem.objective
+    objective, counted = problem.objective, problem.counted_alone
+    if counted is not None:
+        return (
+            _over_half_counted(counted, objective, counts) if problem.target_prevalence is None else (None, None)
+        )
     if problem.target_prevalence is not None:
         half = np.full(len(problem.labels), HALF, problem.dtype)
         at_half = count_decisions(problem.given, half, check=False)
@@ -291,6 +305,20 @@ def _over_half(
         half = np.full(len(problem.labels), HALF, problem.dtype)
         return objective(*sums_of(objective, problem.sources, half, check=False)), gains
     return objective(*found.at_half), gains
+
+
+def _over_half_counted(
+    counted: Curves, objective: Objective, counts: Counts
+) -> tuple[float | None, NDArray[np.float64] | None]:
+    """Return what `_over_half` does from the counts at 0.5, where they are kept."""
+    folds = counted.folds
+    if folds is None:
+        return None, None
+    at_half = Counts(folds.half[0], folds.half[1], counted.n_positive, counted.n_known)
+    if counted.n_known.dtype != np.int64 or folds.grouped:
+        return objective(*at_half), None
+    gains = states_of_counts(counts, at_half, objective, counted.n_items).gains
+    return objective(*at_half), np.where(np.isfinite(gains).all(axis=0), gains, np.nan)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 import json
 import pickle
 import zipfile
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -217,13 +218,120 @@ def test_auto_on_counts_does_what_it_does_on_scores():
     half = len(problem[0]) // 2
     tuning, new = ([part[some] for part in problem] for some in (slice(half), slice(half, None)))
     whole = limen.tune(*tuning)
-    counts = limen.tune(alone(count_shard(limen.data.as_data(*tuning))))
+    counts = limen.tune(alone(Curves.from_arrays(*tuning)))
     assert counts.method == "auto"
     assert counts.expected is None
     assert counts.expected_reason == "the curves hold no folds"
-    at = [limen.evaluate(*new, t, metric="f1").value for t in (whole, counts)]
-    assert abs(at[0] - at[1]) < 0.01
+    folds = limen.tune(alone(count_shard(limen.data.as_data(*tuning))))
+    at = [limen.evaluate(*new, t, metric="f1").value for t in (whole, counts, folds)]
+    assert max(at) - min(at) < 0.01
     assert limen.evaluate(*tuning, counts, metric="f1").value == counts.value
+    assert folds.half == whole.half
+    np.testing.assert_allclose(folds.gains[0], limen.evaluate(*tuning, folds, metric="f1").gains[0], atol=1e-12)
+    assert folds.expected.value == pytest.approx(whole.expected.value, abs=0.02)
+    widths = [t.expected.high - t.expected.low for t in (folds, whole)]
+    assert 0.5 < widths[0] / widths[1] < 2
+    assert folds.expected_gain.value == pytest.approx(whole.expected_gain.value, abs=0.02)
+
+
+class Elsewhere:
+    """Data that an engine holds: they can be counted, not read."""
+
+    def __init__(self, source):
+        self.source = source
+        self.labels, self.dtype = source.labels, source.dtype
+        self.n_items, self.weighted = source.n_items, source.weighted
+
+    def counts(self, candidates):
+        return self.source.counts(candidates)
+
+    def candidates(self):
+        return self.source.candidates()
+
+    def totals(self, before=None):
+        return self.source.totals(before)
+
+
+@pytest.mark.parametrize(("n_items", "n_labels"), [(5, 1), (60, 3), (130, 1), (2000, 12)])
+@pytest.mark.parametrize("options", [{}, {"average": "macro"}, {"method": "smoothed"}, {"method": "bagged"}])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_counted_elsewhere_in_parts_all_is_as_at_hand(n_items, n_labels, options, grouped):
+    rng = np.random.default_rng(n_items)
+    y_true = (rng.random((n_items, n_labels)) < 0.2).astype(np.int8)
+    y_true[0] = 1
+    y_score = np.clip(0.3 * y_true + 0.7 * rng.random(y_true.shape), 0, 1).astype(np.float32)
+    groups = np.array([f"clip {k}" for k in rng.integers(0, 3 + n_items // 4, n_items)]) if grouped else None
+    here = limen.tune(y_true, y_score, groups=groups, **options)
+    parts = []
+    for rows in np.array_split(rng.permutation(n_items), 4):
+        given = {} if groups is None else {"groups": groups[np.sort(rows)]}
+        rows = np.sort(rows)
+        parts.append(limen.data.as_data(y_true[rows], y_score[rows], part=True, **given))
+    cuts = Cuts.of(parts[0])
+    for part in parts[1:]:
+        cuts = cuts | Cuts.of(part)
+    curves = merged([alone(count_shard(part, cuts)) for part in parts[::-1]])
+    curves = replace(curves, sources=(Elsewhere(limen.data.as_data(y_true, y_score).source),))
+    there = limen.tune(curves, **options)
+    assert np.array_equal(there.values, here.values)
+    assert (there.value, there.half, there.digest, there.scale) == (here.value, here.half, here.digest, here.scale)
+    assert all(map(np.array_equal, there.counts, here.counts))
+    assert (there.expected is None) == (options.get("method") is not None)
+
+
+def test_folds_last_and_are_checked(tmp_path):
+    problem = random(5, 200, 3)
+    parts = [limen.data.as_data(*part[:2]) for part in cut_up(problem, 3)]
+    cuts = Cuts.of(parts[0]) | Cuts.of(parts[1]) | Cuts.of(parts[2])
+    cuts.save(tmp_path / "all.candidates")
+    cuts = Cuts.load(tmp_path / "all.candidates")
+    for number, part in enumerate(parts):
+        count_shard(part, cuts).save(tmp_path / f"{number}.curves")
+    found = merge_files([tmp_path / f"{k}.curves" for k in (2, 0, 1)])
+    whole = alone(count_shard(limen.data.as_data(*problem[:2])))
+    a, b = limen.tune(found), limen.tune(whole)
+    assert np.array_equal(a.values, b.values)
+    assert (a.expected, a.expected_gain, a.half) == (b.expected, b.expected_gain, b.half)
+    own = merged([alone(count_shard(part)) for part in parts])
+    assert own.folds is None
+    assert limen.tune(own).expected_reason == "the curves hold no folds"
+    path = tmp_path / "0.curves"
+    whole_file = path.read_bytes()
+    for change, words in [
+        (lambda h, a: a["folds_n_items"].__setitem__(0, 99), "its folds are not all its items"),
+        (lambda h, a: a["folds_n_positive"].__setitem__((0, 0), 99), "its folds do not add up"),
+        (lambda h, a: a["folds_half"].__setitem__((0, 0), 999), "counts at 0.5 are above"),
+        (lambda h, a: a["folds_squares"].__setitem__((0, 0, 0), np.nan), "squares of weights"),
+        (lambda h, a: a["folds_tp"].fill(0), "in its folds"),
+        (lambda h, a: a.pop("folds_half"), "some of the counts by fold are missing"),
+        (lambda h, a: a.update(folds_tp=a["folds_tp"][:, :-1]), "folds_tp is int64 of shape"),
+        (lambda h, a: h.pop("grouped"), "grouped"),
+    ]:
+        altered(path, change)
+        with pytest.raises(limen.InputError, match=words):
+            Curves.load(path)
+        path.write_bytes(whole_file)
+
+
+def test_groups_stay_in_one_fold_whatever_the_part():
+    rng = np.random.default_rng(3)
+    y_true, y_score, _ = random(3, 400)
+    groups = np.array([f"recording {k}" for k in rng.integers(0, 150, 400)])
+    parts = [
+        limen.data.as_data(y_true[rows], y_score[rows], groups=groups[rows])
+        for rows in (slice(200), slice(200, 400))
+    ]
+    cuts = Cuts.of(parts[0]) | Cuts.of(parts[1])
+    with pytest.raises(limen.InputError, match="the data have no groups, and the candidates were found with"):
+        count_shard(limen.data.as_data(y_true, y_score), cuts)
+    with pytest.raises(MergeError, match="some of these candidates were found with groups"):
+        cuts | Cuts.of(y_true, y_score)
+    found = merged([alone(count_shard(part, cuts)) for part in parts])
+    whole = count_shard(limen.data.as_data(y_true, y_score, groups=groups))
+    for name in ("tp", "fp", "n_positive", "n_known", "n_items", "half"):
+        np.testing.assert_array_equal(getattr(found.folds, name), getattr(whole.folds, name))
+    one = limen.data.as_data(y_true[:5], y_score[:5], groups=["a"] * 5, part=True)
+    assert count_shard(one).folds.grouped
 
 
 def test_files_that_do_not_go_together(tmp_path):

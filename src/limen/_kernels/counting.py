@@ -12,6 +12,7 @@ from limen._kernels.positives import positive_scores
 from limen._kernels.threads import divided, processors, share
 
 _TILE_ROWS, _TILE_LABELS, _TILE_SCORES, _ROWS_A_CUT = 4096, 264, 1 << 17, 8
+_TILE_MOST, _TILE_LINE = 1 << 23, 16
 
 
 _FEW_CUTS, _COARSE, _LANES = 512, 1024, 16
@@ -44,8 +45,9 @@ def _place(score, cuts, low, high):
 def _count_rows(block, grid, tallies, span):
     """Count all known scores of a span of rows and labels, or weigh the positive and the negative ones apart.
 
-    Tiles are turned, so that the scores of a label lie side by side. ``truth`` has no rows if all labels are known
-    and weights do not matter.
+    Tiles are turned, so that the scores of a label lie side by side; they are at most ``_TILE_MOST`` scores large,
+    and wide enough that whole lines of memory are read. ``truth`` has no rows if all labels are known and weights
+    do not matter.
     """
     scores, truth, weight = block
     offsets, cuts, keys = grid
@@ -54,8 +56,8 @@ def _count_rows(block, grid, tallies, span):
     longest = 0
     for k in range(left, last):
         longest = max(longest, offsets[k + 1] - offsets[k] - 1)
-    rows = max(1, min(bottom - top, max(_TILE_ROWS, _ROWS_A_CUT * longest)))
-    width = min(_TILE_LABELS, max(1, max(_TILE_SCORES, scores.size >> 3) // rows), last - left)
+    rows = max(1, min(bottom - top, max(_TILE_ROWS, min(_ROWS_A_CUT * longest, _TILE_MOST // _TILE_LINE))))
+    width = min(_TILE_LABELS, max(1, min(_TILE_MOST, max(_TILE_SCORES, scores.size >> 3)) // rows), last - left)
     # The rows of a tile are set apart by no power of 2, which would crowd the cache.
     tile = np.empty((width, rows + 16), cuts.dtype)
     room = _room(cuts, rows, longest)

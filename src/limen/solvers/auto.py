@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
+from limen.fold_counts import HALF
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.calibrated import Calibrated, Calibration
@@ -20,8 +21,9 @@ from limen.solvers.item_auto import cross_fits, held_out, kinds_of, trained_on_o
 from limen.solvers.log_odds import LogOddsSolver, blended
 from limen.solvers.one_cut import averaged, one_cut, resampled_cuts
 from limen.solvers.regularised import Bagged, Smoothed
-from limen.solvers.solution import CrossFit, Solution
+from limen.solvers.solution import CrossCounts, CrossFit, Solution
 from limen.solvers.spread import spread
+from limen.sources.blocks import Source
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 OWN = ("bagged", "balanced", "calibrated")
@@ -143,12 +145,9 @@ class Auto(LogOddsSolver):
             return self._solve_items(problem)
         counted = problem.counted_alone
         folds = [] if counted is not None else problem.split(self.folds)
-        whole, parts = (
-            FineCurves.of_folds(problem.sources, [source for _, source in folds], problem.kind)
-            if counted is None
-            else (FineCurves.of_curves(counted, problem.kind), [])
-        )
-        plain = counted is not None or (problem.groups is None and len(problem.sources) == 1 and _all_alike(whole))
+        whole, parts = self._counted(problem, [source for _, source in folds])
+        grouped = problem.groups is not None or (counted is not None and _by_group(counted))
+        plain = not grouped and len(problem.sources) < 2 and _all_alike(whole)
         number = min(self.folds, problem.n_items)
         dealt = whole.dealt(number, names) if plain and number > 1 and len(parts) != 1 else parts
         target = problem.target_prevalence
@@ -174,14 +173,49 @@ class Auto(LogOddsSolver):
         for number, (rows, source) in enumerate(folds):
             own, _ = self._weights(held_out.without(number), objective, names)
             cross_fit.append(CrossFit(rows, source, whole.back(own @ by_item[number].cuts)))
+        cross_counts = None
+        if counted is not None and len(parts) > 1:
+            own_cuts = [
+                self._weights(held_out.without(k), objective, names)[0] @ by_item[k].cuts
+                for k in range(len(parts))
+            ]
+            cross_counts = self._cross_counts(problem, own_cuts)
         return self._found(
             problem,
             whole,
             final,
             cross_fit=tuple(cross_fit),
+            cross_counts=cross_counts,
             ranges=np.array([whole.back(end) for end in ends]),
             details=self._explain(weights, values, len(dealt), whole),
         )
+
+    def _counted(self, problem: Problem, folds: list[Source]) -> tuple[FineCurves, list[FineCurves]]:
+        """Return the curves of all items and of each fold; none of folds where counts of these are not at hand."""
+        counted = problem.counted_alone
+        if counted is None:
+            return FineCurves.of_folds(problem.sources, folds, problem.kind)
+        if counted.folds is None:
+            return FineCurves.of_curves(counted, problem.kind), []
+        return FineCurves.of_counts(counted.folds.joined(self.folds), problem.kind)
+
+    def _cross_counts(self, problem: Problem, cuts: list[NDArray[np.float64]]) -> CrossCounts:
+        """Return the counts of each fold that was counted, at the cuts in log odds of the set that it is in."""
+        counted = problem.counted_alone
+        assert counted is not None
+        assert counted.folds is not None
+        sets = counted.folds.sets(self.folds)
+        whole, parts = FineCurves.of_counts(counted.folds, problem.kind)
+        half = whole.places.scale.forward(np.full(whole.n_labels, HALF), np.arange(whole.n_labels))
+        own, at_half = [], []
+        for own_cuts, members in zip(cuts, sets, strict=True):
+            for k in members:
+                if counted.folds.n_items[k]:
+                    totals = np.array([parts[k].raw.n_positive, parts[k].raw.n_known], np.float64)
+                    counts = parts[k].counts(np.array([own_cuts, half]))
+                    own.append(np.concatenate([counts[:, 0], totals]))
+                    at_half.append(np.concatenate([counts[:, 1], totals]))
+        return CrossCounts(np.array(own), np.array(at_half))
 
     def tables(self, fine: FineCurves, at: NDArray[np.float64], keys: NDArray[np.uint64]) -> list[Curves]:
         """Return smoothed counts; of labels with fewer than ``min_positive`` those that calibration expects."""
@@ -319,6 +353,11 @@ class Auto(LogOddsSolver):
 def _own(positives: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
     """Return which labels have positives enough for a cut of their own; sums of weights are rounded."""
     return (positives > 0) & (positives >= least * (1 - 1e-9))
+
+
+def _by_group(counted: Curves) -> bool:
+    """Return whether folds that were counted keep groups whole."""
+    return counted.folds is not None and counted.folds.grouped
 
 
 def _all_alike(fine: FineCurves) -> bool:

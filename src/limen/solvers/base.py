@@ -15,7 +15,7 @@ from limen.curves import Curves
 from limen.data import Data
 from limen.draws import name_keys
 from limen.errors import InputError, UnsupportedError
-from limen.folds import content_keys, keyed_folds, unit_count
+from limen.folds import content_keys, keyed_fold, keyed_folds, name_hashes, unit_count
 from limen.objectives import Objective
 from limen.scales import Kind, kind_in, kind_of
 from limen.solvers.solution import Solution
@@ -40,6 +40,8 @@ class Problem:
         Seed of whatever a solver draws.
     groups : int64 (n_items,), optional
         Group of each item; folds do not divide groups.
+    group_names : tuple of str
+        The name of each group, by whose hash it is dealt; its number, if there are none.
     target_prevalence : float64 (n_labels,), optional
         Share of positives to tune for, where it is not that of the data.
     progress : callable ``(step, steps, value)``, optional
@@ -59,6 +61,7 @@ class Problem:
     progress: Progress | None = field(default=None, repr=False)
     known_kind: Kind | None = None
     bound: Bound | None = None
+    group_names: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -70,6 +73,7 @@ class Problem:
             (data.source,),
             random_state=random_state,
             groups=data.groups,
+            group_names=data.group_names,
             progress=progress,
             known_kind=data.known_kind,
         )
@@ -112,8 +116,10 @@ class Problem:
     @cached_property
     def kind(self) -> Kind:
         """What the scores are: that of the data set these data are a part of, or else by their own range."""
-        if self.known_kind is None and not self.sources:
-            return kind_in(self.curves.scores_seen)
+        if self.known_kind is None and self.counted is not None and not self.sources:
+            return kind_in(
+                self.curves.scores_seen if self.counted.folds is None else self.counted.folds.extent.ends
+            )
         return self.known_kind or kind_of(self.sources)
 
     @cached_property
@@ -182,7 +188,7 @@ class Problem:
     def split(self, number: int) -> list[tuple[NDArray[np.int64], Source]]:
         """Return the row numbers and the data of each of ``number`` random folds, or fewer, that divide no group.
 
-        Items are dealt by their content, groups by their number, so that the order of items and labels does not
+        Items are dealt by their content, groups by their name, so that the order of items and labels does not
         matter. Curves that were added keep their parts as folds, unless groups say otherwise.
         """
         if len(self.sources) > 1:
@@ -197,9 +203,9 @@ class Problem:
         if self.groups is None:
             folds = keyed_folds(content_keys(source, self.keys), number)
         else:
-            names = [str(group) for group in range(unit_count(self.n_items, self.groups))]
-            dealt = keyed_folds(name_keys(names, self.random_state), number)
-            folds = [np.flatnonzero(np.isin(self.groups, members)) for members in dealt]
+            names = self.group_names or tuple(map(str, range(unit_count(self.n_items, self.groups))))
+            fold = keyed_fold(name_hashes(names, self.random_state), number)[self.groups]
+            folds = [rows for k in range(number) if len(rows := np.flatnonzero(fold == k))]
         return [(rows, source.take(rows)) for rows in folds]
 
     @property

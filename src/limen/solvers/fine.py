@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.curves import Curves, prevalence_factors
+from limen.curves import Curves, merged, prevalence_factors
 from limen.errors import UnsupportedError
+from limen.fold_counts import FoldCounts
 from limen.scales import Kind
-from limen.solvers.grid import MOST, Extent, apart, fine_candidates, inner_ends, noise_of, placed_at
+from limen.solvers.grid import MOST, all_scores, apart, ends_on, fine_candidates, log_odds_of, noise_of, placed_at
 from limen.solvers.places import Places, Points, increments
 from limen.sources.blocks import Source
-from limen.sources.candidates import Candidates
+from limen.sources.extent import Extent, inner_ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,24 +56,35 @@ class FineCurves:
     def of_folds(
         cls, sources: Sequence[Source], folds: Sequence[Source], kind: Kind
     ) -> tuple[FineCurves, list[FineCurves]]:
-        """Return the curves of all sources, and of each fold at the same candidates.
+        """Return the curves of all sources, and of each fold at the same candidates."""
+        positive = reduce(or_, (source.candidates() for source in sources))
+        extent = Extent.of(sources)
+        fine = fine_candidates(positive, extent, all_scores(sources), kind)
+        return cls.of_counts(FoldCounts.of(folds, fine.candidates, extent, fine.few), kind)
+
+    @classmethod
+    def of_counts(cls, counts: FoldCounts, kind: Kind) -> tuple[FineCurves, list[FineCurves]]:
+        """Return the curves of all items, and of each fold, from their counts.
 
         Weights count in units of their mean size, so that twice all weights are the same.
         """
-        candidates, scale, few = fine_candidates(sources, kind)
-        counted = [_counted(fold, candidates) for fold in folds]
-        squares = [_squares(fold) for fold in folds]
-        raw, square = sum(counted[1:], start=counted[0]), np.add.reduce(squares)
-        if sources[0].weighted:
+        columns = zip(counts.tp, counts.fp, counts.n_positive, counts.n_known, counts.n_items, strict=True)
+        counted = [
+            Curves(counts.candidates, tp, fp, counts.beneath, positive, known, int(n_items))
+            for tp, fp, positive, known, n_items in columns
+        ]
+        squares = list(counts.squares)
+        raw, square = merged(counted), np.add.reduce(squares)
+        if counts.tp.dtype != np.int64:
             unit = float(square.sum() / max(raw.n_known.sum(), 1e-300)) or 1.0
             raw, *counted = (
                 replace(part, **{name: getattr(part, name) / unit for name in _COUNTS}, sources=())
                 for part in (raw, *counted)
             )
             square, *squares = (part / unit**2 for part in (square, *squares))
-        places = Places.of(raw, scale, few)
+        places = Places.of(raw, log_odds_of(counts.extent, kind), counts.few)
         return cls(raw, places, square), [
-            cls(*part) for part in zip(counted, [places] * len(folds), squares, strict=True)
+            cls(*part) for part in zip(counted, [places] * len(counted), squares, strict=True)
         ]
 
     @classmethod
@@ -92,8 +105,8 @@ class FineCurves:
                 "Use method='exact', or give the scores, labels and weights."
             )
         extent = _extent(curves)
-        scale = extent.scale(kind)
-        noise = noise_of(*extent.ends(scale))
+        scale = log_odds_of(extent, kind)
+        noise = noise_of(*ends_on(extent, scale))
         keep = apart(curves.offsets, placed_at(curves.candidates, scale), noise, MOST)
         keep[curves.offsets[:-1]] = True
         fp = (curves.fp + curves.optimistic.fp) / 2
@@ -232,12 +245,6 @@ def _extent(curves: Curves) -> Extent:
     return Extent(low, high, *inner_ends(curves.scores_seen))
 
 
-def _counted(source: Source, candidates: Candidates) -> Curves:
-    """Return the curves at candidates that may not be the source's own: a better cut may lie between."""
-    tallies, totals = source.counts(candidates), source.totals()
-    return Curves(candidates, *tallies, totals.positive, totals.known, source.n_items)
-
-
 _COUNTS = ("tp", "fp", "n_positive", "n_known")
 
 
@@ -247,14 +254,3 @@ def _cumulated(
     """Return sums within each label, which begins at ``first`` with a value of 0."""
     total = np.cumsum(values)
     return np.asarray(total - total[first][label])
-
-
-def _squares(source: Source) -> NDArray[np.float64]:
-    """Return the squared weights summed over the positives and over the negatives of each label."""
-    if not source.weighted:
-        return np.asarray(source.totals(), np.float64)
-    squares = np.zeros((2, len(source.labels)))
-    for block in source.dense_blocks():
-        for row, code in enumerate((1, 0)):
-            squares[row] += block.weight**2 @ (block.truth == code)
-    return squares

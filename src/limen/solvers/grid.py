@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,84 +11,44 @@ from numpy.typing import NDArray
 from limen.scales import Kind, Logit
 from limen.sources.blocks import Source, flatten
 from limen.sources.candidates import Candidates
+from limen.sources.extent import Extent
 
 GRID = 64
 MOST = 1024
 SMALL = 1 << 20
 
 
-class Extent(NamedTuple):
-    """Where scores lie: what a grid between them needs. That of parts together is ``a | b``.
-
-    Attributes
-    ----------
-    low, high : float64 (n_labels,)
-        Lowest and highest score of each label; inf and -inf where there is none.
-    tiny, nearly : float
-        The lowest score above 0, and the highest below 1.
-    """
-
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    tiny: float = np.inf
-    nearly: float = -np.inf
-
-    @classmethod
-    def of(cls, sources: Sequence[Source]) -> Extent:
-        """Return the extent of all scores: one pass."""
-        n_labels = len(sources[0].labels)
-        low, high = np.full(n_labels, np.inf), np.full(n_labels, -np.inf)
-        tiny, nearly = np.inf, -np.inf
-        for source in sources:
-            for block in source.blocks(check=False):
-                if block.scores.ndim == 2:
-                    np.minimum(low, block.scores.min(axis=0), out=low)
-                    np.maximum(high, block.scores.max(axis=0), out=high)
-                else:
-                    entries = flatten(block)
-                    np.minimum.at(low, entries.label, entries.scores)
-                    np.maximum.at(high, entries.label, entries.scores)
-                own = inner_ends(block.scores)
-                tiny, nearly = min(tiny, own[0]), max(nearly, own[1])
-        return cls(low, high, tiny, nearly)
-
-    def __or__(self, other: Any) -> Extent:
-        if not isinstance(other, Extent):
-            return NotImplemented
-        return Extent(
-            np.minimum(self.low, other.low),
-            np.maximum(self.high, other.high),
-            min(self.tiny, other.tiny),
-            max(self.nearly, other.nearly),
-        )
-
-    def scale(self, kind: Kind) -> Logit:
-        """Return the scale of log odds on which 0 and 1 lie beyond the scores next to them."""
-        return Logit(kind != "probability", min(self.tiny / 2, 0.25), min((1 - self.nearly) / 2, 0.25))
-
-    def ends(self, scale: Logit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the lowest and highest score of each label on the scale; equal where there is none."""
-        some, number = np.isfinite(self.low), np.arange(len(self.low))
-        low, high = (scale.forward(np.where(some, end, 0.5), number) for end in (self.low, self.high))
-        return low, high
+def log_odds_of(extent: Extent, kind: Kind) -> Logit:
+    """Return the scale of log odds on which 0 and 1 lie beyond the scores next to them."""
+    return Logit(kind != "probability", min(extent.tiny / 2, 0.25), min((1 - extent.nearly) / 2, 0.25))
 
 
-def fine_candidates(sources: Sequence[Source], kind: Kind) -> tuple[Candidates, Logit, NDArray[np.bool_]]:
-    """Return positive scores and a grid in log odds, or all scores where they are few; the scale; and where."""
-    positive = sources[0].candidates()
-    for source in sources[1:]:
-        positive = positive | source.candidates()
-    n_labels, extent = len(positive.labels), Extent.of(sources)
-    scale = extent.scale(kind)
-    noise = noise_of(*extent.ends(scale))
-    few = np.zeros(n_labels, bool)
+def ends_on(extent: Extent, scale: Logit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest and highest score of each label on the scale; equal where there is none."""
+    some, number = np.isfinite(extent.low), np.arange(len(extent.low))
+    low, high = (scale.forward(np.where(some, end, 0.5), number) for end in (extent.low, extent.high))
+    return low, high
+
+
+class Fine(NamedTuple):
+    """Where to count for the regularised methods; and of which labels (n_labels,) that is at all scores."""
+
+    candidates: Candidates
+    few: NDArray[np.bool_]
+
+
+def fine_candidates(positive: Candidates, extent: Extent, every: Candidates | None, kind: Kind) -> Fine:
+    """Return positive scores and a grid in log odds; or all scores, if they are given, of labels that have few."""
+    scale = log_odds_of(extent, kind)
+    noise = noise_of(*ends_on(extent, scale))
+    few = np.zeros(len(positive.labels), bool)
     united = _thinned(positive, scale, noise, MOST)
-    if sum(source.n_items for source in sources) * n_labels <= SMALL:
-        scores = _thinned(_all_scores(sources), scale, noise)
+    if every is not None:
+        scores = _thinned(every, scale, noise)
         few = np.diff(scores.offsets) <= GRID + 1
         united = _of_labels(united, ~few) | _of_labels(scores, few)
     united = united | between(positive, extent, scale, ~few)
-    return _thinned(united, scale, noise, lower=False), scale, few
+    return Fine(_thinned(united, scale, noise, lower=False), few)
 
 
 def between(positive: Candidates, extent: Extent, scale: Logit, chosen: NDArray[np.bool_]) -> Candidates:
@@ -97,7 +57,7 @@ def between(positive: Candidates, extent: Extent, scale: Logit, chosen: NDArray[
     Most of it lies above the lowest positive, where cuts are, and does not move with the lowest score.
     """
     known = np.flatnonzero(np.isfinite(extent.low) & chosen)
-    ends = extent.ends(scale)
+    ends = ends_on(extent, scale)
     last = positive.cuts[positive.offsets[1:] - 1]
     some, numbers = np.isfinite(last), np.arange(len(last))
     turn = np.where(some, scale.forward(np.where(some, last, 0.5), numbers), ends[0])
@@ -106,14 +66,6 @@ def between(positive: Candidates, extent: Extent, scale: Logit, chosen: NDArray[
     grid = np.concatenate([low_end + below[1:] * (turn - low_end), turn + above[1:] * (high_end - turn)])
     cuts = np.concatenate([extent.low[known], scale.back(grid).ravel()])
     return Candidates.distinct(positive.labels, positive.dtype, np.tile(known, GRID - 1), cuts)
-
-
-def inner_ends(scores: NDArray[Any]) -> tuple[float, float]:
-    """Return the lowest score above 0, and the highest below 1; inf and -inf if there is none."""
-    return (
-        float(scores.min(initial=np.inf, where=scores > 0)),
-        float(scores.max(initial=-np.inf, where=scores < 1)),
-    )
 
 
 def noise_of(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -163,9 +115,12 @@ def _of_labels(candidates: Candidates, chosen: NDArray[np.bool_]) -> Candidates:
     return Candidates.distinct(candidates.labels, candidates.dtype, label[keep], candidates.cuts[keep])
 
 
-def _all_scores(sources: Sequence[Source]) -> Candidates:
-    """Return all distinct scores of all labels."""
+def all_scores(sources: Sequence[Source]) -> Candidates | None:
+    """Return all distinct scores of all labels; None for more than ``SMALL`` pairs of items and labels."""
+    labels, dtype = sources[0].labels, sources[0].dtype
+    if sum(source.n_items for source in sources) * len(labels) > SMALL:
+        return None
     blocks = [flatten(block) for source in sources for block in source.blocks(check=False)]
     label = np.concatenate([block.label for block in blocks])
     scores = np.concatenate([block.scores for block in blocks])
-    return Candidates.distinct(sources[0].labels, sources[0].dtype, label, scores)
+    return Candidates.distinct(labels, dtype, label, scores)

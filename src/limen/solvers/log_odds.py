@@ -30,11 +30,12 @@ class LogOddsSolver:
     def solve(self, problem: Problem) -> Solution:
         """Return the cuts, on the scale of the scores."""
         counted = problem.counted_alone
-        fine = (
-            FineCurves.of(problem.sources, problem.kind)
-            if counted is None
-            else FineCurves.of_curves(counted, problem.kind)
-        )
+        if counted is None:
+            fine = FineCurves.of(problem.sources, problem.kind)
+        elif counted.folds is not None:
+            fine = FineCurves.of_counts(counted.folds, problem.kind)[0]
+        else:
+            fine = FineCurves.of_curves(counted, problem.kind)
         fine = fine.reweighted(problem.target_prevalence)
         return self._found(problem, fine, self.cuts(fine, problem.objective, problem.random_state), leans=False)
 
@@ -42,9 +43,9 @@ class LogOddsSolver:
     def _found(
         problem: Problem, fine: FineCurves, cuts: NDArray[np.float64], leans: bool = True, **what: Any
     ) -> Solution:
-        """Return the solution of cuts in log odds; where the data are gone, of the candidates nearest to them."""
+        """Return the solution of cuts in log odds; of the candidates nearest, where no others can be counted."""
         counted = problem.counted_alone
-        if counted is None:
+        if counted is None or counted.sources:
             return Solution(values=fine.back(cuts), leans=leans, **what)
         return Solution(index=nearest(counted, cuts, fine.places.scale), leans=leans, **what)
 

@@ -34,6 +34,19 @@ class CrossFit(NamedTuple):
     rule: str = ">="
 
 
+class CrossCounts(NamedTuple):
+    """Counts of parts of the items, by thresholds that were tuned without them, and by 0.5.
+
+    Attributes
+    ----------
+    own, half : float64 (n_parts, 4, n_labels)
+        tp, pp, p and n.
+    """
+
+    own: NDArray[np.float64]
+    half: NDArray[np.float64]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Solution:
     """Thresholds as a solver found them, and what it can prove.
@@ -56,6 +69,8 @@ class Solution:
         The objective after each step of an iterative solver, as the solver saw it.
     cross_fit : tuple of CrossFit
         For each fold, thresholds tuned on the others; empty if the solver does not cross-fit.
+    cross_counts : CrossCounts, optional
+        What is known instead where only counts by fold are at hand.
     leans : bool
         Whether labels without a positive take what the others have in common.
     ranges : float64 (2, n_labels), optional
@@ -74,6 +89,7 @@ class Solution:
     rule: str = ">="
     history: tuple[float, ...] = ()
     cross_fit: tuple[CrossFit, ...] = ()
+    cross_counts: CrossCounts | None = None
     leans: bool = False
     ranges: NDArray[np.float64] | None = None
     details: dict[str, Any] = field(default_factory=dict)

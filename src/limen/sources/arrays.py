@@ -110,7 +110,8 @@ def truth_codes(
     if truth.dtype.kind in "iu" and known is None:
         low, high = (truth.min(), truth.max()) if truth.size else (0, 0)
         if low >= 0 and high <= 1:
-            return np.ascontiguousarray(truth, dtype=np.int8)
+            whole = np.ascontiguousarray(truth)
+            return whole.view(np.int8) if whole.itemsize == 1 else whole.astype(np.int8)
     unknown = np.isnan(truth) if truth.dtype.kind == "f" else np.zeros(truth.shape, bool)
     if known is not None:
         unknown |= ~known

@@ -157,6 +157,7 @@ class Blocks:
     """Counting by blocks: the base of every source that yields them."""
 
     seen: Seen | None = None
+    summed: Totals | None = None
 
     def to_count(self: Source) -> Iterator[Rows | Entries]:
         """Return the blocks for counting, as large as they are without a copy; scores are not checked."""

@@ -46,7 +46,7 @@ class ChunkSource(Blocks):
             totals = source.totals(totals)
         return totals
 
-    def sources(self) -> Iterator[DenseSource | SparseSource]:
+    def sources(self) -> Iterator[Any]:
         """Return one source a chunk; every chunk has the labels and the dtype of the first."""
         row = 0
         for number, chunk in enumerate(self.read()):

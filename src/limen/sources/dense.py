@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 
 from limen.sources import blocks
 from limen.sources.arrays import CSR, UNKNOWN, check_finite, truth_codes, working_dtype
-from limen.sources.blocks import Blocks, Rows, Totals
+from limen.sources.blocks import Blocks, Rows, Source, Totals
 from limen.sources.tables import select_columns
+from limen.sources.taken import Taken, totals_of
+
+COPIED = 1 << 24
+"""Up to so many scores are copied when some rows are taken; more are read where they lie."""
 
 
 @dataclass(frozen=True)
@@ -62,26 +66,22 @@ class DenseSource(Blocks):
 
     def totals(self, before: Totals | None = None) -> Totals:
         """Return the weight of the positive and of the negative items of each label, added to ``before``."""
-        from limen import _kernels
-
-        positive, negative = map(np.copy, before or Totals.none(len(self.labels), self.weighted))
-        for rows in self._spans():
-            truth, weight = self._codes(rows), weights_of(self.weight, rows)
-            if self.weighted:
-                _add_by_label(truth == 1, weight, positive)
-                _add_by_label(truth == 0, weight, negative)
-                continue
-            known, ones = _kernels.known_and_positive(truth)
-            positive += ones
-            negative += known - ones
-        return Totals(positive, negative)
+        if before is None and self.summed is not None:
+            return self.summed
+        spans = ((self._codes(rows), weights_of(self.weight, rows)) for rows in self._spans())
+        totals = totals_of(spans, len(self.labels), self.weighted, before)
+        if before is None:
+            vars(self)["summed"] = totals  # sources are frozen
+        return totals
 
     def dense_blocks(self) -> Iterator[Rows]:
         """Return the blocks as rows, in item order."""
         return self.blocks(check=False)
 
-    def take(self, rows: NDArray[np.int64]) -> DenseSource:
-        """Return a source of these rows only, in this order (copied)."""
+    def take(self, rows: NDArray[np.int64]) -> Source:
+        """Return a source of these rows only, in this order: copied, or if they are many, as they lie."""
+        if len(rows) * len(self.labels) > COPIED and (np.diff(rows) > 0).all():
+            return Taken(self, rows)
         return DenseSource(self.scores[rows], *parts_at(rows, self.truth, self.mask, self.weight), self.labels)
 
     def select(self, labels: tuple[str, ...]) -> DenseSource:
@@ -116,15 +116,6 @@ def parts_at(
     """Return labels, mask and weights of the rows of these numbers."""
     found = truth.take(rows) if isinstance(truth, CSR) else truth[rows]
     return found, None if mask is None else mask[rows], None if weight is None else weight[rows]
-
-
-def _add_by_label(chosen: NDArray[np.bool_], weight: NDArray[Any], total: NDArray[Any]) -> None:
-    """Add the weight of the chosen pairs of a block to the total of their label, in the order of items.
-
-    The order makes sums of weights the same, however the items are cut into blocks.
-    """
-    row, label = np.divmod(np.flatnonzero(chosen), chosen.shape[1])
-    np.add.at(total, label, weight[row])
 
 
 def weights_of(weight: NDArray[Any] | None, rows: slice) -> NDArray[Any]:
