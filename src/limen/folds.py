@@ -293,7 +293,7 @@ def content_keys(source: Source, names: NDArray[np.uint64]) -> NDArray[np.uint64
 
 def keyed_folds(keys: NDArray[np.uint64], number: int) -> list[NDArray[np.int64]]:
     """Return the ascending row numbers of each of at most ``number`` folds, none empty, by `keyed_fold`."""
-    fold = keyed_fold(keys, number)
+    fold = keyed_fold(keys, number, np.sort(keys) if len(keys) <= FEW else None)
     folds = [np.flatnonzero(fold == k) for k in range(number)]
     return [rows for rows in folds if len(rows)]
 
@@ -303,19 +303,13 @@ def keyed_fold(
 ) -> NDArray[np.int64]:
     """Return the fold, from 0, of each of the rows (n_rows,), by their keys.
 
-    A row's fold depends on its key alone, so parts of the data that are dealt by themselves agree. Only of rows
-    with one key, which are alike, does it matter which comes first; and ``FEW`` rows are dealt in turn by their
-    keys. Where the rows are a part of so few, ``every`` holds the ascending keys of all.
+    A row's fold depends on its key alone, so parts of the data that are dealt by themselves agree; or, with the
+    ascending keys of ``every`` row, of which there are at most ``FEW``, on its place among these: they are dealt
+    in turn. Only of rows with one key, which are alike, does it matter which comes first.
     """
-    if every is not None:
-        return np.asarray(np.searchsorted(every, keys) % number, np.int64)
     order = np.argsort(keys, kind="stable")
-    new = np.append(True, keys[order][1:] != keys[order][:-1])
-    start = np.flatnonzero(new)
+    start = np.flatnonzero(np.append(True, keys[order][1:] != keys[order][:-1]))
     occurrence = np.empty(len(keys), np.int64)
     occurrence[order] = np.arange(len(keys)) - np.repeat(start, np.diff(np.append(start, len(keys))))
-    if len(keys) <= FEW:
-        fold = np.empty(len(keys), np.int64)
-        fold[order] = np.arange(len(keys)) % number
-        return fold
-    return np.asarray(((keys % np.uint64(number)).astype(np.int64) + occurrence) % number)
+    place = keys % np.uint64(number) if every is None else np.searchsorted(every, keys)
+    return np.asarray((place.astype(np.int64) + occurrence) % number, np.int64)

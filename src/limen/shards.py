@@ -167,13 +167,8 @@ def _count_folds(data: Data, cuts: Cuts) -> FoldCounts:
     if grouped != cuts.grouped:
         found, needed = ("have", "were found without") if grouped else ("have no", "were found with")
         raise InputError(f"the data {found} groups, and the candidates {needed}. Give groups to both, or to none.")
-    keys = _keys(data)
-    if data.groups is None:
-        fold = keyed_fold(keys, BUCKETS, cuts.units)
-    else:
-        known = cuts.units is not None
-        own = keys if known else keys % np.uint64(BUCKETS)
-        fold = (keyed_fold(own, BUCKETS, cuts.units) if known else own.astype(np.int64))[data.groups]
+    fold = keyed_fold(_keys(data), BUCKETS, cuts.units)
+    fold = fold if data.groups is None else fold[data.groups]
     folds = [data.source.take(np.flatnonzero(fold == k)) for k in range(BUCKETS)]
     return FoldCounts.of(folds, cuts.fine.candidates, cuts.extent, cuts.fine.few, grouped=grouped)
 

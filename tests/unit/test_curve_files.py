@@ -280,7 +280,7 @@ def test_counted_elsewhere_in_parts_all_is_as_at_hand(n_items, n_labels, options
 
 
 def test_folds_last_and_are_checked(tmp_path):
-    problem = random(5, 200, 3)
+    problem = random(5, 200, 9)
     parts = [limen.data.as_data(*part[:2]) for part in cut_up(problem, 3)]
     cuts = Cuts.of(parts[0]) | Cuts.of(parts[1]) | Cuts.of(parts[2])
     cuts.save(tmp_path / "all.candidates")
@@ -302,7 +302,7 @@ def test_folds_last_and_are_checked(tmp_path):
         (lambda h, a: a["folds_n_positive"].__setitem__((0, 0), 99), "its folds do not add up"),
         (lambda h, a: a["folds_half"].__setitem__((0, 0), 999), "counts at 0.5 are above"),
         (lambda h, a: a["folds_squares"].__setitem__((0, 0, 0), np.nan), "squares of weights"),
-        (lambda h, a: a["folds_tp"].fill(0), "in its folds"),
+        (lambda h, a: a.update(folds_tp=a["folds_tp"][:, ::-1].copy()), "in its folds"),
         (lambda h, a: a.pop("folds_half"), "some of the counts by fold are missing"),
         (lambda h, a: a.update(folds_tp=a["folds_tp"][:, :-1]), "folds_tp is int64 of shape"),
         (lambda h, a: h.pop("grouped"), "grouped"),

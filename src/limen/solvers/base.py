@@ -15,7 +15,7 @@ from limen.curves import Curves
 from limen.data import Data
 from limen.draws import name_keys
 from limen.errors import InputError, UnsupportedError
-from limen.folds import content_keys, keyed_fold, keyed_folds, name_hashes, unit_count
+from limen.folds import content_keys, keyed_folds, name_hashes, unit_count
 from limen.objectives import Objective
 from limen.scales import Kind, kind_in, kind_of
 from limen.solvers.solution import Solution
@@ -204,8 +204,8 @@ class Problem:
             folds = keyed_folds(content_keys(source, self.keys), number)
         else:
             names = self.group_names or tuple(map(str, range(unit_count(self.n_items, self.groups))))
-            fold = keyed_fold(name_hashes(names, self.random_state), number)[self.groups]
-            folds = [rows for k in range(number) if len(rows := np.flatnonzero(fold == k))]
+            dealt = keyed_folds(name_hashes(names, self.random_state), number)
+            folds = [np.flatnonzero(np.isin(self.groups, members)) for members in dealt]
         return [(rows, source.take(rows)) for rows in folds]
 
     @property

@@ -51,7 +51,7 @@ class Taken(Blocks):
     def dense_blocks(self) -> Iterator[Rows]:
         """Return the blocks as rows, in item order."""
         for block, first, last in _numbered(self.base.dense_blocks()):
-            yield from _some(block, first, self._within(first, last))  # type: ignore[misc]
+            yield from _some(block, first, self._within(first, last))
 
     def totals(self, before: Totals | None = None) -> Totals:
         """Return the weight of the positive and of the negative items of each label, added to ``before``."""
