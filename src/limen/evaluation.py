@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from limen import metrics, objectives
 from limen.constraints import said_outcome
+from limen.counted import Counted
+from limen.curves import Curves
 from limen.data import Data, as_data
-from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions, values_by_label
+from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions, in_dtype, values_by_label
 from limen.display import Displayed, Shown
 from limen.draws import as_seed
-from limen.errors import InputError, count, examples, percent
+from limen.errors import InputError, UnsupportedError, count, examples, percent
 from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
 from limen.metrics import Metric
+from limen.names import match
 from limen.objectives import Objective
 from limen.promises import Measured, held
 from limen.sources.blocks import Source
@@ -60,6 +63,8 @@ class Evaluation(Displayed):
         Numbers of tags are scaled to the number of items.
     promised : list of Measured, or None
         How each share that the thresholds promise came out on these data.
+    bounds : (low, high), optional
+        Where the value lies, if it is that of curves whose data are gone and that do not know it.
     """
 
     value: float | NDArray[np.float64]
@@ -77,6 +82,7 @@ class Evaluation(Displayed):
     difference: Interval | None = None
     constraints: tuple[dict[str, Any], ...] = ()
     promised: list[Measured] | None = None
+    bounds: tuple[float, float] | None = None
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -97,6 +103,8 @@ class Evaluation(Displayed):
         spread = ""
         if self.interval is not None:
             spread = f" ({self.metric.said_span(*self.interval)})"
+        if self.bounds is not None:
+            spread += f" at least, {self.metric.said(self.bounds[1])} at most"
         against = ""
         if self.difference is not None:
             value, low, high = self.difference
@@ -142,7 +150,8 @@ def evaluate(
     Parameters
     ----------
     y_true, y_score, labels, sample_weight, mask
-        As in `limen.tune`.
+        As in `limen.tune`. Or `Curves`, and None: counts are exact where the thresholds lie at candidates or no
+        score lies between, and between ``bounds`` elsewhere.
     thresholds : Thresholds, or a number, or array-like (n_labels,), or mapping from label name to number
         With plain numbers, ``metric`` and ``average`` default to micro-F1.
     metric, average, zero_division : optional
@@ -167,6 +176,10 @@ def evaluate(
     >>> evaluate([[1], [0], [1]], [[0.9], [0.6], [0.4]], 0.5)
     Evaluation(1 label; micro F1 50.0 % (95 % 5.7 to 94.8), measured on 3 items)
     """
+    if isinstance(y_true, Curves):
+        if any(given is not None for given in (y_score, labels, sample_weight, mask, groups)):
+            raise InputError("curves hold scores, labels, weights and groups already. Give them alone.")
+        return _evaluate_curves(y_true, thresholds, (metric, average, zero_division), baseline, bar)
     labels = labels_of(thresholds, y_true, y_score, labels)
     data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
     if isinstance(thresholds, Thresholds):
@@ -213,6 +226,75 @@ def evaluate(
         difference=difference,
         promised=None if tuned is None or tuned.promise is None else tuned.promise.measure(source.labels, counts),
     )
+
+
+def _evaluate_curves(
+    curves: Curves, thresholds: Any, options: tuple[Any, Any, Any], baseline: Any, bar: float
+) -> Evaluation:
+    """Return what `evaluate` does, from counts alone."""
+    tuned = thresholds if isinstance(thresholds, Thresholds) else None
+    chosen, average, zero = measured_by(tuned, *options)
+    objective = objectives.objective(chosen, "macro" if average == "none" else average, zero)
+    objective.check_labels(curves.n_labels)
+    if objective.needs_items:
+        raise UnsupportedError(
+            f"curves hold counts by label; {objective.noun} needs whole items. Give scores and labels."
+        )
+    values = _values_for(curves, thresholds)
+    found = Counted.of(curves, values)
+    by_label = average == "none"
+    other = None if baseline is None or by_label else Counted.of(curves, _values_for(curves, baseline))
+    gap = None if other is None else found.interval(objective, other)
+    value = objective.of_labels(*found.counts) if by_label else objective(*found.counts)
+    states, gains = found.states(curves, objective, bar)
+    bounds = None if by_label else found.bounds(objective)
+    place = {name: k for k, name in enumerate(curves.labels)}
+    order = [place[name] for name in (curves if tuned is None else tuned).labels]
+    own = Counts(*(part[order] for part in found.counts))
+    return Evaluation(
+        value=value if bounds is None else bounds[0],
+        metric=chosen,
+        average=average,
+        zero_division=zero,
+        labels=curves.labels,
+        values=values,
+        counts=found.counts,
+        n_items=curves.n_items,
+        on_tuning_data=tuned is not None and all(map(alike, own, tuned.counts)),
+        states=states,
+        gains=gains,
+        constraints=() if tuned is None else tuned.outcomes(own, curves.n_items),
+        interval=None if by_label or bounds is not None else found.interval(objective),
+        difference=None
+        if gap is None or other is None or bounds is not None
+        else Interval(objective(*found.counts) - objective(*other.counts), *gap),
+        promised=None
+        if tuned is None or tuned.promise is None
+        else tuned.promise.measure(curves.labels, found.counts),
+        bounds=bounds,
+    )
+
+
+def _values_for(curves: Curves, thresholds: Any) -> NDArray[Any]:
+    """Return thresholds for the labels of curves, in their order and dtype.
+
+    Raises
+    ------
+    UnsupportedError
+        If the rule looks at whole items.
+    InputError
+        If they are of other labels.
+    """
+    if not isinstance(thresholds, Thresholds):
+        return values_by_label(thresholds, curves.labels, curves.dtype)
+    if thresholds.rule != THRESHOLD_RULE:
+        raise UnsupportedError(
+            "these thresholds decide by all scores of an item, and curves hold counts by label. Give scores and "
+            "labels."
+        )
+    match(thresholds.labels, curves.labels, between=("the thresholds", "the curves"))
+    own = dict(zip(thresholds.labels, thresholds.values, strict=True))
+    return in_dtype(np.array([own[name] for name in curves.labels]), curves.dtype)
 
 
 def _value(objective: Objective, part: Part, counts: Counts | None = None) -> float:

@@ -334,6 +334,56 @@ def test_groups_stay_in_one_fold_whatever_the_part():
     assert count_shard(one).folds.grouped
 
 
+@pytest.mark.parametrize("average", ["micro", "macro", "weighted", "none"])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_evaluate_on_curves(average, grouped):
+    rng = np.random.default_rng(4)
+    y_true, y_score, _ = random(4, 400, 12)
+    names = [f"tag {k}" for k in range(y_true.shape[1])]
+    groups = rng.integers(0, 90, 400) if grouped else None
+    data = limen.data.as_data(y_true, y_score, labels=names, groups=groups)
+    curves = alone(count_shard(data))
+    t = limen.tune(*[part[:200] for part in (y_true, y_score)], labels=names, method="exact")
+    here = limen.evaluate(data, None, t, average=average)
+    there = limen.evaluate(curves, None, t, average=average)
+    assert all(map(np.array_equal, here.counts[:1], there.counts[:1]))
+    if average == "none":
+        assert (there.value <= here.value + 1e-12).all()
+        return
+    low, high = there.bounds or (there.value, there.value)
+    assert low <= here.value <= high
+    assert there.interval is None or there.bounds is None
+    at = limen.tune(curves, method="exact", placement="score")
+    here, there = (
+        limen.evaluate(data, None, at, average=average),
+        limen.evaluate(curves, None, at, average=average),
+    )
+    assert (here.value, here.on_tuning_data, there.bounds) == (there.value, True, None)
+    assert here.states == there.states or grouped
+    width = [found.interval[1] - found.interval[0] for found in (here, there)]
+    assert 0.5 < width[0] / width[1] < 2
+    here, there = (limen.evaluate(some, None, at, average=average, baseline=0.5) for some in (data, curves))
+    assert there.difference is None or there.difference.value == pytest.approx(here.difference.value, abs=0.02)
+    with pytest.raises(limen.InputError, match="Give them alone"):
+        limen.evaluate(curves, y_score, at)
+    with pytest.raises(UnsupportedError, match="needs whole items"):
+        limen.evaluate(curves, None, at, average="samples")
+    with pytest.raises(limen.InputError, match="tag 0"):
+        limen.evaluate(alone(Curves.from_arrays(y_true, y_score)), None, at)
+
+
+def test_evaluate_joins_labels_by_name():
+    y_true, y_score, _ = random(4, 400, 12)
+    names = [f"tag {k}" for k in range(y_true.shape[1])]
+    t = limen.tune(y_true, y_score, labels=names, constraints=[limen.constraints.MinRecall(0.2)], method="exact")
+    turned = slice(None, None, -1)
+    curves = alone(Curves.from_arrays(y_true[:, turned], y_score[:, turned], labels=names[turned]))
+    found = limen.evaluate(curves, None, t)
+    assert (found.value, found.on_tuning_data, found.bounds) == (t.value, True, None)
+    assert found.labels == tuple(names[turned])
+    assert [entry["holds"] for entry in found.constraints] == [True]
+
+
 def test_files_that_do_not_go_together(tmp_path):
     a, b = random(1, 30), random(2, 30)
     Curves.from_arrays(*a[:2]).save(tmp_path / "a.curves")
@@ -369,6 +419,12 @@ def test_on_the_command_line(tmp_path):
     a, b = (limen.Thresholds.load(tmp_path / name) for name in ("a.json", "b.json"))
     assert np.array_equal(a.values, b.values)
     assert (a.value, a.status) == (b.value, "optimal")
+    done = run("evaluate", "--curves", "all.curves", "a.json", "-o", "table.csv", cwd=tmp_path, check=0)
+    assert "the 90 items tuned on" in " ".join(done.stdout.split())
+    done = run("evaluate", "--curves", "bounded.curves", "0.5", cwd=tmp_path, check=0)
+    assert " at least, " in done.stdout
+    run("evaluate", "--curves", "all.curves", "all.npz", "a.json", cwd=tmp_path, check=2)
+    run("evaluate", "a.json", cwd=tmp_path, check=2)
     done = run("tune", "--curves", "bounded.curves", "--method", "exact", cwd=tmp_path, check=0)
     assert "% is possible" in done.stdout or "proven optimal" in done.stdout
     for command, words in [

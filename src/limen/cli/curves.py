@@ -7,7 +7,7 @@ import click
 from limen.cli.console import busy, say
 from limen.cli.help import Command
 from limen.cli.inputs import read_data, refuse_to_replace
-from limen.cli.options import FILES
+from limen.cli.options import FILES, GROUPS
 from limen.errors import InputError, count
 
 
@@ -15,7 +15,8 @@ from limen.errors import InputError, count
 @click.argument("scores")
 @click.argument("labels")
 @click.option("-o", "--output", required=True, help="Where to write, such as part1.candidates.")
-def candidates(scores: str, labels: str, output: str) -> None:
+@GROUPS
+def candidates(scores: str, labels: str, output: str, groups: str | None) -> None:
     """Find the cuts at which one part of the data must be counted: the first of two passes.
 
     With the candidates of all parts, each part is counted at the same cuts, and the merged curves are those of all
@@ -29,9 +30,9 @@ def candidates(scores: str, labels: str, output: str) -> None:
     """
     from limen.shards import Cuts
 
-    refuse_to_replace(output, inputs=(scores, labels))
+    refuse_to_replace(output, inputs=(scores, labels, groups))
     with busy(f"reading {scores} and {labels}"):
-        cuts = Cuts.of(read_data(scores, labels))
+        cuts = Cuts.of(read_data(scores, labels, groups, part=True))
         cuts.save(output)
     say(f"wrote {output} ({count(len(cuts.positive.labels), 'label')}, {count(len(cuts.positive.cuts), 'cut')})")
 
@@ -43,8 +44,12 @@ def candidates(scores: str, labels: str, output: str) -> None:
 @click.option(
     "--candidates", "given", metavar="FILE", help="The cuts of all parts: their curves then merge exactly."
 )
-def curves(scores: str, labels: str, output: str, given: str | None) -> None:
+@GROUPS
+def curves(scores: str, labels: str, output: str, given: str | None, groups: str | None) -> None:
     """Count one part of the data at every cut that matters: a small file that takes the place of the scores.
+
+    It also holds counts by fold, of items dealt by their content (or of groups, by their name): what tuning needs
+    to say how thresholds will hold on new items.
 
     \b
     limen curves part1.npy tags1.npy -o part1.curves
@@ -53,10 +58,10 @@ def curves(scores: str, labels: str, output: str, given: str | None) -> None:
     """
     from limen.shards import Cuts, count_shard
 
-    refuse_to_replace(output, inputs=(scores, labels, given))
+    refuse_to_replace(output, inputs=(scores, labels, given, groups))
     cuts = None if given is None else Cuts.load(given)
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels)
+        data = read_data(scores, labels, groups, part=True)
         if cuts is not None:
             data = data.in_order(cuts.positive.labels)
         found = count_shard(data, cuts)
@@ -94,5 +99,5 @@ def merge(files: tuple[str, ...], output: str) -> None:
         say(
             "these parts were counted at different cuts: false positives are known between bounds. For exact "
             "counts run limen candidates on each part first, merge these, and count each part with limen curves "
-            "--candidates."
+            "--candidates. Counts by fold go together only so: without them nothing is said of new items."
         )

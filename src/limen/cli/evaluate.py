@@ -18,15 +18,17 @@ from limen.cli.inputs import (
 )
 from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, EXTRA, FILES, GROUPS, SEED
 from limen.cli.states import BAR, edits, legend
+from limen.errors import InputError, examples
 
 if TYPE_CHECKING:
     from limen.data import Data
 
 
 @click.command(cls=Command, epilog=FILES, short_help="Measure thresholds on labelled data.")
-@click.argument("scores")
-@click.argument("labels")
-@click.argument("thresholds")
+@click.argument("scores", required=False)
+@click.argument("labels", required=False)
+@click.argument("thresholds", required=False)
+@click.option("--curves", metavar="FILE", help="Instead of scores and labels: a file of limen curves, or merge.")
 @click.option("--metric", help="Instead of the one tuned for.")
 @BETA
 @COSTS
@@ -43,9 +45,10 @@ if TYPE_CHECKING:
 @SEED
 @click.option("--learning-curve", "curve", is_flag=True, help="Show how more labelled items would help.")
 def evaluate(
-    scores: str,
-    labels: str,
-    thresholds: str,
+    scores: str | None,
+    labels: str | None,
+    thresholds: str | None,
+    curves: str | None,
     metric: str | None,
     beta: float | None,
     costs: str | None,
@@ -68,20 +71,34 @@ def evaluate(
     limen evaluate test_scores.csv test_labels.csv thresholds.json
     limen evaluate test_scores.csv test_labels.csv 0.5
     limen evaluate test_scores/ test_events.tsv events.json
+    limen evaluate --curves all.curves thresholds.json
     """
-    if is_of_events(thresholds):
+    if curves is not None:
+        beside = {"--groups": groups, "--corrections": corrections, "--learning-curve": curve or None}
+        if given := [name for name, value in beside.items() if value is not None]:
+            raise InputError(f"--curves takes the place of the data, and {examples(given)} need them.")
+        if scores is None or labels is not None:
+            raise click.UsageError("With --curves, give the thresholds alone.")
+        scores, thresholds = None, scores
+    if thresholds is None or (curves is None and (scores is None or labels is None)):
+        raise click.UsageError("Missing argument 'SCORES', 'LABELS' or 'THRESHOLDS'. (Or give --curves FILE.)")
+    if scores is not None and labels is not None and is_of_events(thresholds):
         refuse_to_replace(output, inputs=(labels, thresholds, groups))
         evaluate_events(scores, labels, thresholds, groups=groups, extra=extra, seed=seed, output=output)
         return
     import limen
     from limen.thresholds import Thresholds
 
-    refuse_to_replace(output, inputs=(scores, labels, thresholds, baseline, groups, corrections))
+    refuse_to_replace(output, inputs=(scores, labels, thresholds, baseline, groups, corrections, curves))
     chosen = thresholds_of(thresholds)
-    with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups, chosen, extra, corrections)
-    if data.corrected:
-        say(str(data.corrected))
+    data: Any
+    if scores is None or labels is None:
+        data = limen.Curves.load(str(curves))
+    else:
+        with busy(f"reading {scores} and {labels}"):
+            data = read_data(scores, labels, groups, chosen, extra, corrections)
+        if data.corrected:
+            say(str(data.corrected))
     result = limen.evaluate(
         data,
         None,

@@ -35,11 +35,12 @@ def read_data(
     thresholds: Thresholds | float | None = None,
     extra: Literal["refuse", "ignore"] = "refuse",
     corrections: str | None = None,
+    part: bool = False,
 ) -> Data:
     """Return a file of scores and a file of labels, joined by name and id, corrected and checked once.
 
     With thresholds, the columns are in their order, others left aside on request; files without names have theirs.
-    A file of `limen sample`, with its answers, holds its scores itself.
+    A file of `limen sample`, with its answers, holds its scores itself. A ``part`` of data may be of one group.
     """
     from limen.data import as_data
     from limen.files.checked import is_checked
@@ -62,6 +63,7 @@ def read_data(
         groups=None if groups is None else groups_of(groups, joined.ids, of_sound=of_sound),
         corrections=None if corrections is None else read_table(corrections, kind="labels"),
         first_row=1,
+        part=part,
     )
     return data if tuned is None else data.in_order(tuned.labels, extra=extra)
 
