@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,10 +155,9 @@ class Auto(LogOddsSolver):
         first = self._kinds(whole, objective, names, 0)
         if len(dealt) < 2:
             return self._found(problem, whole, first.cuts[0])
-        training = [whole.without(part) for part in (dealt if dealt is parts else [*dealt, *parts])]
         tasks: list[Callable[[], Kinds]] = [
-            partial(self._kinds, fine, objective, names, 1 + number, first.calibration)
-            for number, fine in enumerate(training)
+            partial(self._kinds_without, part, whole, objective, names, 1 + number, first.calibration)
+            for number, part in enumerate(dealt if dealt is parts else [*dealt, *parts])
         ]
         kinds = self._done(tasks, whole, problem)
         tuned, by_item = kinds[: len(dealt)], kinds[len(kinds) - len(parts) :]
@@ -280,6 +279,10 @@ class Auto(LogOddsSolver):
             if problem.progress is not None:
                 problem.progress(len(found), len(tasks) + 1, float("nan"))
         return found
+
+    def _kinds_without(self, part: FineCurves, whole: FineCurves, *options: Any) -> Kinds:
+        """Return the cuts of every mixture, tuned on all items but those of a part."""
+        return self._kinds(whole.without(part), *options)
 
     def _kinds(
         self,
