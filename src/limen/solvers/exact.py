@@ -19,8 +19,9 @@ from limen.solvers.frontier import FrontierWalk
 from limen.solvers.solution import Solution, Status, proven
 
 UNSURE = (
-    "these curves were counted at different cuts, so that false positives are known between bounds only. Count "
-    "all parts at the same candidates (limen candidates, then limen curves --candidates) for exact counts."
+    "these curves were counted at different cuts or in bins, so that false positives are known between bounds only. "
+    "Count all parts at the same candidates (limen candidates, then limen curves --candidates), or read data in bins "
+    "again (limen.streams.certified), for exact counts."
 )
 
 
@@ -162,15 +163,13 @@ def between_bounds(problem: Problem, solution: Solution) -> Solution:
     UnsupportedError
         If there are constraints: which cuts keep them is not known.
     """
-    curves, objective = problem.counted_alone, problem.objective
-    if curves is None or curves.fp_least is None:
+    alone, objective = problem.counted_alone, problem.objective
+    if alone is None or alone.fp_least is None:
         return solution
     if problem.bound is not None:
         raise UnsupportedError(f"constraints need exact counts, and {UNSURE}")
-    if problem.target_prevalence is not None:
-        curves = curves.reweighted(problem.target_prevalence)
-    bound = EXACT[objective.structure]().solve(Problem(objective, (), curves.optimistic)).upper_bound
     own, at = problem.curves, solution.index
+    bound = EXACT[objective.structure]().solve(Problem(objective, (), own.optimistic)).upper_bound
     assert at is not None, "without data every solver chooses candidates"
     if bound is not None and objective(own.tp[at], own.pp[at], own.n_positive, own.n_known) >= bound:
         return replace(solution, status="optimal", upper_bound=bound, reason="")

@@ -1,0 +1,368 @@
+"""Bins of scores read once: finest for the highest scores, and the same whatever the order of the data.
+
+A score's key is a whole number without sign that rises with the score: its bits, those of negative scores turned
+over. A column holds the positive or the negative items of a label: ``2 * label + truth``. The bins of a column
+fall and do not overlap: the ``i``-th holds all its items with one ``key >> shifts[i // most]``, and knows the
+lowest and the highest key of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from limen._kernels.positives import _sort, known_and_positive
+from limen._kernels.threads import divided, share
+
+_TILE_LABELS, _DIGIT = 16, 11
+
+
+class Bins(NamedTuple):
+    """Bins by column: those of column ``c`` lie at ``offsets[c]:offsets[c + 1]``, falling.
+
+    ``low`` and ``high`` are keys, uint32 or uint64; ``n`` counts items (int64) or sums weights (float64).
+    """
+
+    offsets: NDArray[np.int64]
+    low: NDArray[Any]
+    high: NDArray[Any]
+    n: NDArray[Any]
+
+
+class Items(NamedTuple):
+    """Items by column: the keys of column ``c`` lie at ``starts[c]:ends[c]``; ``weight`` may be empty."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    keys: NDArray[Any]
+    weight: NDArray[np.float64]
+
+
+class Windows(NamedTuple):
+    """Spans of keys, ends included: those of label ``k`` lie at ``offsets[k]:offsets[k + 1]``, falling."""
+
+    offsets: NDArray[np.int64]
+    low: NDArray[Any]
+    high: NDArray[Any]
+
+
+class Cuts(NamedTuple):
+    """Keys of candidates by label, falling, and the highest key of the positives that each stands for."""
+
+    offsets: NDArray[np.int64]
+    low: NDArray[Any]
+    high: NDArray[Any]
+
+
+class Found(NamedTuple):
+    """What bins say of each candidate.
+
+    ``beneath`` is the key of the highest score below, 0 for none; ``unsure`` tells where it is known only that one
+    lies below, in the bin of the cut.
+    """
+
+    tp: NDArray[Any]
+    least: NDArray[Any]
+    most: NDArray[Any]
+    beneath: NDArray[Any]
+    unsure: NDArray[np.bool_]
+
+
+@njit(cache=True, nogil=True)
+def _collect(block, items, windows, odd, span):
+    """Write the keys of a block of rows to their columns from ``ends`` on, which moves; those in windows only.
+
+    Sets ``odd`` if a score is not finite.
+    """
+    bits, truth, weight = block
+    _, ends, keys, weights = items
+    offsets, low, high = windows
+    sign = np.uint64(1) << np.uint64(8 * bits.itemsize - 1)
+    every = sign - np.uint64(1) + sign
+    exponents = np.uint64(0x7F800000) if bits.itemsize == 4 else np.uint64(0x7FF0000000000000)
+    for left in range(span[0], span[1], _TILE_LABELS):
+        right = min(left + _TILE_LABELS, span[1])
+        for i in range(len(bits)):
+            for k in range(left, right):
+                raw = np.uint64(bits[i, k])
+                odd[left] |= raw & exponents == exponents
+                if truth[i, k] < 0:
+                    continue
+                raw = np.uint64(0) if raw == sign else raw
+                key = raw ^ (every if raw & sign else sign)
+                if len(offsets) and not _inside(
+                    key, low[offsets[k] : offsets[k + 1]], high[offsets[k] : offsets[k + 1]]
+                ):
+                    continue
+                column = 2 * k + truth[i, k]
+                place = ends[column]
+                keys[place] = key
+                if len(weights):
+                    weights[place] = weight[i]
+                ends[column] = place + 1
+
+
+@njit(cache=True, nogil=True)
+def _inside(key, low, high):
+    """Return whether a key lies in one of some falling spans."""
+    first, last = 0, len(low)
+    while first < last:
+        middle = (first + last) >> 1
+        if key < np.uint64(low[middle]):
+            first = middle + 1
+        else:
+            last = middle
+    return first < len(low) and key <= np.uint64(high[first])
+
+
+@njit(cache=True, nogil=True)
+def _gathered(keys, weight, room):
+    """Return the distinct keys of a column, falling, and how many items (or what weight) each has."""
+    pair, distinct, digits, number = room
+    n, size = len(keys), 0
+    order = np.empty(0, np.int64)
+    if len(weight):
+        order = np.argsort(keys, kind="mergesort")
+        ordered = keys[order]
+    else:
+        pair[0, :n] = keys
+        ordered = _sort(pair[0, :n], pair[1, :n], digits, 8 * keys.itemsize)
+    start = n
+    while start > 0:
+        stop, key = start, ordered[start - 1]
+        while start > 0 and ordered[start - 1] == key:
+            start -= 1
+        total = number.dtype.type(stop - start)
+        if len(weight):
+            total = number.dtype.type(0)
+            for i in range(start, stop):
+                total += weight[order[i]]
+        distinct[size], number[size] = key, total
+        size += 1
+    return distinct[:size], distinct[:size], number[:size]
+
+
+@njit(cache=True, nogil=True)
+def _merge(a, b, shifts, most, out):
+    """Write the bins of two parts of a column's data together to ``out``; return how many.
+
+    Where a part has bins of some fineness, it has ``most`` finer ones above them; so have both parts together, and
+    what was lost to coarser bins there is not asked for.
+    """
+    a_low, a_high, a_n = a
+    b_low, b_high, b_n = b
+    low, high, number = out
+    i, j, size, level, inside = 0, 0, 0, 0, 0
+    shift, last = np.uint64(shifts[0]), np.uint64(0)
+    while i < len(a_low) or j < len(b_low):
+        first = j >= len(b_low) or (i < len(a_low) and a_low[i] >= b_low[j])
+        if first:
+            bottom, top, n = a_low[i], a_high[i], a_n[i]
+            i += 1
+        else:
+            bottom, top, n = b_low[j], b_high[j], b_n[j]
+            j += 1
+        prefix = np.uint64(bottom) >> shift
+        if inside and prefix == last:
+            low[size - 1] = min(low[size - 1], bottom)
+            high[size - 1] = max(high[size - 1], top)
+            number[size - 1] += n
+            continue
+        if inside == most:
+            level, inside = level + 1, 0
+            shift = np.uint64(shifts[level])
+            prefix = np.uint64(bottom) >> shift
+        low[size], high[size], number[size] = bottom, top, n
+        size, inside, last = size + 1, inside + 1, prefix
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _absorb(items, bins, ladder, out, span):
+    """Write the bins of a span of columns, with new items, to ``out``."""
+    starts, ends, keys, weight = items
+    offsets, low, high, n = bins
+    shifts, most = ladder
+    places, sizes, out_low, out_high, out_n = out
+    longest = 1
+    for c in range(span[0], span[1]):
+        longest = max(longest, ends[c] - starts[c])
+    pair, distinct = np.empty((2, longest), keys.dtype), np.empty(longest, keys.dtype)
+    digits, number = np.empty(1 << _DIGIT, np.int64), np.empty(longest, n.dtype)
+    for c in range(span[0], span[1]):
+        own = keys[starts[c] : ends[c]]
+        weights = weight[starts[c] : ends[c]] if len(weight) else weight
+        new = _gathered(own, weights, (pair, distinct, digits, number))
+        old = slice(offsets[c], offsets[c + 1])
+        to = slice(places[c], places[c + 1])
+        whole = (out_low[to], out_high[to], out_n[to])
+        sizes[c] = _merge((low[old], high[old], n[old]), new, shifts, most, whole)
+
+
+@njit(cache=True, nogil=True)
+def _unite(a, b, ladder, out, span):
+    """Write the bins of two parts together, for a span of columns, to ``out``."""
+    places, sizes, out_low, out_high, out_n = out
+    for c in range(span[0], span[1]):
+        x, y = slice(a[0][c], a[0][c + 1]), slice(b[0][c], b[0][c + 1])
+        to = slice(places[c], places[c + 1])
+        parts = (a[1][x], a[2][x], a[3][x]), (b[1][y], b[2][y], b[3][y])
+        sizes[c] = _merge(parts[0], parts[1], ladder[0], ladder[1], (out_low[to], out_high[to], out_n[to]))
+
+
+@njit(cache=True, nogil=True)
+def _pack(places, values, offsets, packed):
+    """Write the first values of each column's room one after the other."""
+    for c in range(len(offsets) - 1):
+        size = offsets[c + 1] - offsets[c]
+        packed[offsets[c] : offsets[c + 1]] = values[places[c] : places[c] + size]
+
+
+@njit(cache=True, nogil=True)
+def _bound(bins, cuts, one, found):
+    """Write what bins say of candidates to ``found``; ``one`` is what an item weighs at least.
+
+    Below the next higher candidate, no cut keeps more positives, nor fewer negatives than ``least``.
+    """
+    offsets, low, high, n = bins
+    starts, cut_low, cut_high = cuts
+    tp, least, most, beneath, unsure = found
+    for k in range(len(starts) - 1):
+        p, p_end, a, end = offsets[2 * k + 1], offsets[2 * k + 2], offsets[2 * k], offsets[2 * k + 1]
+        b, given, certain, possible = a, n.dtype.type(0), n.dtype.type(0), n.dtype.type(0)
+        for j in range(starts[k], starts[k + 1]):
+            cut, top = cut_low[j], cut_high[j]
+            while p < p_end and low[p] >= cut:
+                given += n[p]
+                p += 1
+            while a < end and low[a] >= cut:
+                possible += n[a]
+                a += 1
+            while b < end and low[b] >= top:
+                certain += n[b]
+                b += 1
+            inside = a < end and high[a] >= cut
+            tp[j], most[j] = given, possible + (n[a] - one if inside else 0)
+            least[j] = certain + (one if b < end and high[b] >= top else 0)
+            below = high[p] if p < p_end else low.dtype.type(0)
+            if inside:
+                unsure[j], beneath[j] = True, max(below, low[a])
+            else:
+                beneath[j] = max(below, high[a]) if a < end else below
+
+
+@njit(cache=True, nogil=True)
+def _spans(bins, wanted, low, high):
+    """Write the spans of bins that overlap, falling by label, in which a wanted cut lies; return offsets.
+
+    ``wanted`` holds, by label, the keys of cuts, falling, each that of a bin of positives.
+    """
+    offsets, bin_low, bin_high, _ = bins
+    starts, cuts = wanted
+    n_labels, size = len(starts) - 1, 0
+    ends = np.zeros(n_labels + 1, np.int64)
+    for k in range(n_labels):
+        a, a_end, p, p_end = offsets[2 * k], offsets[2 * k + 1], offsets[2 * k + 1], offsets[2 * k + 2]
+        j = starts[k]
+        while j < starts[k + 1] and (a < a_end or p < p_end):
+            if p >= p_end or (a < a_end and bin_high[a] >= bin_high[p]):
+                top, bottom = bin_high[a], bin_low[a]
+                a += 1
+            else:
+                top, bottom = bin_high[p], bin_low[p]
+                p += 1
+            while True:
+                if a < a_end and bin_high[a] >= bottom:
+                    bottom = min(bottom, bin_low[a])
+                    a += 1
+                elif p < p_end and bin_high[p] >= bottom:
+                    bottom = min(bottom, bin_low[p])
+                    p += 1
+                else:
+                    break
+            if cuts[j] >= bottom:
+                low[size], high[size] = bottom, top
+                while j < starts[k + 1] and cuts[j] >= bottom:
+                    j += 1
+                size += 1
+        ends[k + 1] = size
+    return ends
+
+
+def no_bins(n_columns: int, key: Any, number: Any) -> Bins:
+    """Return the bins of no items."""
+    return Bins(np.zeros(n_columns + 1, np.int64), np.empty(0, key), np.empty(0, key), np.empty(0, number))
+
+
+def collect(block: tuple[Any, ...], weighted: bool, windows: Windows | None = None) -> Items | None:
+    """Return the items of a block of rows by column, those in windows only; None if a score is not finite."""
+    scores, truth, weight = block
+    known, positive = known_and_positive(truth)
+    size = np.stack([known - positive, positive], axis=1).ravel()
+    starts = np.cumsum(size) - size
+    bits = scores.view(np.uint32 if scores.itemsize == 4 else np.uint64)
+    total = int(size.sum())
+    given = np.asarray(weight, np.float64) if weighted else np.empty(0)
+    items = Items(starts, starts.copy(), np.empty(total, bits.dtype), np.empty(total if weighted else 0))
+    inside = Windows(np.empty(0, np.int64), *np.empty((2, 0), bits.dtype)) if windows is None else windows
+    odd = np.zeros(max(1, truth.shape[1]), bool)
+    spans = divided(truth.shape[1], truth.size)
+    share(_collect, [((bits, truth, given), tuple(items), tuple(inside), odd, span) for span in spans])
+    return None if odd.any() else items
+
+
+def absorb(items: Items, bins: Bins, shifts: NDArray[np.int64], most: int) -> Bins:
+    """Return bins with new items: of each fineness ``most`` bins at most, the finest first."""
+    rooms = np.minimum(np.diff(bins.offsets) + items.ends - items.starts, most * len(shifts))
+    columns = divided(len(rooms), len(items.keys))
+    return _written(
+        rooms,
+        bins,
+        lambda out: share(_absorb, [(tuple(items), tuple(bins), (shifts, most), out, span) for span in columns]),
+    )
+
+
+def unite(a: Bins, b: Bins, shifts: NDArray[np.int64], most: int) -> Bins:
+    """Return the bins of two parts of the data together."""
+    rooms = np.minimum(np.diff(a.offsets) + np.diff(b.offsets), most * len(shifts))
+    columns = divided(len(rooms), len(a.low) + len(b.low))
+    return _written(
+        rooms, a, lambda out: share(_unite, [(tuple(a), tuple(b), (shifts, most), out, span) for span in columns])
+    )
+
+
+def _written(rooms: NDArray[np.int64], like: Bins, write: Any) -> Bins:
+    """Return bins of which a kernel writes so many at most for each column."""
+    places = np.concatenate([[0], np.cumsum(rooms)])
+    sizes = np.zeros(len(rooms), np.int64)
+    parts = tuple(np.empty(places[-1], part.dtype) for part in like[1:])
+    write((places, sizes, *parts))
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    packed = tuple(np.empty(offsets[-1], part.dtype) for part in like[1:])
+    for values, out in zip(parts, packed, strict=True):
+        _pack(places, values, offsets, out)
+    return Bins(offsets, *packed)
+
+
+def bound(bins: Bins, cuts: Cuts, one: int) -> Found:
+    """Return what bins say of candidates, which lie strictly inside no bin of positives but as its lowest key."""
+    size, number, key = len(cuts.low), bins.n.dtype, bins.low.dtype
+    found = Found(
+        np.zeros(size, number),
+        np.zeros(size, number),
+        np.zeros(size, number),
+        np.zeros(size, key),
+        np.zeros(size, bool),
+    )
+    _bound(tuple(bins), tuple(cuts), number.type(one), tuple(found))
+    return found
+
+
+def spans(bins: Bins, starts: NDArray[np.int64], cuts: NDArray[Any]) -> Windows:
+    """Return the spans of overlapping bins in which some cuts (by label, falling) lie; no bin crosses an end."""
+    low, high = np.empty((2, len(cuts)), bins.low.dtype)
+    offsets = _spans(tuple(bins), (starts, cuts), low, high)
+    return Windows(offsets, low[: offsets[-1]], high[: offsets[-1]])
