@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
-from limen.errors import InputError, MergeError, count
+from limen.errors import InputError, LimenWarning, MergeError, count
 from limen.scales import kind_in
 from limen.solvers.grid import Extent, between, inner_ends
 from limen.sources.arrays import working_dtype
@@ -167,12 +168,18 @@ class Binned:
         np.maximum.at(high, column // 2, scores[1])
         extent = Extent(low, high, *inner_ends(np.concatenate(scores)))
         ends = np.concatenate([low, high])
-        scale = extent.scale(kind_in(ends[np.isfinite(ends)]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LimenWarning)  # said where the kind of scores decides something
+            scale = extent.scale(kind_in(ends[np.isfinite(ends)]))
         grid = between(positive, extent, scale, np.ones(n_labels, bool))
         labels, keys = [], []
         for k in range(n_labels):
             n_start, start, end = bins.offsets[2 * k : 2 * k + 3]
-            negative, own, top = bins.low[n_start:start][::-1], bins.low[start:end][::-1], bins.high[start:end][::-1]
+            negative, own, top = (
+                bins.low[n_start:start][::-1],
+                bins.low[start:end][::-1],
+                bins.high[start:end][::-1],
+            )
             wanted = keys_of(grid.cuts[grid.offsets[k] + 1 : grid.offsets[k + 1]])
             at = np.unique(np.searchsorted(negative, wanted, side="right"))
             found = negative[at[at > 0] - 1]
@@ -267,4 +274,6 @@ def _inside(windows: Windows, label: NDArray[np.int64], low: NDArray[Any]) -> ND
 
 def _said(binned: Binned) -> str:
     weights = " with weights" if binned.weighted else ""
-    return f"{count(len(binned.labels), 'label')} of {binned.dtype} scores{weights} in {binned.most} bins a fineness"
+    return (
+        f"{count(len(binned.labels), 'label')} of {binned.dtype} scores{weights} in {binned.most} bins a fineness"
+    )

@@ -88,7 +88,11 @@ def _contradiction(binned: Binned) -> str:
     size = np.diff(offsets)
     if binned.most < 4 or (size > binned.most * len(SHIFTS[low.itemsize])).any():
         return f"it has more bins than {binned.most} of each fineness"
-    if not np.isfinite(number).all() or (number < 0).any() or (binned.bins.n.dtype == np.int64 and (number == 0).any()):
+    if (
+        not np.isfinite(number).all()
+        or (number < 0).any()
+        or (binned.bins.n.dtype == np.int64 and (number == 0).any())
+    ):
         return "bins do not count items"
     column = np.repeat(np.arange(len(size)), size)
     rank = np.arange(len(low)) - offsets[column]
@@ -98,7 +102,9 @@ def _contradiction(binned: Binned) -> str:
         return "scores of a bin are not of one bin"
     follows = np.flatnonzero(rank > 0)
     finer = follows[level[follows] == level[follows - 1]]
-    if (high[follows] >= low[follows - 1]).any() or (low[finer] >> shift[finer] == low[finer - 1] >> shift[finer]).any():
+    if (high[follows] >= low[follows - 1]).any() or (
+        low[finer] >> shift[finer] == low[finer - 1] >> shift[finer]
+    ).any():
         return "bins overlap"
     totals = np.stack([binned.totals.negative, binned.totals.positive], axis=1).ravel()
     slack = 0 if number.dtype == np.int64 else 1e-9 * np.maximum(1.0, np.abs(totals))

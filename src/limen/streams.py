@@ -301,7 +301,10 @@ def _read_again(state: Binned, blocks: Iterable[Any], windows: Windows) -> Binne
 
 
 def _counted(
-    binned: Binned, block: Rows | Entries, source: DenseSource | SparseSource | None, windows: Windows | None = None
+    binned: Binned,
+    block: Rows | Entries,
+    source: DenseSource | SparseSource | None,
+    windows: Windows | None = None,
 ) -> Binned:
     """Return the bins with a block's besides; a block without a source was checked."""
     step = max(1, MANY // len(binned.labels)) if isinstance(block, Rows) else len(block.scores)
@@ -314,4 +317,3 @@ def _counted(
             raise AssertionError("the scores change while they are read")
         binned = added
     return binned
-
