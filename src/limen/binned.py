@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
-from limen.errors import InputError, LimenWarning, MergeError, count
-from limen.scales import kind_in
-from limen.solvers.grid import Extent, between, inner_ends
+from limen.errors import InputError, MergeError, count
 from limen.sources.arrays import working_dtype
 from limen.sources.blocks import Entries, Rows, Totals, flatten
 from limen.sources.candidates import Candidates
@@ -22,6 +19,7 @@ if TYPE_CHECKING:
 
 SHIFTS = {4: np.arange(32), 8: np.array([0, *range(29, 64)])}
 """How many of the lowest bits of a score are dropped, from the finest bins to the coarsest, by bytes a score."""
+BETWEEN = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +107,15 @@ class Binned:
         True positives are exact. Negatives of a bin that a cut divides may lie on either side. No cut between two
         candidates gives more than one of them with the fewest false positives.
         """
-        from limen._kernels import streams as kernels
+        from limen._kernels import stream_bounds as kernels
 
         candidates, cuts = self._candidates()
         found = kernels.bound(self.bins, cuts, 0 if self.weighted else 1)
         first = candidates.offsets[:-1]
         label = np.repeat(np.arange(len(self.labels)), np.diff(candidates.offsets))
+        positive, negative = (total[label] for total in self.totals)
         tp, least, most = (
-            np.minimum(part, total[label])
-            for part, total in zip(found[:3], (self.totals.positive, self.totals.negative, self.totals.negative))
+            np.minimum(part, total) for part, total in zip(found[:3], (positive, negative, negative), strict=True)
         )
         beneath = np.where(found.beneath > 0, scores_of(found.beneath), -np.inf).astype(candidates.cuts.dtype)
         just_below = np.nextafter(candidates.cuts, -np.inf, dtype=candidates.cuts.dtype)
@@ -140,12 +138,11 @@ class Binned:
 
     def _candidates(self) -> tuple[Candidates, Any]:
         """Return the cuts, and their keys with the highest of the positives that each stands for."""
-        from limen._kernels import streams as kernels
+        from limen._kernels import stream_bounds as kernels
 
         label, at = self.of_positives()
         low, high = self.bins.low[at], self.bins.high[at]
-        positive = Candidates.distinct(self.labels, self.dtype, label, scores_of(low))
-        grid_label, grid = self._between(positive)
+        grid_label, grid = self._between()
         # "Never" lies above all keys of scores.
         every = np.arange(len(self.labels))
         top = np.full(len(every), np.iinfo(low.dtype).max, low.dtype)
@@ -158,33 +155,19 @@ class Binned:
         scores[offsets[:-1]] = np.inf
         return Candidates(self.labels, self.dtype, offsets, scores), kernels.Cuts(offsets, low, high)
 
-    def _between(self, positive: Candidates) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """Return label and key of negatives for cuts between the positives: what the regularised methods need."""
-        bins, n_labels = self.bins, len(self.labels)
-        low, high = np.full(n_labels, np.inf), np.full(n_labels, -np.inf)
-        scores = [scores_of(part).astype(np.float64) for part in (bins.low, bins.high)]
-        column = np.repeat(np.arange(2 * n_labels), np.diff(bins.offsets))
-        np.minimum.at(low, column // 2, scores[0])
-        np.maximum.at(high, column // 2, scores[1])
-        extent = Extent(low, high, *inner_ends(np.concatenate(scores)))
-        ends = np.concatenate([low, high])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", LimenWarning)  # said where the kind of scores decides something
-            scale = extent.scale(kind_in(ends[np.isfinite(ends)]))
-        grid = between(positive, extent, scale, np.ones(n_labels, bool))
-        labels, keys = [], []
-        for k in range(n_labels):
-            n_start, start, end = bins.offsets[2 * k : 2 * k + 3]
-            negative, own, top = (
-                bins.low[n_start:start][::-1],
-                bins.low[start:end][::-1],
-                bins.high[start:end][::-1],
-            )
-            wanted = keys_of(grid.cuts[grid.offsets[k] + 1 : grid.offsets[k + 1]])
-            at = np.unique(np.searchsorted(negative, wanted, side="right"))
-            found = negative[at[at > 0] - 1]
-            place = np.searchsorted(own, found, side="right") - 1
-            found = found[(place < 0) | (found > top[place])] if len(own) else found
+    def _between(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Return label and key of some negatives of each label, evenly by bin: cuts for the regularised methods.
+
+        None lies inside a bin of positives.
+        """
+        bins, labels, keys = self.bins, [], []
+        for k in range(len(self.labels)):
+            first, start, end = bins.offsets[2 * k : 2 * k + 3]
+            some = np.unique(np.linspace(first, start - 1, min(BETWEEN, start - first)).astype(np.int64))
+            found, low = bins.low[some], bins.low[start:end][::-1]
+            place = np.searchsorted(low, found, side="right") - 1
+            if len(low):
+                found = found[(place < 0) | (found > bins.high[start:end][::-1][place])]
             labels.append(np.full(len(found), k))
             keys.append(found)
         return np.concatenate(labels), np.concatenate(keys)
@@ -227,20 +210,21 @@ class Binned:
 
 def scores_of(keys: NDArray[Any]) -> NDArray[Any]:
     """Return the scores of keys, float32 or float64."""
-    sign = keys.dtype.type(1) << keys.dtype.type(8 * keys.itemsize - 1)
-    return np.where(keys & sign, keys ^ sign, ~keys).view(np.float32 if keys.itemsize == 4 else np.float64)
+    sign: Any = keys.dtype.type(1 << 8 * keys.itemsize - 1)
+    bits: NDArray[Any] = np.where(keys & sign, keys ^ sign, np.invert(keys))
+    return bits.view(np.float32 if keys.itemsize == 4 else np.float64)
 
 
 def keys_of(scores: NDArray[Any]) -> NDArray[Any]:
     """Return whole numbers without sign that rise with the scores, which are float32 or float64."""
     bits = np.ascontiguousarray(scores).view(np.uint32 if scores.itemsize == 4 else np.uint64)
-    sign = bits.dtype.type(1) << bits.dtype.type(8 * bits.itemsize - 1)
+    sign: Any = bits.dtype.type(1 << 8 * bits.itemsize - 1)
     bits = np.where(bits == sign, bits.dtype.type(0), bits)
-    return np.asarray(np.where(bits & sign, ~bits, bits | sign))
+    return np.asarray(np.where(bits & sign, np.invert(bits), bits | sign))
 
 
 def _of_entries(block: Entries, n_labels: int, weighted: bool, windows: Windows | None) -> Items | None:
-    """Return the known stored items of a sparse block by column, in windows only; None if a score is not finite."""
+    """Return the known items of a sparse block by column, in windows only; None if a score is not finite."""
     from limen._kernels import streams as kernels
 
     if not np.isfinite(block.scores).all():

@@ -16,7 +16,7 @@ from limen.sources.candidates import Candidates
 
 SUMMARY = curve_files.Form("https://limen.dev/schema/summary", "a summary of data read once", "Summary.save")
 _KINDS = ("negative", "positive")
-_STORED = {kind: "cn" for kind in _KINDS} | {f"highest_{kind}": "cs" for kind in _KINDS}
+_STORED = dict.fromkeys(_KINDS, "cn") | {f"highest_{kind}": "cs" for kind in _KINDS}
 _STORED |= {f"n_{kind}": "ln" for kind in _KINDS}
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from limen import objectives
 from limen.binned import Binned
@@ -51,8 +50,8 @@ class Summary:
     The highest ``bins`` distinct scores of a label's negatives, and of its positives, are kept as they are; those
     below in bins of their bits without the lowest one, again so many at most; then without the lowest two, and so
     on. So the negatives of a bin are a share of about 1 / ``bins`` of those above it, whatever scale the scores
-    have: of false positives that share is in doubt at most. Of each bin the lowest and the highest score are known.
-    At most 33 · ``bins`` · 2 bins of 16 bytes a label (float32); what is usual is a quarter.
+    have: of false positives about that share is in doubt. Of each bin the lowest and the highest score are known.
+    At most 2 · 32 · ``bins`` bins of 16 bytes a label (float64: 2 · 36 of 24); usual is a third of that.
 
     Examples
     --------
@@ -191,8 +190,8 @@ class Summary:
         if (source.dtype, source.weighted) != (before.dtype, before.weighted):
             raise InputError(
                 f"a block has {source.dtype} scores{' and weights' if source.weighted else ''}; the blocks before "
-                f"have {before.dtype} scores{' and weights' if before.weighted else ''}. All blocks need one dtype "
-                "and the same parts."
+                f"have {before.dtype} scores{' and weights' if before.weighted else ''}. All blocks need one "
+                "dtype and the same parts."
             )
         n_items = before.n_items + source.n_items
         counted = replace(before, totals=source.totals(before.totals), n_items=n_items)
@@ -260,7 +259,7 @@ def certified(
     >>> t.status, t.value == limen.tune(y_true, y_score, method="exact").value
     ('optimal', True)
     """
-    from limen._kernels import streams as kernels
+    from limen._kernels import stream_bounds as kernels
 
     objective = objectives.objective(metric, average, zero_division)
     state = summary._state()
@@ -309,7 +308,8 @@ def _counted(
     """Return the bins with a block's besides; a block without a source was checked."""
     step = max(1, MANY // len(binned.labels)) if isinstance(block, Rows) else len(block.scores)
     for start in range(0, len(block.scores), max(1, step)):
-        part = type(block)(*(values[start : start + step] for values in block))
+        values: Any = [part[start : start + step] for part in block]
+        part = Rows(*values) if isinstance(block, Rows) else Entries(*values)
         added = binned.absorbed(part, windows)
         if added is None:
             for _ in source.blocks(check=True) if source else ():

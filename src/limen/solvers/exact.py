@@ -19,9 +19,9 @@ from limen.solvers.frontier import FrontierWalk
 from limen.solvers.solution import Solution, Status, proven
 
 UNSURE = (
-    "these curves were counted at different cuts or in bins, so that false positives are known between bounds only. "
-    "Count all parts at the same candidates (limen candidates, then limen curves --candidates), or read data in bins "
-    "again (limen.streams.certified), for exact counts."
+    "these curves were counted at different cuts or in bins, so that false positives are known between bounds "
+    "only. Count all parts at the same candidates (limen candidates, then limen curves --candidates), or read "
+    "what is in bins again (limen.streams.certified), for exact counts."
 )
 
 
