@@ -426,3 +426,21 @@ def test_blocks_are_not_kept_nor_changed():
 def test_what_can_be_read_once_is_sent_here():
     with pytest.raises(InputError, match=r"limen\.streams\.Summary, which reads once"):
         Curves.from_chunks(iter([([[1]], [[0.5]])]))
+
+
+def test_tune_reads_an_iterator_once():
+    y_true, y_score, labels = spoken_tags()
+    summary = Summary.of([(y_true, y_score)], labels=labels)
+
+    def blocks():
+        for start in range(0, 4000, 300):
+            yield y_true[start : start + 300], y_score[start : start + 300]
+
+    for method in ("exact", "auto"):
+        found, same = limen.tune(blocks(), labels=labels, method=method), limen.tune(summary, method=method)
+        assert found.values.tolist() == same.values.tolist()
+        assert (found.labels, found.n_items) == (labels, 4000)
+        assert found.upper_bound >= limen.tune(y_true, y_score, method="exact").value
+    for given in ({"labels": labels}, {"sample_weight": np.ones(4000)}):
+        with pytest.raises(InputError, match="Give them alone"):
+            limen.tune(summary, **given)
