@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 BINS = 256
 READ_AGAIN = 1 << 14
 """Bins of one fineness where data are read again."""
-FEW, MANY = 1 << 20, 1 << 22
-"""Fewer scores are kept until there are more; more are counted in parts."""
+FEW, MANY, ROWS = 1 << 20, 1 << 22, 2048
+"""Fewer scores, or rows, are kept until there are more; more scores are counted in parts, of so many rows."""
 
 
 class Summary:
@@ -195,7 +195,7 @@ class Summary:
             )
         n_items = before.n_items + source.n_items
         counted = replace(before, totals=source.totals(before.totals), n_items=n_items)
-        few = source.n_items * len(source.labels) < FEW
+        few = source.n_items * len(source.labels) < self._enough(len(source.labels))
         waiting = []
         for block in source.blocks() if few else source.to_count():
             if few and isinstance(block, Rows):
@@ -204,8 +204,13 @@ class Summary:
                 counted = _counted(counted, block, source)
         self._binned, self._labels = counted, source.labels
         self._waiting += waiting
-        if sum(block.scores.size for block in self._waiting) >= FEW:
+        if sum(block.scores.size for block in self._waiting) >= self._enough(len(source.labels)):
             self._state()
+
+    @staticmethod
+    def _enough(n_labels: int) -> int:
+        """Return how many scores are worth going through all bins."""
+        return max(FEW, min(ROWS * n_labels, MANY))
 
     def _state(self) -> Binned:
         """Return the bins of all blocks."""
@@ -306,7 +311,7 @@ def _counted(
     windows: Windows | None = None,
 ) -> Binned:
     """Return the bins with a block's besides; a block without a source was checked."""
-    step = max(1, MANY // len(binned.labels)) if isinstance(block, Rows) else len(block.scores)
+    step = max(ROWS, MANY // len(binned.labels)) if isinstance(block, Rows) else len(block.scores)
     for start in range(0, len(block.scores), max(1, step)):
         values: Any = [part[start : start + step] for part in block]
         part = Rows(*values) if isinstance(block, Rows) else Entries(*values)
