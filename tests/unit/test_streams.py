@@ -27,6 +27,7 @@ OBJECTIVES = [
     ("mcc", "macro", 1.0),
     ({"name": "fbeta", "beta": 2}, "weighted", 0.0),
     ("balanced_accuracy", "macro", 0.0),
+    ("g_mean", "macro", 0.0),
 ]
 
 
@@ -156,6 +157,25 @@ def test_order_and_parts_change_nothing(kind):
             assert other == whole
             assert other.curves() == whole.curves()
             assert np.array_equal(other.curves().beneath, whole.curves().beneath)
+
+
+class FewTags(limen.metrics.Metric):
+    """Of which no bound is known: it falls with every tag."""
+
+    name = "few_tags"
+
+    def __call__(self, tp, pp, p, n, zero_division=0.0):
+        return limen.metrics.ratio(n - pp, n, zero_division)
+
+
+@pytest.mark.parametrize("average", ["micro", "macro"])
+def test_of_a_metric_of_which_nothing_is_known_no_bound_is_told(average):
+    y_true, y_score, _ = data(4)
+    found = limen.tune(Summary.of([(y_true, y_score)], bins=4), metric=FewTags(), average=average, method="exact")
+    assert (found.status, found.upper_bound) == ("local", None)
+    assert "a true tag may cost" in found.reason
+    exact = Summary.of([(y_true, y_score)], bins=4096)
+    assert limen.tune(exact, metric=FewTags(), average="macro", method="exact").status == "optimal"
 
 
 def test_weights_add_up_in_any_order():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.errors import UnsupportedError
-from limen.metrics import Linear, LinearRatio
+from limen.metrics import GMean, Linear, LinearRatio
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
 from limen.solvers.frontier import FrontierWalk
@@ -156,7 +156,8 @@ def between_bounds(problem: Problem, solution: Solution) -> Solution:
     """Return a solution with what holds for it if false positives are known between bounds only.
 
     Its value, from the most false positives that there may be, is reached for certain; the optimum with the fewest
-    is the upper bound.
+    is the upper bound. Where positive scores lie between candidates, that holds for metrics which are best at an
+    end of a line of true positives; of a user's own with another structure nothing is known.
 
     Raises
     ------
@@ -169,6 +170,8 @@ def between_bounds(problem: Problem, solution: Solution) -> Solution:
     if problem.bound is not None:
         raise UnsupportedError(f"constraints need exact counts, and {UNSURE}")
     own, at = problem.curves, solution.index
+    if not own.complete and objective.metric.structure == "other" and not isinstance(objective.metric, GMean):
+        return replace(solution, status="local", upper_bound=None, reason=f"a true tag may cost: {UNSURE}")
     bound = EXACT[objective.structure]().solve(Problem(objective, (), own.optimistic)).upper_bound
     assert at is not None, "without data every solver chooses candidates"
     if bound is not None and objective(own.tp[at], own.pp[at], own.n_positive, own.n_known) >= bound:
