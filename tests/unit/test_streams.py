@@ -12,7 +12,7 @@ from limen import Curves, InputError
 from limen.binned import keys_of, scores_of
 from limen.curve_files import CURVES
 from limen.datasets import spoken_tags
-from limen.errors import MergeError, UnreadableError
+from limen.errors import MergeError, UnreadableError, UnsupportedError
 from limen.streams import Summary, certified
 
 pytestmark = [
@@ -464,3 +464,22 @@ def test_tune_reads_an_iterator_once():
     for given in ({"labels": labels}, {"sample_weight": np.ones(4000)}):
         with pytest.raises(InputError, match="Give them alone"):
             limen.tune(summary, **given)
+
+
+def test_thresholds_are_judged_between_bounds():
+    y_true, y_score, _ = data(13, shape=(3000, 4))
+    y_true[:, 0] = y_score[:, 0] > np.sort(y_score[:, 0])[-9]  # fewer positives than bins
+    for k in (2, 3):
+        y_true[:, k] *= np.random.default_rng(k).random(3000) < 0.02
+    curves = Summary.of([(y_true, y_score)], bins=32).curves()
+    assert curves.complete
+    assert curves.fp_least is not None
+    for cut in (0.05, 0.2, 0.5, 0.9):
+        values = np.full(4, cut, np.float32)
+        tags, kept = curves.tags_at(values), y_score >= values
+        assert np.array_equal(tags.tp, (kept & (y_true == 1)).sum(axis=0))
+        fp = (kept & (y_true == 0)).sum(axis=0)
+        assert (tags.fp_least <= fp).all()
+        assert (fp <= tags.fp).all()
+    with pytest.raises(UnsupportedError, match="not all the positive scores"):
+        limen.evaluate(Summary.of([data(13)[:2]], bins=4).curves(), None, 0.5)
