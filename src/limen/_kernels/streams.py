@@ -97,30 +97,22 @@ def _inside(key, low, high):
 
 
 @njit(cache=True, nogil=True)
-def _gathered(keys, weight, room):
-    """Return the distinct keys of a column, falling, and how many items (or what weight) each has."""
-    pair, distinct, digits, number = room
-    n, size = len(keys), 0
-    order = np.empty(0, np.int64)
+def _ordered(keys, weight, room):
+    """Return the keys of a column, falling, twice, and what each item weighs: those of one key in their order."""
+    pair, digits, number = room
+    n = len(keys)
+    for i in range(n):
+        pair[0, i] = ~keys[i]
     if len(weight):
-        order = np.argsort(keys, kind="mergesort")
-        ordered = keys[order]
-    else:
-        pair[0, :n] = keys
-        ordered = _sort(pair[0, :n], pair[1, :n], digits, 8 * keys.itemsize)
-    start = n
-    while start > 0:
-        stop, key = start, ordered[start - 1]
-        while start > 0 and ordered[start - 1] == key:
-            start -= 1
-        total = number.dtype.type(stop - start)
-        if len(weight):
-            total = number.dtype.type(0)
-            for i in range(start, stop):
-                total += weight[order[i]]
-        distinct[size], number[size] = key, total
-        size += 1
-    return distinct[:size], distinct[:size], number[:size]
+        order = np.argsort(pair[0, :n], kind="mergesort")
+        falling = keys[order]
+        for i in range(n):
+            number[i] = weight[order[i]]
+        return falling, falling, number[:n]
+    falling = _sort(pair[0, :n], pair[1, :n], digits, 8 * keys.itemsize)
+    for i in range(n):
+        falling[i] = ~falling[i]
+    return falling, falling, number[:n]
 
 
 @njit(cache=True, nogil=True)
@@ -134,27 +126,24 @@ def _merge(a, b, shifts, most, out):
     b_low, b_high, b_n = b
     low, high, number = out
     i, j, size, level, inside = 0, 0, 0, 0, 0
-    shift, last = np.uint64(shifts[0]), np.uint64(0)
+    shift = np.uint64(shifts[0])
     while i < len(a_low) or j < len(b_low):
-        first = j >= len(b_low) or (i < len(a_low) and a_low[i] >= b_low[j])
-        if first:
-            bottom, top, n = a_low[i], a_high[i], a_n[i]
-            i += 1
+        if j >= len(b_low) or (i < len(a_low) and a_low[i] >= b_low[j]):
+            bottom, top = a_low[i], a_high[i]
         else:
-            bottom, top, n = b_low[j], b_high[j], b_n[j]
-            j += 1
-        prefix = np.uint64(bottom) >> shift
-        if inside and prefix == last:
-            low[size - 1] = min(low[size - 1], bottom)
-            high[size - 1] = max(high[size - 1], top)
-            number[size - 1] += n
-            continue
+            bottom, top = b_low[j], b_high[j]
         if inside == most:
             level, inside = level + 1, 0
             shift = np.uint64(shifts[level])
-            prefix = np.uint64(bottom) >> shift
+        prefix, n = np.uint64(bottom) >> shift, number.dtype.type(0)
+        while i < len(a_low) and np.uint64(a_low[i]) >> shift == prefix:
+            bottom, top, n = min(bottom, a_low[i]), max(top, a_high[i]), n + a_n[i]
+            i += 1
+        while j < len(b_low) and np.uint64(b_low[j]) >> shift == prefix:
+            bottom, top, n = min(bottom, b_low[j]), max(top, b_high[j]), n + b_n[j]
+            j += 1
         low[size], high[size], number[size] = bottom, top, n
-        size, inside, last = size + 1, inside + 1, prefix
+        size, inside = size + 1, inside + 1
     return size
 
 
@@ -168,12 +157,12 @@ def _absorb(items, bins, ladder, out, span):
     longest = 1
     for c in range(span[0], span[1]):
         longest = max(longest, ends[c] - starts[c])
-    pair, distinct = np.empty((2, longest), keys.dtype), np.empty(longest, keys.dtype)
-    digits, number = np.empty(1 << _DIGIT, np.int64), np.empty(longest, n.dtype)
+    pair, digits = np.empty((2, longest), keys.dtype), np.empty(1 << _DIGIT, np.int64)
+    number = np.ones(longest, n.dtype)
     for c in range(span[0], span[1]):
         own = keys[starts[c] : ends[c]]
         weights = weight[starts[c] : ends[c]] if len(weight) else weight
-        new = _gathered(own, weights, (pair, distinct, digits, number))
+        new = _ordered(own, weights, (pair, digits, number))
         old = slice(offsets[c], offsets[c + 1])
         to = slice(places[c], places[c + 1])
         whole = (out_low[to], out_high[to], out_n[to])
