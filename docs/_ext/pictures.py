@@ -80,6 +80,20 @@ def counts_of_machines(ax: Axes) -> None:
     ax.set(xlabel="cut", ylabel="true tags", xlim=(0, 1), ylim=(0, None))
 
 
+def bounds_by_bins(ax: Axes) -> None:
+    """Draw the value that is certain, and the upper bound, by the number of bins."""
+    from limen.streams import Summary
+
+    bins = (4, 8, 16, 32, 64)
+    found = [limen.tune(Summary.of([(Y, S)], bins=number), method="exact") for number in bins]
+    low, high = [100 * t.value for t in found], [100 * (t.upper_bound or t.value) for t in found]
+    ax.fill_between(bins, low, high, alpha=0.3, linewidth=0)
+    ax.plot(bins, low)
+    ax.plot(bins, high)
+    ax.set_xscale("log", base=2)
+    ax.set(xticks=bins, xticklabels=bins, xlabel="bins", ylabel="micro-F1, %")
+
+
 def methods(ax: Axes) -> None:
     """Draw the held-out values of some methods."""
     names = ("fixed:0.5", "shared", "sgl", "exact", "auto")
@@ -280,6 +294,9 @@ PICTURES = {
     ),
     "audioset-size": Picture(
         counts_of_machines, "True tags against the cut, as counted by two machines, and their sum."
+    ),
+    "streams": Picture(
+        bounds_by_bins, "What is certain and the upper bound of micro-F1, against the number of bins: they meet."
     ),
     "which-method": Picture(methods, "Micro-F1 on items not tuned on of five methods, with 95 % intervals."),
     "budget": Picture(budgets, "Micro-F1 against the number of tags: it rises, and then no more tags are given."),

@@ -16,6 +16,7 @@ MODULES = (
     "limen.errors",
     "limen.guarantees",
     "limen.shift",
+    "limen.streams",
     "limen.learning_curve",
     "limen.sklearn",
     "limen.torch",

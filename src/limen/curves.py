@@ -99,11 +99,14 @@ class Curves:
     complete : bool
         Whether every positive score is a candidate; if not, a better cut may lie between.
     fp_least : as fp, optional
-        Where parts were added that had been counted at different candidates, and their data were gone, ``fp`` is
-        the most that there may be, and this the least.
+        Where parts were added that had been counted at different candidates, and their data were gone, or where
+        items were counted in bins, ``fp`` is the most that there may be, and this the least.
     folds : FoldCounts, optional
         Counts by fold at finer cuts, with which curves whose data are gone are tuned, and judged, as the data
         would be; see `limen.shards.count_shard`.
+    covered : bool
+        Whether no cut between candidates can be better than one of them with its fewest false positives, though
+        positive scores lie between: so it is where items were counted in bins (`limen.streams`).
 
     Notes
     -----
@@ -124,6 +127,7 @@ class Curves:
     sources: tuple[Countable, ...] = field(default=(), repr=False)
     fp_least: NDArray[Any] | None = None
     folds: FoldCounts | None = field(default=None, repr=False)
+    covered: bool = False
 
     @classmethod
     def from_arrays(
@@ -336,6 +340,11 @@ class Curves:
         return np.asarray(seen[np.isfinite(seen)])
 
     @property
+    def conclusive(self) -> bool:
+        """Whether the best candidate, with its fewest false positives, is as good as any cut."""
+        return self.complete or self.covered
+
+    @property
     def optimistic(self) -> Curves:
         """The curves with the fewest false positives that there may be; themselves, if these are known."""
         return self if self.fp_least is None else replace(self, fp=self.fp_least, fp_least=None, sources=())
@@ -370,7 +379,8 @@ class Curves:
         arrays = {name: getattr(self, name) for name in curve_files.COUNTS}
         if self.fp_least is not None:
             arrays[curve_files.LEAST] = self.fp_least
-        header: dict[str, Any] = {"n_items": self.n_items, "complete": self.complete, "grouped": False}
+        header: dict[str, Any] = {name: getattr(self, name) for name in ("n_items", "complete", "covered")}
+        header["grouped"] = False
         folds, beside = self.folds, None
         if folds is not None:
             ends = {name: np.full(self.n_labels, end) for name, end in folds.extent._asdict().items()}
@@ -399,7 +409,7 @@ class Curves:
         ...     Curves.load(f"{folder}/shard.curves") == curves
         True
         """
-        header: dict[str, type] = {"n_items": int, "complete": bool, "grouped": bool}
+        header: dict[str, type] = {"n_items": int, "complete": bool, "covered": bool, "grouped": bool}
         spec = _STORED | {f"{curve_files.FOLDS}{name}": f"{form}?" for name, form in _FOLDS.items()}
         stored = curve_files.read(path, curve_files.CURVES, header, spec)
         if problem := _lacking(stored) or curve_files.contradiction(stored):
@@ -516,4 +526,5 @@ def _sum(parts: Sequence[Curves]) -> Curves:
         if any(part.fp_least is not None for part in parts)
         else None,
         added([part.folds for part in parts]),
+        all(part.conclusive for part in parts),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
 from limen.sources import engines
 from limen.states import label_states, states_of_counts
+from limen.streams import Summary
 from limen.sums import sums_of
 from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds, now
 from limen.versions import versions
@@ -63,7 +64,8 @@ def tune(
     y_true : array-like (n_items, n_labels) of 0/1, bool, or float with NaN for unknown
         Dense, scipy sparse, a masked array, a tensor, a frame, or n_items lists of label names. Or
         `Curves`, or `limen.data.Data`, and no ``y_score``. Or a collection of an engine (Dask, Spark), as
-        ``y_score`` is one: the data are counted there.
+        ``y_score`` is one: the data are counted there. Or an iterator of blocks ``(y_true, y_score)``, or its
+        `limen.streams.Summary`: it is read once, and a bound tells how much better thresholds could be.
     y_score : array-like (n_items, n_labels) of finite numbers
         Dense, a memory map, scipy sparse, a tensor (torch, or any that speaks DLPack), or a frame (pandas,
         Polars, PyArrow). Probabilities, logits or any other real scores; only their order within a
@@ -138,6 +140,10 @@ def tune(
     solver = solvers.choose(objective.metric, average, method)
     seed = as_seed(random_state)
     of_items = {"labels": labels, "sample_weight": sample_weight, "mask": mask, "groups": groups}
+    if isinstance(y_true, Summary):
+        y_true = y_true.curves()
+    elif isinstance(y_true, Iterator) and y_score is None:
+        y_true, labels = Summary.of(y_true, labels=labels).curves(), None
     if isinstance(y_true, Curves):
         if any(given is not None for given in (y_score, labels, sample_weight, mask)):
             raise InputError("curves hold scores, labels and weights already. Give them alone.")

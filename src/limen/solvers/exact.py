@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.errors import UnsupportedError
-from limen.metrics import Linear, LinearRatio
+from limen.metrics import GMean, Linear, LinearRatio
 from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
 from limen.solvers.frontier import FrontierWalk
 from limen.solvers.solution import Solution, Status, proven
 
 UNSURE = (
-    "these curves were counted at different cuts, so that false positives are known between bounds only. Count "
-    "all parts at the same candidates (limen candidates, then limen curves --candidates) for exact counts."
+    "these curves were counted at different cuts or in bins, so that false positives are known between bounds "
+    "only. Count all parts at the same candidates (limen candidates, then limen curves --candidates), or read "
+    "what is in bins again (limen.streams.certified), for exact counts."
 )
 
 
@@ -155,22 +156,23 @@ def between_bounds(problem: Problem, solution: Solution) -> Solution:
     """Return a solution with what holds for it if false positives are known between bounds only.
 
     Its value, from the most false positives that there may be, is reached for certain; the optimum with the fewest
-    is the upper bound.
+    is the upper bound. Where positive scores lie between candidates, that holds for metrics which are best at an
+    end of a line of true positives; of a user's own with another structure nothing is known.
 
     Raises
     ------
     UnsupportedError
         If there are constraints: which cuts keep them is not known.
     """
-    curves, objective = problem.counted_alone, problem.objective
-    if curves is None or curves.fp_least is None:
+    alone, objective = problem.counted_alone, problem.objective
+    if alone is None or alone.fp_least is None:
         return solution
     if problem.bound is not None:
         raise UnsupportedError(f"constraints need exact counts, and {UNSURE}")
-    if problem.target_prevalence is not None:
-        curves = curves.reweighted(problem.target_prevalence)
-    bound = EXACT[objective.structure]().solve(Problem(objective, (), curves.optimistic)).upper_bound
     own, at = problem.curves, solution.index
+    if not own.complete and objective.metric.structure == "other" and not isinstance(objective.metric, GMean):
+        return replace(solution, status="local", upper_bound=None, reason=f"a true tag may cost: {UNSURE}")
+    bound = EXACT[objective.structure]().solve(Problem(objective, (), own.optimistic)).upper_bound
     assert at is not None, "without data every solver chooses candidates"
     if bound is not None and objective(own.tp[at], own.pp[at], own.n_positive, own.n_known) >= bound:
         return replace(solution, status="optimal", upper_bound=bound, reason="")

@@ -112,6 +112,6 @@ class FrontierWalk:
         if not isinstance(objective.metric, GMean):
             return Solution(index=index)
         bound = max(best, objective.metric.on_edges(walk.tp, walk.pp, p, n, objective.zero_division))
-        if value(index) >= bound or not curves.complete:
+        if value(index) >= bound or not curves.conclusive:
             return proven(curves, index, value(index))
         return Solution(index=index, status="bounded", upper_bound=bound)

@@ -98,6 +98,6 @@ class Solution:
 
 def proven(curves: Curves, index: NDArray[np.int64], value: float, history: tuple[float, ...] = ()) -> Solution:
     """Return the best candidates as optimal; as local if a better cut may lie between the candidates."""
-    if not curves.complete:
+    if not curves.conclusive:
         return Solution(index=index, history=history)
     return Solution(index=index, status="optimal", upper_bound=value, history=history)

@@ -50,7 +50,7 @@ class ChunkSource(Blocks):
         """Return one source a chunk; every chunk has the labels and the dtype of the first."""
         row = 0
         for number, chunk in enumerate(self.read()):
-            source = _chunk_source(chunk, self.read_as or self.labels, row)
+            source = chunk_source(chunk, self.read_as or self.labels, row)
             if source.dtype != self.dtype or source.weighted != self.weighted:
                 raise InputError(
                     f"chunk {number} has {source.dtype} scores"
@@ -99,7 +99,8 @@ def as_chunk_source(chunks: Any, labels: Sequence[str] | None = None) -> ChunkSo
     if isinstance(again, Iterator) and (not callable(chunks) or chunks() is again):
         raise InputError(
             f"chunks is a {type(again).__name__}, which can be read only once. Exact counting reads twice: "
-            "give a list, or a function that returns a fresh iterator."
+            "give a list, or a function that returns a fresh iterator; or take limen.streams.Summary, which reads "
+            "once and gives bounds."
         )
 
     def read() -> Iterator[tuple[Any, ...]]:
@@ -108,7 +109,7 @@ def as_chunk_source(chunks: Any, labels: Sequence[str] | None = None) -> ChunkSo
     first = next(read(), None)
     if first is None:
         raise InputError("chunks is empty. At least one block of rows is needed.")
-    source = _chunk_source(first, labels, 0)
+    source = chunk_source(first, labels, 0)
     whole = ChunkSource(read, source.labels, source.dtype, source.weighted)
     n_items, some = 0, not source.weighted
     for piece in whole.sources():
@@ -119,7 +120,8 @@ def as_chunk_source(chunks: Any, labels: Sequence[str] | None = None) -> ChunkSo
     return replace(whole, n_items=n_items)
 
 
-def _chunk_source(chunk: Any, labels: Sequence[str] | None, row: int) -> DenseSource | SparseSource:
+def chunk_source(chunk: Any, labels: Sequence[str] | None, row: int) -> DenseSource | SparseSource:
+    """Return the source of one chunk, whose first row has the number ``row``."""
     if not isinstance(chunk, (tuple, list)) or len(chunk) not in (2, 3):
         raise InputError(
             f"a chunk is a {type(chunk).__name__}. Each chunk must be (y_true, y_score) or "

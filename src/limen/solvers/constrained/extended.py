@@ -56,7 +56,8 @@ def extended(
             return curves
         if not readable or len(readable) < len(sources):
             lower = np.isfinite(curves.beneath[curves.offsets[1:] - 1])
-            return replace(curves, complete=curves.complete and not (lower & every).any())
+            sure = not (lower & every).any()
+            return replace(curves, complete=curves.complete and sure, covered=curves.covered and sure)
     if not readable or len(readable) < len(sources):
         raise UnsupportedError(
             "these constraints need cuts between the positives, and these curves hold only counts at the positive "
