@@ -140,12 +140,15 @@ def _aligned(y_true: Any, y_score: Any) -> Any:
     if y_true.known_divisions and y_score.known_divisions:
         if y_true.divisions == y_score.divisions:
             return y_true
+        kinds = [type(frame.divisions[0]).__name__ for frame in (y_score, y_true)]
         try:
-            return y_true.repartition(divisions=y_score.divisions, force=True)
-        except (TypeError, ValueError) as error:
+            y_true.divisions[0] < y_score.divisions[0]  # noqa: B015
+        except TypeError as error:
             raise InputError(
-                f"the indexes of y_score and y_true cannot be compared: {error}. Give both frames an id column."
+                f"the index of y_score is of {kinds[0]}, that of y_true of {kinds[1]}. Rows are joined by index: "
+                "make both of one kind, or give both frames an id column."
             ) from error
+        return y_true.repartition(divisions=y_score.divisions, force=True)
     if y_true.npartitions != y_score.npartitions:
         raise InputError(
             f"y_score has {count(y_score.npartitions, 'partition')} and y_true {y_true.npartitions}, and neither "

@@ -51,8 +51,17 @@ class Side:
         at = match(wanted, names, between=(f"the whole of {self.name}", "this partition"))
         frame = frame.iloc[:, at].set_axis(wanted, axis=1)
         if self.id is not None:
-            frame = frame.assign(**{self.id: as_text(frame[self.id])})
+            frame = frame.assign(**{self.id: self._named(frame[self.id])})
         return self._as_promised(frame) if self.name == "y_score" else frame
+
+    def _named(self, ids: pd.Series) -> pd.Series:
+        """Return ids as text."""
+        if missing := int(ids.isna().sum()):
+            raise InputError(
+                f"{self.name} has no id in {count(missing, 'row')} (first: row {int(ids.isna().argmax())}). Every "
+                "row needs an id."
+            )
+        return as_text(ids)
 
     def _as_promised(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return scores in the dtypes of the collection, where that changes no value."""
@@ -150,7 +159,7 @@ def carrying(frame: pd.DataFrame, side: Side, items: Mapping[str, Any], place: s
 
 
 def as_text(ids: pd.Series) -> pd.Series:
-    """Return ids as text; an empty one stays empty."""
+    """Return names as text; an empty one stays empty."""
     return ids.astype(TEXT)
 
 
