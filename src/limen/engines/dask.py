@@ -77,10 +77,15 @@ def curves_of(
         if name not in given:
             raise InputError(f"{name} is missing. Give labels and scores.")
     parts, like = _parts(given, names)
-    # Kept where it is computed: the second pass reads it there.
+    # Kept where they are computed, and waited for: else a cluster would keep all blocks for the second pass.
     cuts = first_pass(parts, like).persist()
+    dask.delayed(_there)(cuts).compute()
     curves: Curves = second_pass(parts, like, cuts).compute()
     return curves
+
+
+def _there(_cuts: Any) -> None:
+    """Depend on the cuts, and leave them where they are."""
 
 
 def _parts(given: dict[str, Any], labels: tuple[str, ...] | None) -> tuple[list[Part], Like]:
