@@ -461,11 +461,13 @@ def frontier(
     >>> f.recall, f.precision
     (array([0.  , 0.5 , 0.75, 1.  ]), array([1. , 1. , 1. , 0.8]))
     """
+    of_items = {"labels": labels, "sample_weight": sample_weight, "mask": mask}
     if isinstance(y_true, Curves):
         curves = y_true
+    elif (counted := engines.curves_of(y_true, y_score, **of_items)) is not None:
+        curves = counted
     else:
-        data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
-        curves = Curves.from_source(data.source)
+        curves = Curves.from_source(as_data(y_true, y_score, **of_items).source)
     if constraints:
         limits = bind(constraints, curves.labels, "never")
         if limits.pooled or limits.linked or limits.ranged:

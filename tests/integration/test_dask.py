@@ -169,6 +169,14 @@ def test_tune_takes_dask_as_it_takes_arrays(scheduler, asked):
         assert np.array_equal(found.values, limen.tune(y_true, y_score, **asked).values)
 
 
+def test_the_frontier_of_blocks_is_that_of_memory():
+    y_true, y_score = problem()
+    found = limen.frontier(in_blocks(y_true, 80), in_blocks(y_score, 90))
+    expected = limen.frontier(y_true, y_score)
+    assert np.array_equal(found.recall, expected.recall)
+    assert np.array_equal(found.precision, expected.precision)
+
+
 @pytest.mark.parametrize("rule", [">=", "top-k:2", "mcut", "argmax"])
 def test_decisions_wait_and_are_those_of_numpy(rule):
     _, y_score = problem()

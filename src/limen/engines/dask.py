@@ -26,6 +26,8 @@ import dask.array as da  # noqa: E402
 from limen.engines.dask_arrays import array_parts, whole_rows  # noqa: E402
 from limen.engines.dask_parts import Like, Part, first_pass, is_frame, said_at, second_pass  # noqa: E402
 
+__all__ = ["curves_of", "decide"]
+
 
 def curves_of(
     y_true: Any,
