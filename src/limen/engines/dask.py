@@ -18,7 +18,7 @@ from limen import decisions
 from limen.curves import Curves
 from limen.errors import InputError, require
 
-require("dask", extra="dask")
+require("dask", extra="dask", user="limen.engines.dask")
 
 import dask  # noqa: E402
 import dask.array as da  # noqa: E402
@@ -68,9 +68,11 @@ def curves_of(
     Examples
     --------
     >>> import dask.array as da
-    >>> y_true, y_score = da.from_array([[0], [1], [0], [1]], 2), da.from_array([[0.9], [0.8], [0.3], [0.2]], 2)
-    >>> curves_of(y_true, y_score)
-    Curves(4 items, 1 label, 4 candidates, float64 scores)
+    >>> y_true, y_score = da.from_array([[0], [1], [0], [1]], 2), da.from_array([[0.1], [0.8], [0.3], [0.6]], 2)
+    >>> curves = curves_of(y_true, y_score)
+    >>> import limen
+    >>> limen.tune(curves, method="exact").values, curves.n_items
+    (array([0.45]), 4)
     """
     names = None if labels is None else tuple(map(str, labels))
     given = {"y_true": y_true, "y_score": y_score, "sample_weight": sample_weight, "mask": mask}
