@@ -148,7 +148,7 @@ def tune(
         if any(given is not None for given in (y_score, labels, sample_weight, mask)):
             raise InputError("curves hold scores, labels and weights already. Give them alone.")
         problem = Problem.of_curves(objective, y_true, as_groups(groups, y_true.n_items), seed, progress)
-    elif (counted := engines.curves_of(y_true, y_score, **of_items, random_state=seed)) is not None:
+    elif (counted := engines.curves_of(y_true, y_score, **of_items)) is not None:
         problem = Problem.of_curves(objective, counted, random_state=seed, progress=progress)
     else:
         data = as_data(y_true, y_score, **of_items)

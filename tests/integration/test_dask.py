@@ -48,7 +48,12 @@ def in_memory(y_true, y_score, **given):
     return replace(count_shard(as_data(y_true, y_score, **given)), sources=())
 
 
+FOLDS = ("candidates", "extent", "few", "tp", "fp", "beneath", "n_positive", "n_known", "n_items", "half")
+
+
 def same(found, expected):
+    for name in FOLDS:
+        assert np.all(getattr(found.folds, name) == getattr(expected.folds, name)), name
     assert found == expected
     assert found.digest() == expected.digest()
     assert found.candidates.dtype == expected.candidates.dtype
@@ -165,8 +170,23 @@ def test_tune_takes_dask_as_it_takes_arrays(scheduler, asked):
     assert np.array_equal(found.values, expected.values)
     assert (found.labels, found.value, found.status) == (expected.labels, expected.value, expected.status)
     assert found.digest == expected.digest
-    if asked.get("method") == "exact":
-        assert np.array_equal(found.values, limen.tune(y_true, y_score, **asked).values)
+    here = limen.tune(y_true, y_score, labels=names, **asked)
+    assert np.array_equal(found.values, here.values)
+    assert found.expected == here.expected
+    assert found.counts.tp.tolist() == here.counts.tp.tolist()
+
+
+def test_groups_stay_whole_as_in_memory():
+    y_true, y_score = problem()
+    y_true[:3, -1] = 1
+    for groups in (np.arange(ROWS) // 9, np.array([f"file {k % 150}" for k in range(ROWS)])):
+        expected = limen.tune(y_true, y_score, groups=groups)
+        for given in (groups, da.from_array(groups, 70)):
+            found = limen.tune(in_blocks(y_true, 80), in_blocks(y_score, 90), groups=given)
+            assert np.array_equal(found.values, expected.values)
+            assert found.expected == expected.expected
+    with pytest.raises(InputError, match="groups has one group"):
+        limen.tune(in_blocks(y_true, 80), in_blocks(y_score, 90), groups=np.zeros(ROWS))
 
 
 def test_the_frontier_of_blocks_is_that_of_memory():

@@ -272,6 +272,17 @@ def test_tune_and_decide():
     assert np.array_equal(column.compute(), one.decide(y_score[["dog"]])[:, 0])
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_groups_stay_whole_as_in_memory(moved):
+    y_true, y_score = frames()
+    groups = np.arange(ROWS) // 4
+    expected = limen.tune(y_true, y_score, groups=groups)
+    truth = in_partitions(shuffled(y_true), 2) if moved else in_partitions(y_true, 3)
+    found = limen.tune(truth, in_partitions(y_score, 3), groups=groups)
+    assert np.array_equal(found.values, expected.values)
+    assert found.expected == expected.expected
+
+
 def test_errors_of_decisions_name_the_partition():
     y_true, y_score = frames()
     thresholds = limen.tune(y_true, y_score, method="exact")

@@ -37,7 +37,6 @@ def curves_of(
     sample_weight: Any = None,
     mask: Any = None,
     groups: Any = None,
-    random_state: int = 0,
 ) -> Curves:
     """Return the curves of Dask arrays or frames, counted where their blocks lie.
 
@@ -57,6 +56,8 @@ def curves_of(
         (whole numbers, halves) they are the same however items are cut; else the last bits follow the blocks.
     mask : bool array-like or Dask array (n_items, n_labels), optional
         With arrays: true where the label of an item is known.
+    groups : array-like or Dask array (n_items,), or column of ``y_score``'s partitions, optional
+        Group of each item: the folds that are counted apart keep groups whole.
 
     Raises
     ------
@@ -76,6 +77,7 @@ def curves_of(
     """
     names = None if labels is None else tuple(map(str, labels))
     given = {"y_true": y_true, "y_score": y_score, "sample_weight": sample_weight, "mask": mask}
+    given["groups"] = groups
     given = {name: data for name, data in given.items() if data is not None}
     for name in ("y_true", "y_score"):
         if name not in given:

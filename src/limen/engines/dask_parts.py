@@ -13,11 +13,11 @@ import dask
 import numpy as np
 
 from limen.curves import Curves, merged
-from limen.data import Data
+from limen.data import Data, as_data
 from limen.errors import InputError, LimenError, count
+from limen.folds import check_groups
 from limen.shards import Cuts, count_shard
 from limen.sources.arrays import as_weight
-from limen.sources.door import read
 
 FAN_IN = 8
 """So many summaries are merged at a time."""
@@ -112,6 +112,8 @@ def _cuts(found: Seen | None) -> Cuts:
         raise InputError("y_score has no rows in any of its parts. At least one item and one label are needed.")
     if not found.some_weight:
         as_weight(np.zeros(found.n_items), found.n_items)  # says that weights of 0 alone will not do
+    if found.cuts.grouped and found.cuts.units is not None:
+        check_groups([str(key) for key in found.cuts.units], True)
     return found.cuts
 
 
@@ -140,8 +142,7 @@ def _data(
                 f"y_score has {count(rows, 'row')} and y_true {count(labelled, 'row')}. Both need the same items."
             )
         return None
-    source, ids = read(y_true, y_score, labels=labels, first_row=first_row, part=True, **of_items)
-    return Data(source, ids)
+    return as_data(y_true, y_score, labels=labels, first_row=first_row, part=True, **of_items)
 
 
 def _length(data: Any) -> int:
