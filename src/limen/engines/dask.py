@@ -8,6 +8,7 @@ merges these. The data are read twice, and never gathered.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,7 @@ import dask  # noqa: E402
 import dask.array as da  # noqa: E402
 
 from limen.engines.dask_arrays import array_parts, whole_rows  # noqa: E402
-from limen.engines.dask_parts import Like, Part, first_pass, is_frame, said_at, second_pass  # noqa: E402
+from limen.engines.dask_parts import DaskSource, Like, Part, first_pass, is_frame, said_at, second_pass  # noqa: E402
 
 __all__ = ["curves_of", "decide"]
 
@@ -41,7 +42,8 @@ def curves_of(
     """Return the curves of Dask arrays or frames, counted where their blocks lie.
 
     They equal those of the same data in memory bit for bit, whatever the blocks, the scheduler and the order in
-    which they are done, and `limen.tune` makes thresholds of them.
+    which they are done, and `limen.tune` makes thresholds of them. They remember where the data are: what needs
+    counts at other cuts has them counted there.
 
     Parameters
     ----------
@@ -87,7 +89,10 @@ def curves_of(
     cuts = first_pass(parts, like).persist()
     dask.delayed(_there)(cuts).compute()
     curves: Curves = second_pass(parts, like, cuts).compute()
-    return curves
+    again = DaskSource(
+        tuple(parts), like, curves.labels, curves.dtype, curves.n_items, curves.n_known.dtype != np.int64
+    )
+    return replace(curves, sources=(again,))
 
 
 def _there(_cuts: Any) -> None:

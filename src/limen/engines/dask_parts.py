@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import reduce
+from dataclasses import dataclass, field, replace
+from functools import partial, reduce
 from operator import or_
 from typing import Any, NamedTuple
 
@@ -18,6 +18,8 @@ from limen.errors import InputError, LimenError, count
 from limen.folds import check_groups
 from limen.shards import Cuts, count_shard
 from limen.sources.arrays import as_weight
+from limen.sources.blocks import Source, Tallies, Totals
+from limen.sources.candidates import Candidates
 
 FAN_IN = 8
 """So many summaries are merged at a time."""
@@ -81,6 +83,88 @@ def second_pass(parts: Sequence[Part], like: Like, cuts: Any) -> Any:
     tally, add = (dask.delayed(function, pure=False) for function in (_counted, _added))
     shared = dask.delayed(like, traverse=False, pure=False)
     return _tree([tally(*part[:3], shared, *part[3:], cuts) for part in parts], add)
+
+
+@dataclass(frozen=True)
+class DaskSource:
+    """Data that Dask holds, to be counted again: a `limen.sources.blocks.Countable`.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+    like : Like
+    labels : tuple of n_labels str
+    dtype : dtype of the scores
+    n_items : int
+    weighted : bool
+    """
+
+    parts: tuple[Part, ...] = field(repr=False)
+    like: Like = field(repr=False)
+    labels: tuple[str, ...]
+    dtype: np.dtype[Any]
+    n_items: int
+    weighted: bool
+
+    def candidates(self) -> Candidates:
+        """Return the distinct scores of the positive items of each label: one pass."""
+        found: Candidates = self._pass(_positive, _any_of_both)
+        return found
+
+    def counts(self, candidates: Candidates) -> Tallies:
+        """Return the counts at each candidate: one pass."""
+        tallies: Tallies = self._pass(_tallies, _tallies_of_both, candidates)
+        return tallies
+
+    def totals(self, before: Totals | None = None) -> Totals:
+        """Return the weight of the positive and of the negative items of each label, added to ``before``."""
+        totals: Totals = self._pass(_totals, _totals_of_both)
+        return totals if before is None else _totals_of_both([before, totals])
+
+    def _pass(self, see: Any, unite: Any, *given: Any) -> Any:
+        """Return what ``see`` makes of each part, united."""
+        do, merge = dask.delayed(_of_part, pure=False), dask.delayed(_of_some, pure=False)
+        shared, given = (dask.delayed(one, traverse=False, pure=False) for one in (self.like, given))
+        parts = [do(*part[:3], shared, *part[3:], see, given) for part in self.parts]
+        return _tree(parts, partial(merge, unite)).compute()
+
+
+def _of_part(
+    y_true: Any, y_score: Any, of_items: dict[str, Any], like: Like, place: str, first: int, see: Any, given: Any
+) -> Any:
+    with said_at(place):
+        data = _data(*like.prepare(y_true, y_score, of_items), like.labels, first)
+        return None if data is None else see(data.source, *given)
+
+
+def _of_some(unite: Any, found: list[Any]) -> Any:
+    some = [one for one in found if one is not None]
+    return unite(some) if some else None
+
+
+def _positive(source: Source) -> Candidates:
+    return source.candidates()
+
+
+def _any_of_both(found: list[Candidates]) -> Candidates:
+    return reduce(or_, found)
+
+
+def _tallies(source: Source, candidates: Candidates) -> Tallies:
+    return source.counts(candidates)
+
+
+def _tallies_of_both(found: list[Tallies]) -> Tallies:
+    tp, fp, beneath = zip(*found, strict=True)
+    return Tallies(np.add.reduce(tp), np.add.reduce(fp), np.maximum.reduce(beneath))
+
+
+def _totals(source: Source) -> Totals:
+    return source.totals()
+
+
+def _totals_of_both(found: list[Totals]) -> Totals:
+    return Totals(*(np.add.reduce(part) for part in zip(*found, strict=True)))
 
 
 def _tree(found: list[Any], merge: Any) -> Any:
