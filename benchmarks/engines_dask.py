@@ -1,7 +1,7 @@
 """Dask: time against rows and against workers, each kept to one core, and what the workers and the driver hold.
 
-python benchmarks/engines_dask.py [--rows 400000,800000,1600000] [--labels 100] prints a markdown table. Scores lie
-in .npy files of one block each, written first; every figure is the best of five runs, after one to warm up.
+python benchmarks/engines_dask.py [--rows 200000,400000,800000] [--labels 100] prints a markdown table. Scores lie
+in .npy files of one block each, written first; every figure is the best of three runs, after one to warm up.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import pickle
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -26,7 +27,7 @@ from limen.data import as_data
 from limen.engines.dask import curves_of
 from limen.shards import Cuts, count_shard
 
-BLOCK, RUNS = 40_000, 5
+BLOCK, RUNS = 40_000, 3
 
 
 def write(folder: Path, n_items: int, n_labels: int) -> None:
@@ -66,7 +67,8 @@ def forget_peak() -> None:
 def keep_to(core: int) -> None:
     """Keep a process, with all threads that it has, to one core."""
     for thread in Path("/proc/self/task").iterdir():
-        os.sched_setaffinity(int(thread.name), {core})
+        with suppress(ProcessLookupError):  # a thread that has ended meanwhile
+            os.sched_setaffinity(int(thread.name), {core})
 
 
 def two_passes(folder: str, n_items: int) -> None:
@@ -114,7 +116,7 @@ def on_cluster(client: Client, y_true: da.Array, y_score: da.Array) -> tuple[Cur
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", default="400000,800000,1600000")
+    parser.add_argument("--rows", default="200000,400000,800000")
     parser.add_argument("--labels", type=int, default=100)
     asked = parser.parse_args()
     sizes, cores = [int(size) for size in asked.rows.split(",")], sorted(os.sched_getaffinity(0))
