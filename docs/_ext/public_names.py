@@ -24,6 +24,7 @@ MODULES = (
     "limen.learn",
     "limen.learn.recipes",
     "limen.audio",
+    "limen.engines.dask",
     "limen.events",
     "limen.events.formats",
     "limen.reporting.events",

@@ -22,6 +22,7 @@ from limen.metrics import Metric
 from limen.names import match
 from limen.objectives import Objective
 from limen.promises import Measured, held
+from limen.sources import engines
 from limen.sources.blocks import Source
 from limen.sources.frames import is_frame
 from limen.states import BAR, STATES, label_states, warnings_of
@@ -180,8 +181,11 @@ def evaluate(
         if any(given is not None for given in (y_score, labels, sample_weight, mask, groups)):
             raise InputError("curves hold scores, labels, weights and groups already. Give them alone.")
         return _evaluate_curves(y_true, thresholds, (metric, average, zero_division), baseline, bar)
-    labels = labels_of(thresholds, y_true, y_score, labels)
-    data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, groups=groups)
+    named = labels if hasattr(y_score, "columns") else labels_of(thresholds, y_true, y_score, labels)
+    of_items = {"labels": named, "sample_weight": sample_weight, "mask": mask, "groups": groups}
+    if (counted := engines.curves_of(y_true, y_score, **of_items)) is not None:
+        return _evaluate_curves(counted, thresholds, (metric, average, zero_division), baseline, bar)
+    data = as_data(y_true, y_score, **of_items)
     if isinstance(thresholds, Thresholds):
         data = data.in_order(thresholds.labels)
     source, seed = data.source, as_seed(random_state)

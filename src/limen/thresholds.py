@@ -198,7 +198,8 @@ class Thresholds(Displayed):
         ----------
         y_score : array-like (n_items, n_labels), scipy sparse, tensor or frame
             Columns in the order of ``labels``; a frame's columns are taken by name. For a single
-            label, one dimension will do.
+            label, one dimension will do. What an engine holds (Dask, Spark) is decided there, when it is
+            asked for.
 
         Returns
         -------

@@ -148,7 +148,7 @@ def tune(
         if any(given is not None for given in (y_score, labels, sample_weight, mask)):
             raise InputError("curves hold scores, labels and weights already. Give them alone.")
         problem = Problem.of_curves(objective, y_true, as_groups(groups, y_true.n_items), seed, progress)
-    elif (counted := engines.curves_of(y_true, y_score, **of_items, random_state=seed)) is not None:
+    elif (counted := engines.curves_of(y_true, y_score, **of_items)) is not None:
         problem = Problem.of_curves(objective, counted, random_state=seed, progress=progress)
     else:
         data = as_data(y_true, y_score, **of_items)
@@ -461,11 +461,13 @@ def frontier(
     >>> f.recall, f.precision
     (array([0.  , 0.5 , 0.75, 1.  ]), array([1. , 1. , 1. , 0.8]))
     """
+    of_items = {"labels": labels, "sample_weight": sample_weight, "mask": mask}
     if isinstance(y_true, Curves):
         curves = y_true
+    elif (counted := engines.curves_of(y_true, y_score, **of_items)) is not None:
+        curves = counted
     else:
-        data = as_data(y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask)
-        curves = Curves.from_source(data.source)
+        curves = Curves.from_source(as_data(y_true, y_score, **of_items).source)
     if constraints:
         limits = bind(constraints, curves.labels, "never")
         if limits.pooled or limits.linked or limits.ranged:

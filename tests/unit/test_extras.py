@@ -11,6 +11,7 @@ LEAVES = [
     ("limen.sklearn", "sklearn", "sklearn"),
     ("limen.torch", "torch", "torch"),
     ("limen.onnx", "onnx", "onnx"),
+    ("limen.engines.dask", "dask", "dask"),
     ("limen.exports.polars", "polars", "polars"),
     ("limen.learn.sketch", "sklearn", "learn"),
     ("limen.learn.online", "torch", "learn"),

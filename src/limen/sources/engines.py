@@ -45,7 +45,7 @@ def curves_of(y_true: Any, y_score: Any, **given: Any) -> Any:
     y_true, y_score
         As in `limen.tune`; scores or labels may lie in an engine.
     **given
-        ``labels``, ``sample_weight``, ``mask``, ``groups`` and ``random_state``, as in `limen.tune`.
+        ``labels``, ``sample_weight``, ``mask`` and ``groups``, as in `limen.tune`.
     """
     engine = engine_of(y_score, y_true)
     return None if engine is None else engine.curves_of(y_true, y_score, **given)
