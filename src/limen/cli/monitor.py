@@ -29,12 +29,16 @@ SECTIONS = {
 @click.argument("thresholds")
 @click.argument("scores")
 @click.argument("labels", required=False)
-@click.option("--state", metavar="FILE", help="What earlier runs left; made by the first run, written anew by each.")
+@click.option(
+    "--state", metavar="FILE", help="What earlier runs left; made by the first run, written anew by each."
+)
 @click.option("--time", metavar="FILE", help="A file of id, time, such as days: each time is one check.")
 @click.option("--every", type=click.IntRange(min=1), metavar="N", help="N rows, in their order, are one check.")
 @click.option("--labels-only", is_flag=True, help="The tags of these items were counted before, without labels.")
 @click.option("--alpha", type=SHARE, help="Chance of a false alarm, over all time and labels.  [default: 0.05]")
-@click.option("--at-least", type=SHARE, help="What the metric must be; the low end of what is expected, if left out.")
+@click.option(
+    "--at-least", type=SHARE, help="What the metric must be; the low end of what is expected, if left out."
+)
 @click.option(
     "--tolerance",
     type=click.FloatRange(0, 1, max_open=True),
@@ -68,10 +72,10 @@ def monitor(
 ) -> None:
     """Say when thresholds no longer do on a stream what they promised, and which labels are to blame.
 
-    Without LABELS: when the rates of given tags have left what tuning data explain. With them: also when the metric,
-    recall and false positives of labels, a promise or a limit no longer hold. However often it runs, a stream like
-    the tuning data raises an alarm with a chance of at most --alpha in all. Exit status: 0 if there is no alarm,
-    3 if there is one (of this run or an earlier one with the same --state), 1 or 2 for an error.
+    Without LABELS: when the rates of given tags have left what tuning data explain. With them: also when the
+    metric, recall and false positives of labels, a promise or a limit no longer hold. However often it runs, a
+    stream like the tuning data raises an alarm with a chance of at most --alpha in all. Exit status: 0 if there is
+    no alarm, 3 if there is one (of this run or an earlier one with the same --state), 1 or 2 for an error.
 
     \b
     limen monitor thresholds.json today.csv --state monitor.json
@@ -83,7 +87,9 @@ def monitor(
     refuse_to_replace(state, inputs=(thresholds, scores, labels, time, groups))
     refuse_to_replace(page, inputs=(thresholds, scores, labels, time, groups, state))
     if is_of_events(thresholds):
-        raise InputError(f"{thresholds} has thresholds of events. limen monitor watches tags: give a file of limen tune.")
+        raise InputError(
+            f"{thresholds} has thresholds of events. limen monitor watches tags: give a file of limen tune."
+        )
     chosen = thresholds_of(thresholds)
     if isinstance(chosen, float):
         raise InputError("a number has no tuning data to compare with. Give a file of limen tune.")
@@ -128,7 +134,7 @@ def _read(chosen: Any, scores: str, labels: str | None, extra: Any) -> tuple[Any
 
 
 def _times(path: str, ids: tuple[str, ...] | None) -> list[Any]:
-    """Return the time of each item, from a file of id and time: numbers, if all are, or text such as 2026-03-01."""
+    """Return the time of each item, from a file of id and time: numbers, or text such as 2026-03-01."""
     from limen.files.pairs import read_pairs
 
     if ids is None:

@@ -1,4 +1,4 @@
-"""Whether thresholds still keep on a stream what they promised, told after each check with one error for all time."""
+"""Whether thresholds still keep on a stream what they promised, told again and again with one error."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def batches(
     for name, start, end in zip(names, [0, *ends[:-1].tolist()], ends.tolist(), strict=True):
         rows = order[start:end]
         unit = None if number is None else _numbers(number[rows])
-        yield Batch(name, rows, unit, *_digests(scores, ids, rows))
+        yield Batch(name, rows, unit, *_digests(scores, ids, rows, name))
 
 
 def _checks(n_items: int, time: Any, every: int | None) -> tuple[NDArray[np.int64], list[str]]:
@@ -103,12 +103,12 @@ def _numbers(values: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _digests(
-    scores: NDArray[Any] | CSR, ids: Sequence[str] | None, rows: NDArray[np.int64]
+    scores: NDArray[Any] | CSR, ids: Sequence[str] | None, rows: NDArray[np.int64], when: str
 ) -> tuple[str, list[str]]:
-    """Return a digest of the items, by their ids, whatever the order, or else by their scores; and a sketch of ids."""
+    """Return a digest of the items, by ids in any order, or else by time and scores; and a sketch of ids."""
     if ids is None:
         part = scores.take(rows) if isinstance(scores, CSR) else (scores[rows],)
-        state = hashlib.sha256(repr(scores.shape[1]).encode())
+        state = hashlib.sha256(repr((scores.shape[1], when)).encode())
         for array in part:
             state.update(np.ascontiguousarray(array).tobytes())
         return state.hexdigest()[:24], []
@@ -124,8 +124,8 @@ def refuse_shared(batch: Batch, ids: Sequence[str] | None, sketch: Sequence[str]
     twice = [ids[row] for row in batch.rows.tolist() if _digest_of_id(ids[row]) in known]
     if twice:
         raise InputError(
-            f"items of the last check come again, with others: {examples(twice)}. Each item counts once: leave them "
-            "out."
+            f"items of the last check come again, with others: {examples(twice)}. Each item counts once: leave "
+            "them out."
         )
 
 

@@ -1,4 +1,4 @@
-"""Bets that a share is above a limit, which may be looked at after every check for ever, and whose luck is known."""
+"""Bets that a share is above a limit: they may be looked at after every check, for ever."""
 
 from __future__ import annotations
 
@@ -75,19 +75,19 @@ def growth_of_units(
 def begun(number: Any) -> Any:
     """Return the part of the money that is put in at check ``number``, from 1; all parts make 1.
 
-    It falls as the number to the power 1.5: a drift that begins at check t costs 1.5 log t of evidence, where money
-    all put in at the first check would have to win back what it lost until then.
+    It falls as the number to the power 1.5: a drift that begins at check t costs 1.5 log t of evidence. Money all
+    put in at the first check would have to win back what it lost until then.
     """
     return number**-0.5 - (number + 1) ** -0.5
 
 
 def grown(logs: NDArray[np.float64], growth: NDArray[np.float64], number: int) -> NDArray[np.float64]:
-    """Return the logarithm of the money at each stake after check ``number``, as ``logs`` (..., n_stakes) was before."""
+    """Return the logarithm of the money at each stake after check ``number``; ``logs`` (..., n_stakes): before."""
     return np.asarray(np.logaddexp(logs, np.log(begun(number) / len(STEPS))) + growth)
 
 
 def evidence(logs: NDArray[np.float64], number: int) -> NDArray[np.float64]:
-    """Return the logarithm of all money after ``number`` checks (...), what was not put in yet included: an e-value."""
+    """Return the logarithm of all money after ``number`` checks (...), put in or not yet: an e-value."""
     top = np.maximum(logs.max(axis=-1), 0.0)
     total = np.exp(logs - top[..., np.newaxis]).sum(axis=-1) + (number + 1) ** -0.5 * np.exp(-top)
     return np.asarray(np.minimum(top + np.log(total), NEVER_LOG))
@@ -99,9 +99,7 @@ def together(log_e: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray
     return np.asarray(top + np.log((weight * np.exp(log_e - top[..., np.newaxis])).sum(axis=-1)))
 
 
-def each_by_itself(
-    log_e: NDArray[np.float64], weight: NDArray[np.float64], level: float
-) -> NDArray[np.float64]:
+def each_by_itself(log_e: NDArray[np.float64], weight: NDArray[np.float64], level: float) -> NDArray[np.float64]:
     """Return the logarithm of the e-value of each, adjusted for there being so many (n,), by closed testing.
 
     Parameters
@@ -112,9 +110,9 @@ def each_by_itself(
 
     Notes
     -----
-    The least weighted mean over all sets that hold it (Vovk & Wang 2021, section 5, with weights): among the others
-    those with the lowest e-values. One that reaches 1 / level is wrong, for any of those that hold and at any time,
-    with a chance of at most ``level``.
+    The least weighted mean over all sets that hold it (Vovk & Wang 2021, section 5, with weights): among the
+    others those with the lowest e-values. That any check which keeps its limit reaches 1 / level, at any time, has
+    a chance of at most ``level``.
     """
     found = np.full(len(log_e), -np.inf)
     order = np.argsort(log_e, kind="stable")

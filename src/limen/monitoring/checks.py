@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,11 @@ from limen.metrics import LinearRatio
 from limen.monitoring.ranges import Range, range_of
 from limen.objectives import Objective
 from limen.promises import AT_MOST
-from limen.thresholds import REWEIGHTED, Thresholds, constraint_of
+from limen.thresholds import REWEIGHTED, Thresholds
+from limen.thresholds_file import constraint_of
 
+FamilyName = Literal["tags", "answers"]
+FAMILIES: tuple[FamilyName, ...] = ("tags", "answers")
 POOLED = -1
 """The column of a check over all labels."""
 WORDS = {
@@ -36,7 +39,11 @@ SURELY = 1 - 1e-9
 """A limit above this leaves nothing to find."""
 TYPICAL = 4.0
 """Over all labels, an item counts as if it held at most so many times what one holds in the mean."""
-CONSTRAINTS = {MinPrecision: "precision", MinRecall: "recall", MaxFalsePositiveRate: "false_positive_rate"}
+CONSTRAINTS: dict[type[Any], str] = {
+    MinPrecision: "precision",
+    MinRecall: "recall",
+    MaxFalsePositiveRate: "false_positive_rate",
+}
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ class Family(NamedTuple):
 
 def families_of(
     thresholds: Thresholds, alpha: float, at_least: float | None, tolerance: float, group_size: float = 1.0
-) -> dict[str, Family]:
+) -> dict[FamilyName, Family]:
     """Return what is watched of the tags given ("tags"), and what if labels come with them ("answers").
 
     Notes

@@ -1,4 +1,4 @@
-"""The items of one run, checked at the door: scores with columns as the thresholds have them, and labels if any."""
+"""The items of one run, checked at the door: scores as the thresholds have them, and labels if any."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def items_of(
     names_of_items = found if ids is None else tuple(map(str, ids))
     if names_of_items is not None and len(names_of_items) != scores.shape[0]:
         raise InputError(
-            f"ids has {count(len(names_of_items), 'name')} for {count(scores.shape[0], 'item')}. Give one for each."
+            f"ids has {count(len(names_of_items), 'name')} for {count(scores.shape[0], 'item')}. Give one for "
+            "each."
         )
     return Items(select_columns(scores, names, thresholds.labels), None, names_of_items, None)
 

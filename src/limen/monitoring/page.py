@@ -12,7 +12,8 @@ import numpy as np
 
 from limen.display import visible
 from limen.errors import count, percent
-from limen.monitoring.state import FAMILIES, log10
+from limen.monitoring.checks import FAMILIES
+from limen.monitoring.state import log10
 
 if TYPE_CHECKING:
     from limen.monitoring.result import Monitoring
@@ -80,12 +81,14 @@ def page(found: Monitoring) -> str:
 <style>{STYLE}</style>
 </head>
 <body>
-<header><p class="brand">limen monitor</p><h1>{_text(found.summary())}</h1><p class="muted">{_text(facts)}.</p></header>
+<header><p class="brand">limen monitor</p><h1>{_text(found.summary())}</h1>
+<p class="muted">{_text(facts)}.</p></header>
 <main>
 <section class="card">{verdict or NOTHING}</section>
 <section class="card"><h2>Evidence over time</h2>
-<p class="muted">E-values of all checks together, logarithmic. A stream as at tuning passes a dashed line with a chance
-of at most its error, ever.<span class="key tags"></span>tags given<span class="key answers"></span>what labels say</p>
+<p class="muted">E-values of all checks together, logarithmic. A stream as at tuning passes a dashed line, ever,
+with a chance of at most its error.<span class="key tags"></span>tags given
+<span class="key answers"></span>what labels say</p>
 {_whole(found)}</section>
 {_blamed(found)}
 <section class="card"><h2>What is watched</h2><div class="scroll">{_table(found)}</div></section>
@@ -102,9 +105,11 @@ def _text(text: str) -> str:
 def _whole(found: Monitoring) -> str:
     history = found.state.history
     lines = [
-        (name, [point[name] for point in history]) for name in FAMILIES if any(p[name] is not None for p in history)
+        (name, [point[name] for point in history])
+        for name in FAMILIES
+        if any(p[name] is not None for p in history)
     ]
-    alarms = [k for k, point in enumerate(history) if point["alarm"]]
+    alarms = [(k, name) for k, point in enumerate(history) for name in point["alarm"]]
     limits = sorted({log10(-float(np.log(found.families[name].level))) for name, _ in lines})
     return _chart(lines, [p["when"] for p in history], limits, alarms, (1000, 260), "evidence of all checks")
 
@@ -122,7 +127,7 @@ def _blamed(found: Monitoring) -> str:
     for row in shown:
         name = names[row["label"], row["kind"], row["basis"]]
         values = [point["labels"].get(name) for point in history]
-        since = [k for k, point in enumerate(history) if name in point["blamed"]]
+        since = [(k, "label") for k, point in enumerate(history) if name in point["blamed"]]
         level = found.families["tags" if row["kind"] in ("more", "fewer") else "answers"].level
         chart = _chart(
             [("label", values)],
@@ -135,12 +140,12 @@ def _blamed(found: Monitoring) -> str:
         tuned, limit, lately = (_share(row[key]) for key in ("tuned", "limit", "lately"))
         said = f"{row['says']}: tuned {tuned}, limit {limit}, lately {lately}"
         charts.append(
-            f"<div><h3>{_text(row['label'])}</h3><p class='muted'>{_text(said)}; since {_text(row['blamed_since'])}</p>"
-            f"{chart}</div>"
+            f'<div><h3>{_text(row["label"])}</h3><p class="muted">{_text(said)}; '
+            f"since {_text(row['blamed_since'])}</p>{chart}</div>"
         )
     return (
-        '<section class="card"><h2>To blame</h2><p class="muted">Evidence of each by itself (kept from 100 on). It is to '
-        "blame where it also passes together with all others that may be fine.</p>"
+        '<section class="card"><h2>To blame</h2><p class="muted">Evidence of each by itself (kept from 10 on). It '
+        "is to blame where it also passes together with all others that may be fine.</p>"
         f'<div class="small">{"".join(charts)}</div></section>'
     )
 
@@ -149,7 +154,7 @@ def _chart(
     lines: Sequence[tuple[str, list[float | None]]],
     when: list[str],
     limits: Sequence[float],
-    marks: Sequence[int],
+    marks: Sequence[tuple[int, str]],
     size: tuple[int, int],
     title: str,
 ) -> str:
@@ -181,12 +186,11 @@ def _chart(
         drawn = " ".join("{:.1f},{:.1f}".format(*at(k, value)) for k, value in points)
         parts.append(f'<polyline class="{name}" points="{drawn}"/>')
         for k, value in points:
-            if k in marks or len(points) == 1:
+            if (k, name) in marks or len(points) == 1:
                 x, y = at(k, value)
                 parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{_text(when[k])}</title></circle>')
-    return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(visible(title))}">{"".join(parts)}</svg>'
-    )
+    about = f'viewBox="0 0 {width} {height}" role="img" aria-label="{_text(title)}"'
+    return f"<svg {about}>{''.join(parts)}</svg>"
 
 
 def _power(tick: int) -> str:

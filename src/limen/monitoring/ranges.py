@@ -32,9 +32,9 @@ def range_of(given: Any, number: Any, error: float, group_size: float = 1.0) -> 
 
     Notes
     -----
-    For a cut fixed beforehand the bound is that of Chernoff: n * kl(found, rate) = log(1 / error), with n / group_size
-    for n. A chosen cut has one of n + 1 ranks, and rank r has its own part of the error, in proportion to
-    1 / (r + 1). That is enough for all cuts at once: if a cut of rank r has a rate above the bound, then the fixed
+    For a cut fixed beforehand the bound is that of Chernoff: n * kl(found, rate) = log(1 / error), with
+    n / group_size for n. A chosen cut has one of n + 1 ranks, and rank r has its own part of the error, in
+    proportion to 1 / (r + 1). That is enough for all cuts at once: if a cut of rank r has a rate above the bound, then the fixed
     cut whose rate is the bound has at most r items, which has the chance of rank r.
     """
     r, n = np.asarray(given, np.float64), np.asarray(number, np.float64)
@@ -50,7 +50,7 @@ def range_of(given: Any, number: Any, error: float, group_size: float = 1.0) -> 
 def _reached(
     found: NDArray[np.float64], evidence: NDArray[np.float64], end: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the rate between ``found`` and ``end`` that is so much evidence away: by bisection, outwards rounded."""
+    """Return the rate between ``found`` and ``end`` that is so much evidence away: by bisection."""
     near, far = found.copy(), end.copy()
     for _ in range(60):
         middle = (near + far) / 2

@@ -13,8 +13,8 @@ from limen.display import Displayed, Shown
 from limen.errors import count, examples, percent
 from limen.files.writing import write_atomically
 from limen.monitoring.betting import each_by_itself, evidence, together
-from limen.monitoring.checks import Family, said_kind
-from limen.monitoring.state import FAMILIES, State, log10
+from limen.monitoring.checks import FAMILIES, Family, FamilyName, said_kind
+from limen.monitoring.state import State, log10
 from limen.thresholds import Thresholds
 
 ROWS = 20
@@ -43,7 +43,7 @@ class Monitoring(Displayed):
 
     thresholds: Thresholds
     state: State
-    families: dict[str, Family]
+    families: dict[FamilyName, Family]
     skipped: tuple[str, ...] = ()
 
     @property
@@ -137,7 +137,7 @@ class Monitoring(Displayed):
 
     def to_dict(self) -> dict[str, Any]:
         """Return all that was found as plain numbers, text and lists."""
-        families = {}
+        families: dict[str, Any] = {}
         for name in FAMILIES:
             family, course = self.families[name], self.state.courses[name]
             value = None
@@ -193,7 +193,9 @@ class Monitoring(Displayed):
         headings = ("label", "watched", "tuned", "limit", "stream", "lately", "e-value", "to blame since")
         left = len(table) - len(rows)
         more = f", the {len(rows)} with most evidence of {count(len(table), 'check')}" if left else ""
-        return Shown(self.summary() + more, headings, rows, ("watched",), ("stream", "tuned", "watched"), ("label",))
+        return Shown(
+            self.summary() + more, headings, rows, ("watched",), ("stream", "tuned", "watched"), ("label",)
+        )
 
 
 def _share(value: float | None) -> str:

@@ -8,7 +8,7 @@ import math
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from limen.errors import InputError
 from limen.files.writing import write_atomically
 from limen.monitoring.betting import STEPS
+from limen.monitoring.checks import FAMILIES, FamilyName
 from limen.thresholds import Thresholds
 from limen.thresholds_file import check_fields, read_content
 from limen.versions import versions
@@ -24,11 +25,9 @@ SCHEMA = "https://limen.dev/schema/monitor"
 VERSION = 1
 FORM = f"A state file of version {VERSION}"
 MOST_POINTS, MOST_DIGESTS, SKETCH = 1000, 4000, 256
-"""So many checks are kept for the picture, for telling a check that was counted before, and ids of the last one."""
+"""So many checks are kept for the picture, and to tell those counted before; so many ids of the last one."""
 LATELY = 0.5 ** (1 / 7)
 """Shares "lately" weigh a check half as much as one seven checks later."""
-FamilyName = Literal["tags", "answers"]
-FAMILIES: tuple[FamilyName, ...] = ("tags", "answers")
 
 
 class Settings(NamedTuple):
@@ -94,7 +93,7 @@ class State:
 
     thresholds: str
     settings: Settings
-    courses: dict[str, Course]
+    courses: dict[FamilyName, Course]
     counted: dict[str, str] = field(default_factory=dict)
     sketch: list[str] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -180,8 +179,8 @@ class State:
             raise InputError("this is no state of limen monitor. Give the file that --state wrote.")
         if content.get("version") != VERSION:
             raise InputError(
-                f"the state has version {content.get('version')!r}; this limen knows {VERSION}. Upgrade limen: pip "
-                "install --upgrade limen."
+                f"the state has version {content.get('version')!r}; this limen knows {VERSION}. Upgrade limen: "
+                "pip install --upgrade limen."
             )
         check_fields(content, _FIELDS, "the file", FORM)
         check_fields(content["settings"], _SETTINGS, "'settings'", FORM)
@@ -208,7 +207,7 @@ class State:
 
 
 POINT = ("when", "items", "tags", "answers", "labels", "alarm", "blamed")
-"""What a point of the picture has: when, how many items, log10 of the e-values of the families and of some labels."""
+"""What a point of the picture has: when, how many items, log10 of e-values of the families and of some checks."""
 _SETTINGS: dict[str, tuple[type, ...]] = {
     "alpha": (float,),
     "tolerance": (int, float),

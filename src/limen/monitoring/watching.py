@@ -14,16 +14,16 @@ from limen.data import Data
 from limen.errors import InputError, count
 from limen.monitoring.batches import Batch, batches, refuse_shared
 from limen.monitoring.betting import each_by_itself, evidence, grown, together
-from limen.monitoring.checks import Family, families_of
+from limen.monitoring.checks import FAMILIES, Family, FamilyName, families_of
 from limen.monitoring.items import items_of
 from limen.monitoring.result import Monitoring
-from limen.monitoring.state import FAMILIES, LATELY, Course, Settings, State, digest_of, log10
+from limen.monitoring.state import LATELY, Course, Settings, State, digest_of, log10
 from limen.monitoring.tallies import Answers, Found, Tags, found_in
 from limen.thresholds import Thresholds
 
 SHOWN = 20
 """So many labels of a check are kept for the picture."""
-FROM = 2.0
+FROM = 1.0
 """Those whose e-value is at least this, as a logarithm of base 10, or that are blamed."""
 
 
@@ -55,7 +55,7 @@ def monitor(
     ----------
     thresholds : Thresholds
     y_score : array-like (n_items, n_labels), scipy sparse or frame; or Data
-        Scores of new items, the columns in the order of the thresholds' labels, or named. Data hold the labels too.
+        Scores of new items, the columns in the order of the thresholds' labels, or named. Data have labels too.
     y_true : array-like (n_items, n_labels), optional
         Their labels, NaN where unknown. Without them only how often each label is given is watched.
     state : State, or path, optional
@@ -66,8 +66,8 @@ def monitor(
     groups : array-like (n_items,), optional
         Group of each item, such as its recording. Each group bets once; its items may depend on each other.
     ids : sequence of n_items names, optional
-        By them a check that comes twice is known again, and items of the last check in another one are refused;
-        without them checks are known by their scores.
+        By them a check that comes in another run again is known and not counted, and items of the last check in
+        another one are refused. Without them checks are known by their time and scores.
     time : array-like (n_items,), optional
         Such as the day of each item: items of one time are one check, by rising time. Otherwise all are one.
     every : int, optional
@@ -93,8 +93,8 @@ def monitor(
 
     Notes
     -----
-    ``docs/adr/0041`` says why the chance holds. Each watched share has an e-process (bets at 7 stakes, money put in
-    at every check); over labels, closed testing by weighted means.
+    Each watched share has an e-process (bets at 7 stakes, money put in at every check); over labels, closed
+    testing by weighted means. ADR 41 says why the chance holds.
 
     Examples
     --------
@@ -117,16 +117,16 @@ def monitor(
         thresholds, wanted.alpha, wanted.at_least, wanted.tolerance, float(max(1, wanted.group_size))
     )
     known = _begun(thresholds, known, wanted, families)
-    skipped = []
+    skipped, earlier = [], dict(known.counted)  # a check of this run is no other one of it
     for batch in batches(items.scores, items.ids, groups, time, every):
         what = ("" if labels_only else "t") + ("a" if items.data is not None else "")
-        what = "".join(one for one in what if one not in known.counted.get(batch.digest, ""))
+        what = "".join(one for one in what if one not in earlier.get(batch.digest, ""))
         if not what:
             skipped.append(batch.when or f"a check of {count(len(batch.rows), 'item')}")
             continue
-        if "t" in what and batch.digest not in known.counted:
+        if "t" in what and batch.digest not in earlier:
             refuse_shared(batch, items.ids, known.sketch)
-        found = {}
+        found: dict[FamilyName, Tags | Answers] = {}
         if "t" in what and families["tags"].checks:
             found["tags"] = Tags.of(thresholds, items.rows(batch.rows), batch.unit)
         if items.data is not None and "a" in what and families["answers"].checks:
@@ -142,7 +142,12 @@ def monitor(
 
 
 def _checked(
-    state: State, families: dict[str, Family], counts: dict[str, Any], batch: Batch, grouped: bool, new: bool
+    state: State,
+    families: dict[FamilyName, Family],
+    counts: dict[FamilyName, Tags | Answers],
+    batch: Batch,
+    grouped: bool,
+    new: bool,
 ) -> None:
     """Make one check: put money in, bet, and say who is to blame."""
     number = len(state.history)
@@ -155,7 +160,7 @@ def _checked(
             _advance(course, found)
             log_e = evidence(course.logs, course.number)
             point[name] = log10(float(together(log_e, family.weights)))
-            _decide(course, family, log_e, when, point)
+            _decide(name, course, family, log_e, point)
         else:
             point[name] = None
     state.n_items += len(batch.rows) if new else 0
@@ -169,12 +174,13 @@ def _advance(course: Course, found: Found) -> None:
     course.sums[2:] = LATELY * course.sums[2:] + np.array([found.bad, found.size])
 
 
-def _decide(course: Course, family: Family, log_e: NDArray[np.float64], when: str, point: dict[str, Any]) -> None:
+def _decide(name: str, course: Course, family: Family, log_e: NDArray[np.float64], point: dict[str, Any]) -> None:
     """Say whether there is an alarm, and which checks are to blame for it, once and for all."""
+    when = point["when"]
     adjusted = each_by_itself(log_e, family.weights, family.level)
     if not course.alarm and float(together(log_e, family.weights)) >= -np.log(family.level):
         course.alarm = when
-        point["alarm"].append(family.checks[0].kind in ("more", "fewer") and "tags" or "answers")
+        point["alarm"].append(name)
     for k in np.flatnonzero(adjusted >= -np.log(family.level)).tolist():
         if course.blamed.setdefault(family.checks[k].name, when) == when:
             point["blamed"].append(family.checks[k].name)
@@ -221,8 +227,8 @@ def _settings(
     for name, value in given.items():
         if value is not None and value != getattr(old, name):
             raise InputError(
-                f"{name}={value} is not that of the state, {getattr(old, name)}. Settings must not change while the "
-                "same error is spent: leave it out, or begin a new state."
+                f"{name}={value} is not that of the state, {getattr(old, name)}. Settings must not change while "
+                "the same error is spent: leave it out, or begin a new state."
             )
     if (groups is not None) != (old.group_size > 0):
         was = "groups" if old.group_size else "items without groups"
@@ -231,7 +237,7 @@ def _settings(
 
 
 def _begun(
-    thresholds: Thresholds, known: State | None, settings: Settings, families: dict[str, Family]
+    thresholds: Thresholds, known: State | None, settings: Settings, families: dict[FamilyName, Family]
 ) -> State:
     """Return the state to go on with; a new one, if there was none."""
     digest = digest_of(thresholds)
@@ -239,17 +245,15 @@ def _begun(
         lacking = "; ".join(why for name in FAMILIES for why in families[name].not_watched)
         raise InputError(f"nothing of these thresholds can be monitored: {lacking}.")
     if known is None:
-        courses = {name: Course.new(len(families[name].checks)) for name in FAMILIES}
+        courses: dict[FamilyName, Course] = {name: Course.new(len(families[name].checks)) for name in FAMILIES}
         return State(digest, settings, courses)
     if known.thresholds != digest:
         raise InputError(
-            "the state is of other thresholds. Begin a new state for these: what was promised, and what tuning data "
-            "explain, has changed."
+            "the state is of other thresholds. Begin a new state for these: what was promised, and what tuning "
+            "data explain, has changed."
         )
     for name in FAMILIES:
         course, names = known.courses[name], {check.name for check in families[name].checks}
         if len(course.logs) != len(names) or not set(course.blamed) <= names:
             raise InputError(f"the state has {len(course.logs)} checks of {name!r}, and {len(names)} are made.")
     return known
-
-
