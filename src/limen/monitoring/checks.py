@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -37,8 +38,8 @@ WORDS = {
 """What an alarm of each kind says."""
 SURELY = 1 - 1e-9
 """A limit above this leaves nothing to find."""
-TYPICAL = 4.0
-"""Over all labels, an item counts as if it held at most so many times what one holds in the mean."""
+TYPICAL, SMALL = 4.0, 8.0
+"""Over all labels, an item that holds more than so many times the mean, and than so many pairs, is scaled down."""
 CONSTRAINTS: dict[type[Any], str] = {
     MinPrecision: "precision",
     MinRecall: "recall",
@@ -122,14 +123,15 @@ def families_of(
 
     Notes
     -----
-    Each family has half of ``alpha``. Where limits come from tuning data, half of that is the chance that tuning
-    data lie, and the other half is for the bets.
+    Each family has half of ``alpha``. Where limits come from tuning data, half of that is the chance that these
+    are off, and the other half is for the bets. Limits of the metric and of labels share it. That of the metric is
+    the low end of the expected interval, widened as if it were normal: no proof, unlike the others.
     """
     why_not = _no_ranges(thresholds)
     error = alpha / 4
     tags = [] if why_not else list(_of_tags(thresholds, error, group_size))
-    by_label = [] if why_not else list(_by_label(thresholds, error, group_size))
-    promised, lacking = _promised(thresholds, at_least, tolerance, group_size)
+    by_label = [] if why_not else list(_by_label(thresholds, error / 2, group_size))
+    promised, lacking = _promised(thresholds, at_least, tolerance, group_size, error / 2)
     weighed = _weighed([tags])
     answers = _weighed([part for part in (promised, by_label) if part])
     rates = [f"tags of each label: {why_not}"] if why_not else []
@@ -186,14 +188,16 @@ def _by_label(thresholds: Thresholds, error: float, group_size: float) -> Iterat
 
 
 def _promised(
-    thresholds: Thresholds, at_least: float | None, tolerance: float, group_size: float
+    thresholds: Thresholds, at_least: float | None, tolerance: float, group_size: float, error: float
 ) -> tuple[list[Check], list[str]]:
     """Return the checks of the metric, of the promise and of constraints, and what is not watched."""
     checks, lacking = [], []
     objective, counts = thresholds.objective, thresholds.counts
     least, basis = at_least, "asked"
     if least is None and thresholds.expected is not None:
-        least, basis = thresholds.expected.low - tolerance, "expected"
+        value, low, _ = thresholds.expected
+        wider = NormalDist().inv_cdf(1 - error) / NormalDist().inv_cdf(0.975)
+        least, basis = value - wider * (value - low) - tolerance, "expected"
     name = objective.noun
     if why_not := unbearable(objective):
         lacking.append(f"{name}: {why_not}")
@@ -201,8 +205,10 @@ def _promised(
         reason = thresholds.expected_reason or f"method {thresholds.method} expects nothing of new items"
         lacking.append(f"{name}: {reason}. Say what it must be with at_least")
     elif 0 < least < 1:
-        size = 1.0 if objective.needs_items else _mean_size(counts, thresholds.n_items, objective)
-        largest = max(1.0, TYPICAL * size) * group_size if not objective.needs_items else group_size
+        largest = group_size
+        if not objective.needs_items:
+            mean, most = _sizes(counts, thresholds.n_items, objective)
+            largest *= min(most, max(SMALL, TYPICAL * mean))
         checks.append(Check("metric", "all labels", POOLED, 1 - least, 1.0, largest, basis, 1 - thresholds.value))
     else:
         lacking.append(f"{name}: at least {percent(least)} says nothing")
@@ -242,7 +248,8 @@ def _share(
     limit = share if kind in AT_MOST else 1 - share
     bad, size = bad_of(kind, thresholds.counts)
     if label is None:
-        largest = max(1.0, TYPICAL * float(size.sum()) / thresholds.n_items) * group_size
+        mean = float(size.sum()) / thresholds.n_items
+        largest = min(len(thresholds.labels), max(SMALL, TYPICAL * mean)) * group_size
         tuned = float(bad.sum() / max(size.sum(), 1e-300))
         return Check(kind, "all labels", POOLED, limit, 1.0, largest, basis, tuned)
     k = thresholds.labels.index(label)
@@ -289,8 +296,12 @@ def unbearable(objective: Objective) -> str:
     return ""
 
 
-def _mean_size(counts: Counts, n_items: int, objective: Objective) -> float:
-    return float(bad_of_metric(objective, tuple(part.sum() for part in counts))[1]) / n_items
+def _sizes(counts: Counts, n_items: int, objective: Objective) -> tuple[float, float]:
+    """Return what an item holds of what the metric is a share of: in the mean, and at most."""
+    n = float(len(counts.p))
+    ends = np.array([(0, 0, 0, n), (0, 0, n, n), (0, n, 0, n), (n, n, n, n)]).T
+    mean = bad_of_metric(objective, tuple(part.sum() for part in counts))[1]
+    return float(mean) / n_items, float(bad_of_metric(objective, ends)[1].max())
 
 
 def said_kind(check: Check) -> str:

@@ -34,8 +34,8 @@ def range_of(given: Any, number: Any, error: float, group_size: float = 1.0) -> 
     -----
     For a cut fixed beforehand the bound is that of Chernoff: n * kl(found, rate) = log(1 / error), with
     n / group_size for n. A chosen cut has one of n + 1 ranks, and rank r has its own part of the error, in
-    proportion to 1 / (r + 1). That is enough for all cuts at once: if a cut of rank r has a rate above the bound, then the fixed
-    cut whose rate is the bound has at most r items, which has the chance of rank r.
+    proportion to 1 / (r + 1). That is enough for all cuts at once: if a cut of rank r has a rate above the bound,
+    then the fixed cut whose rate is the bound has at most r items, which has the chance of rank r.
     """
     r, n = np.asarray(given, np.float64), np.asarray(number, np.float64)
     harmonic = np.log(n + 1) + 1  # at least 1 + 1/2 + ... + 1/(n + 1)

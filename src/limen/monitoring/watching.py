@@ -79,7 +79,8 @@ def monitor(
     alpha : float, optional
         Chance of a false alarm, over all time and all labels; 0.05, or that of the state.
     at_least : float, optional
-        What the metric must be. The low end of the expected interval less ``tolerance``, if left out.
+        What the metric must be. The low end of the expected interval, at the level that ``alpha`` asks for, less
+        ``tolerance``, if left out.
     tolerance : float, optional
         By how much the metric, and shares limited by constraints, may be worse than expected; 0.02, or that of the
         state. What was promised (`limen.guarantee`) has no tolerance.

@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.data import Data
-from limen.errors import InputError, MergeError, UnreadableError, UnsupportedError, count, examples
+from limen.errors import InputError, MergeError, UnsupportedError, count
 from limen.files.archives import damaged
-from limen.files.writing import write_atomically
+from limen.online.blocks import Block, Header, joined, read, said, times_of, write
 from limen.sources.arrays import is_csr
 from limen.sources.chunks import ChunkSource
 from limen.sources.dense import DenseSource
 from limen.sources.door import as_source
 
-SCHEMA, VERSION = "https://limen.dev/schema/accumulator", 1
+SETTINGS = ("window", "span", "half_life")
+"""Of which one says what counts."""
 FORGET = 1e-4
 """Items that have no more than this part of all weight, together, are forgotten."""
 _ALIKE = "All parts need the same labels, dtype and settings, and weights and times all or none."
-
-
-class Block(NamedTuple):
-    """Rows of scores (rows, n_labels), labels coded 1, 0 and -1 (unknown), and weight and time of each row."""
-
-    scores: NDArray[Any]
-    codes: NDArray[np.int8]
-    weight: NDArray[np.float64] | None
-    time: NDArray[np.float64] | None
-
-    def take(self, rows: Any) -> Block:
-        """Return some rows, copied."""
-        return Block(*(None if part is None else part[rows].copy() for part in self))  # type: ignore[arg-type]
-
-
-class Header(NamedTuple):
-    """What the parts of one stream must have in common."""
-
-    labels: tuple[str, ...]
-    dtype: str
-    weighted: bool
-    timed: bool
 
 
 class Accumulator:
@@ -155,12 +132,12 @@ class Accumulator:
         )
         assert isinstance(source, DenseSource)
         codes = np.concatenate([rows.truth for rows in source.blocks()])
-        times = None if time is None else _times(time, source.n_items)
+        times = None if time is None else times_of(time, source.n_items)
         if times is None and self.span is not None:
             raise InputError("span needs the time of each item. Give time=, or use window.")
         header = Header(source.labels, str(source.dtype), source.weighted, times is not None)
         if self._header is not None and header != self._header:
-            raise InputError(f"this batch has {_said(header)}; those before have {_said(self._header)}. {_ALIKE}")
+            raise InputError(f"this batch has {said(header)}; those before have {said(self._header)}. {_ALIKE}")
         scores = np.array(source.scores, dtype=source.dtype)
         weight = None if source.weight is None else source.weight.astype(np.float64)
         self._header = header
@@ -202,24 +179,15 @@ class Accumulator:
             self._add(block)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all that is held to a file (.npz, no pickle), whole or not at all; `load` reads it.
+        """Write all that counts to a file (.npz, no pickle), whole or not at all; `load` reads it.
 
         Raises
         ------
         InputError
             If nothing was added.
         """
-        block, header = self._joined(self._kept()), self._known_header()
-        about = {
-            "schema": SCHEMA,
-            "version": VERSION,
-            **header._asdict(),
-            **{name: getattr(self, name) for name in ("window", "span", "half_life", "n_seen")},
-        }
-        text = np.frombuffer(json.dumps(about, ensure_ascii=False, allow_nan=False).encode(), np.uint8)
-        arrays: dict[str, Any] = {name: part for name, part in block._asdict().items() if part is not None}
-        with write_atomically(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, header=text, **arrays)
+        settings = {name: getattr(self, name) for name in (*SETTINGS, "n_seen")}
+        write(path, joined(self._kept()), {**self._known_header()._asdict(), **settings})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Accumulator:
@@ -230,23 +198,14 @@ class Accumulator:
         UnreadableError
             If the file is missing, damaged or cut short, or of another form.
         """
-        name, what, writer = os.fspath(path), "a file of an accumulator", "Accumulator.save"
+        block, header, about = read(path)
         try:
-            with np.load(Path(path), allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files}
-            about = json.loads(arrays.pop("header").tobytes().decode())
-            if about.pop("schema") != SCHEMA or about.pop("version") != VERSION:
-                raise ValueError("another schema or version")
-            found = cls(**{key: about.pop(key) for key in ("window", "span", "half_life")})
+            found = cls(**{key: about.pop(key) for key in SETTINGS})
             found.n_seen = int(about.pop("n_seen"))
-            header = Header(tuple(about.pop("labels")), **about)
-            block = Block(**{key: arrays.pop(key, None) for key in Block._fields})
-            if arrays or not _possible(block, header):
-                raise ValueError("arrays of other shapes or types")
-        except OSError as error:
-            raise UnreadableError(f"cannot read {name}: {error.strerror or error}. Check the path.") from error
-        except (KeyError, TypeError, ValueError, EOFError, AttributeError) as error:
-            raise damaged(name, what, writer, error) from error
+            if about:
+                raise ValueError(f"it says {', '.join(about)} besides")
+        except (KeyError, TypeError, ValueError) as error:
+            raise damaged(os.fspath(path), "a file of an accumulator", "Accumulator.save", error) from error
         found._header, found._blocks = header, [block]
         return found
 
@@ -260,7 +219,7 @@ class Accumulator:
             assert block.time is not None
             last = self._blocks[-1].time if self._blocks else None
             if last is not None and block.time[0] < last[-1]:  # late: everything into order
-                whole = self._joined([*self._blocks, block])
+                whole = joined([*self._blocks, block])
                 assert whole.time is not None
                 self._blocks, block = [], whole.take(np.argsort(whole.time, kind="stable"))
         self._blocks.append(block)
@@ -269,7 +228,7 @@ class Accumulator:
             first = kept[0]
             self._blocks = [first.take(slice(None)), *kept[1:]]  # the rest of the first block is let go
         if len(self._blocks) > 64:
-            self._blocks = [self._joined(self._blocks)]
+            self._blocks = [joined(self._blocks)]
 
     def _kept(self) -> list[Block]:
         """Return the rows that count, oldest first, without copying."""
@@ -290,7 +249,7 @@ class Accumulator:
         for block, end in zip(self._blocks, ends.tolist(), strict=True):
             start = max(0, drop - (end - len(block.scores)))
             if start < len(block.scores):
-                kept.append(Block(*(None if part is None else part[start:] for part in block)))  # type: ignore[arg-type]
+                kept.append(block.from_row(start))
         return kept
 
     def _source(self) -> ChunkSource:
@@ -299,9 +258,7 @@ class Accumulator:
         weights = self._weights(blocks)
         if weighted and not any(weight is not None and weight.any() for weight in weights):
             raise InputError("sample_weight is zero for every item that counts. At least one must be positive.")
-        chunks = [
-            _chunk(block, weight if weighted else None) for block, weight in zip(blocks, weights, strict=True)
-        ]
+        chunks = [block.chunk(weight if weighted else None) for block, weight in zip(blocks, weights, strict=True)]
         n_items = sum(len(block.scores) for block in blocks)
         return ChunkSource(lambda: iter(chunks), header.labels, np.dtype(header.dtype), weighted, n_items)
 
@@ -326,56 +283,8 @@ class Accumulator:
             raise InputError("no items were added. Call update(y_true, y_score) with each batch before.")
         return self._header
 
-    @staticmethod
-    def _joined(blocks: Sequence[Block]) -> Block:
-        parts = zip(*blocks, strict=True)
-        return Block(*(None if part[0] is None else np.concatenate(part) for part in parts))  # type: ignore[arg-type]
-
-
-def _chunk(block: Block, weight: NDArray[np.float64] | None) -> tuple[Any, ...]:
-    """Return labels, scores and any weights, as `Curves.from_chunks` takes them."""
-    unknown = block.codes < 0
-    truth = np.where(unknown, np.float32(np.nan), block.codes) if unknown.any() else block.codes
-    return (truth, block.scores) if weight is None else (truth, block.scores, weight)
-
-
-def _times(given: Any, n_items: int) -> NDArray[np.float64]:
-    times = np.asarray(given)
-    if times.dtype.kind == "M":
-        times = np.where(np.isnat(times), np.nan, times.astype("datetime64[us]").astype(np.int64) / 1e6)
-    try:
-        times = np.broadcast_to(times.astype(np.float64), n_items) if times.ndim == 0 else times.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"time has dtype {times.dtype}. It must be numbers, or datetime64.") from error
-    if times.shape != (n_items,) or not np.isfinite(times).all():
-        raise InputError(
-            f"time has shape {times.shape} for {count(n_items, 'item')}, or is not finite. Give one number for "
-            "each."
-        )
-    return times
-
-
-def _possible(block: Block, header: Header) -> bool:
-    """Return whether arrays of a file are those of a block with this header."""
-    shape, n = (len(block.scores), len(header.labels)), len(block.scores)
-    return (
-        bool(n)
-        and block.scores.shape == block.codes.shape == shape
-        and str(block.scores.dtype) == header.dtype
-        and block.codes.dtype == np.int8
-        and bool(np.isfinite(block.scores).all() and (np.abs(block.codes) <= 1).all())
-        and (block.weight is not None) == header.weighted
-        and (block.time is not None) == header.timed
-        and all(part is None or (part.shape == (n,) and np.isfinite(part).all()) for part in block[2:])
-    )
-
-
-def _said(header: Header) -> str:
-    extras = f"{'' if header.weighted else 'no '}weights, {'' if header.timed else 'no '}times"
-    return f"{header.dtype} scores, labels {examples(header.labels, most=3)}, {extras}"
-
 
 def _said_all(one: Accumulator) -> str:
     settings = {"window": one.window, "span": one.span, "half_life": one.half_life}
-    said = ", ".join(f"{name}={value}" for name, value in settings.items() if value is not None)
-    return said if one._header is None else f"{said}, {_said(one._header)}"
+    words = ", ".join(f"{name}={value}" for name, value in settings.items() if value is not None)
+    return words if one._header is None else f"{words}, {said(one._header)}"
