@@ -42,16 +42,16 @@ class World(NamedTuple):
     def items(self, n: int, draw: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
         """Return labels and scores; what items of a group, or labels of an item, have in common is mixed in."""
         of_group = np.arange(n) // self.group_size
-        own = np.sqrt(1 - self.dependence)
+        own, part = np.sqrt([1 - self.dependence, self.dependence]).astype(np.float32)
 
         def noise() -> NDArray[np.float32]:
             shared = draw.standard_normal((of_group[-1] + 1, 1), np.float32)[of_group]
-            return np.sqrt(self.dependence) * shared + own * draw.standard_normal((n, len(self.share)), np.float32)
+            return part * shared + own * draw.standard_normal((n, len(self.share)), np.float32)
 
         truth = noise() < _quantile(self.share).astype(np.float32)
         z = noise() + truth * self.detectability.astype(np.float32)
-        odds = np.log(self.share / (1 - self.share)) + self.detectability * (z - self.detectability / 2)
-        return truth, (1 / (1 + np.exp(-odds))).astype(np.float32)
+        d, prior = (one.astype(np.float32) for one in (self.detectability, np.log(self.share / (1 - self.share))))
+        return truth, 1 / (1 + np.exp(-prior - d * (z - d / 2)))
 
 
 def _quantile(share: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -75,17 +75,18 @@ def year(
     n_daily = given.shape[1]
     units = (DAYS, n_daily // group_size, group_size)
     cells = (given & truth, given, truth, np.ones_like(given))
-    tp, pp, p, n = (flag.reshape(*units, -1).sum(axis=2) for flag in cells)  # (n_days, n_units, n_labels)
+    # (n_days, n_units, n_labels)
+    tp, pp, p, n = (flag.reshape(*units, -1).sum(axis=2, dtype=np.int16) for flag in cells)
     log_e = {}
     for name, family in families.items():
         growth = np.zeros((DAYS, len(family.checks), len(betting.STEPS)))
-        parts = [_pairs(check, (tp, pp, p, n)) for check in family.checks]
-        if group_size == 1 and parts:
-            sums = [np.array([part[k].sum(axis=1) for part in parts]).T for k in (0, 1)]
-            growth = betting.growth_of_counts(*sums, family.limits)
+        if group_size == 1 and family.checks:
+            daily = tuple(part.sum(axis=1, keepdims=True) for part in (tp, pp, p, n))
+            sums = np.array([_pairs(check, daily) for check in family.checks])[..., 0]
+            growth = betting.growth_of_counts(sums[:, 0].T, sums[:, 1].T, family.limits)
         for k, check in enumerate(family.checks):
             if group_size > 1 or check.column == POOLED:
-                growth[:, k] = _of_units(*parts[k], check)
+                growth[:, k] = _of_units(*_pairs(check, (tp, pp, p, n)), check)
         logs, found = np.full(growth.shape[1:], -np.inf), np.zeros((DAYS, len(family.checks)))
         for day in range(DAYS):
             logs = betting.grown(logs, growth[day], day + 1)
@@ -134,7 +135,7 @@ SETTINGS = {
     "20 labels, 100 tuning items": Setting(20, 100, 50, dependence=0.3),
     "1 label, 200 tuning items": Setting(1, 200, 50),
     "20 labels, 100 groups of 10": Setting(20, 1000, 50, 10, 0.3),
-    "300 labels, 1 000 tuning items": Setting(300, 1000, 30, dependence=0.3, method="exact"),
+    "300 labels, 1 000 tuning items": Setting(300, 1000, 10, dependence=0.3, method="exact"),
 }
 
 

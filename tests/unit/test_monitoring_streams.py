@@ -314,9 +314,7 @@ def test_states_are_read_strictly_and_belong_to_their_thresholds(tuned, tmp_path
         with pytest.raises(InputError, match=r"numbers that cannot be|the state has 2 checks of 'tags'"):
             monitor(tuned, s[:100], state=State.from_dict(bad))
     path.write_text(path.read_text()[:-50])
-    with pytest.raises(
-        InputError, match="is not a whole state file: it is cut short, in line 1"
-    ):
+    with pytest.raises(InputError, match="is not a whole state file: it is cut short, in line 1"):
         monitor(tuned, s, state=path)
     state = monitor(tuned, s).state
     with pytest.raises(InputError, match="the state is of other thresholds"):
