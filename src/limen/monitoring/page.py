@@ -39,6 +39,7 @@ p { margin: 0 0 6px; }
   margin-top: 16px; }
 .small { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); }
 .scroll { overflow-x: auto; }
+.wide { min-width: 560px; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--muted); font-size: 11px; }
 .grid { stroke: var(--line); } .limit { stroke: var(--alarm); stroke-dasharray: 5 4; }
@@ -53,6 +54,8 @@ th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; white-space: normal; 
 th { color: var(--muted); font-weight: 600; }
 """
 NOTHING = "<p>Nothing has left what was tuned for.</p>"
+HIGHEST = 10.0
+"""Charts end at ten to this; what is above is drawn at their edge."""
 LINES = 12
 """So many labels have charts of their own."""
 ROWS = 200
@@ -89,9 +92,12 @@ def page(found: Monitoring) -> str:
 <p class="muted">E-values of all checks together, logarithmic. A stream as at tuning passes a dashed line, ever,
 with a chance of at most its error.<span class="key tags"></span>tags given
 <span class="key answers"></span>what labels say</p>
-{_whole(found)}</section>
+<div class="scroll" tabindex="0" role="region" aria-label="evidence over time">
+<div class="wide">{_whole(found)}</div></div></section>
 {_blamed(found)}
-<section class="card"><h2>What is watched</h2><div class="scroll">{_table(found)}</div></section>
+<section class="card"><h2>What is watched</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="what is watched">
+{_table(found)}</div></section>
 </main>
 </body>
 </html>
@@ -163,12 +169,12 @@ def _chart(
     left, right, top, bottom = 46, 10, 8, 24
     known = [value for _, values in lines for value in values if value is not None]
     low = min([-1.0, *known])
-    high = max([*(limit + 0.5 for limit in limits), *known])
+    high = min(HIGHEST, max([*(limit + 0.5 for limit in limits), *known]))
     n = max(1, len(when) - 1)
 
     def at(k: float, value: float) -> tuple[float, float]:
         x = left + (width - left - right) * k / n
-        return x, height - bottom - (height - top - bottom) * (value - low) / (high - low)
+        return x, height - bottom - (height - top - bottom) * (min(value, high) - low) / (high - low)
 
     step = max(1, round((high - low) / 5))
     parts = []
