@@ -18,6 +18,8 @@ MODULES = (
     "limen.shift",
     "limen.streams",
     "limen.learning_curve",
+    "limen.monitoring",
+    "limen.online",
     "limen.sklearn",
     "limen.torch",
     "limen.onnx",

@@ -100,7 +100,7 @@ def read_content(path: str | os.PathLike[str], what: str, wanted: str) -> Any:
     try:
         return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} {said_of(text, error)} {wanted}") from error
+        raise InputError(f"{path} {said_of(text, error, what)} {wanted}") from error
 
 
 def to_save(threshold: Any) -> float | None:
@@ -339,15 +339,15 @@ def refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number (null means: never given)")
 
 
-def said_of(text: str, error: Exception) -> str:
-    """Return what is wrong with the text of a file that is no JSON."""
+def said_of(text: str, error: Exception, what: str) -> str:
+    """Return what is wrong with the text of a file that is no JSON; ``what`` it should be, with its article."""
     whole = text.strip()
     if whole[:1] != "{":
-        what = "it is empty" if not whole else f"it begins with {whole[:20]!r}, and JSON of limen with '{{'"
-        return f"is not a thresholds file: {what}."
+        problem = "it is empty" if not whole else f"it begins with {whole[:20]!r}, and JSON of limen with '{{'"
+        return f"is not {what}: {problem}."
     cut = not whole.endswith("}") or (isinstance(error, json.JSONDecodeError) and error.pos >= len(text.rstrip()))
-    what = f"it is cut short, in line {whole.count(chr(10)) + 1}" if cut else str(error)
-    return f"is not a whole thresholds file: {what}."
+    problem = f"it is cut short, in line {whole.count(chr(10)) + 1}" if cut else str(error)
+    return f"is not a whole {what.removeprefix('a ')}: {problem}."
 
 
 def said_of_other(content: Any, wanted: str = SCHEMA) -> str:

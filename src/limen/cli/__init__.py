@@ -25,6 +25,7 @@ from limen.cli.guarantee import guarantee
 from limen.cli.guarantee_events import guarantee_events
 from limen.cli.help import Group
 from limen.cli.learn import learn
+from limen.cli.monitor import monitor
 from limen.cli.report import report_
 from limen.cli.report_events import report_events
 from limen.cli.sample import precision_at, sample
@@ -69,6 +70,7 @@ COMMANDS = (
     guarantee_events,
     sample,
     precision_at,
+    monitor,
     candidates,
     curves,
     merge,
@@ -95,8 +97,10 @@ def main() -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)
     try:
-        cli(standalone_mode=False)
+        status = cli(standalone_mode=False)
         sys.stdout.flush()
+        if isinstance(status, int):  # what a command ended with, such as an alarm
+            sys.exit(status)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:

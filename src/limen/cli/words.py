@@ -28,6 +28,12 @@ OPTIONS = (
     "placement",
     "repeats",
     "target_prevalence",
+    "alpha",
+    "at_least",
+    "every",
+    "group_size",
+    "labels_only",
+    "tolerance",
     "zero_division",
 )
 _ARGUMENT = re.compile(rf"\b({'|'.join(OPTIONS)})=('[^']*'|\"[^\"]*\"|[^\s,;)]*[^\s,;.)])?")
