@@ -1,6 +1,6 @@
 """Very many labels: time and memory of limen on sparse scores, and xCOLUMNs beside it where both apply.
 
-python benchmarks/extreme.py [--largest 1000000] [--xcolumns PYTHON] [--keep FOLDER]
+python benchmarks/extreme.py [--largest ITEMS] [--stored SCORES] [--cases CASES] [--xcolumns PYTHON] prints tables.
 
 Scores are simulated: labels as frequent as the cube of a uniform number makes them, five positives an item,
 of which nine in ten have a score. Each figure is of a process of its own; PYTHON has xcolumns.
@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from limen.errors import count, percent
+from report import brief, markdown
 
 POSITIVES = 5
 SIZES = ((10_000, 5_000), (100_000, 50_000), (1_000_000, 500_000))
@@ -92,27 +95,86 @@ def measure(folder: Path, case: str) -> dict[str, Any]:
     }
 
 
+def save(folder: str, parts: dict[str, np.ndarray]) -> None:
+    for name, array in parts.items():
+        np.save(f"{folder}/{name}.npy", array)
+
+
+def output_of(*command: str) -> dict[str, Any]:
+    """Return what a command prints as JSON."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
+    return dict(json.loads(done.stdout))
+
+
+def rows_of(shape: tuple[int, int], stored: int, cases: list[str]) -> list[list[str]]:
+    """Measure each case in a process of its own, and return the rows of the table."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        save(folder, made(*shape, stored))
+        for case in cases:
+            found = output_of(sys.executable, __file__, "--one", folder, case)
+            expected = found["reason"] if found["expected"] is None else percent(found["expected"][0])
+            size = f"{count(shape[0], 'item')}, {count(shape[1], 'label')}, {found['stored'] / 1e6:.1f} million scores"
+            figures = [brief(found["seconds"]), f"{found['peak']:.1f}", percent(found["value"]), expected or ""]
+            rows.append([size, case, *figures])
+            print(*rows[-1], file=sys.stderr, flush=True)
+    return rows
+
+
+def beside_xcolumns(python: str, stored: int) -> list[list[str]]:
+    """Return what limen and xCOLUMNs give on items tuned on and on new ones."""
+    import limen
+
+    warnings.simplefilter("ignore")
+    rows, (n_items, n_labels) = [], SIZES[0]
+    y_true, y_score = matrices(made(2 * n_items, n_labels, stored))
+    halves = [(y_true[some], y_score[some]) for some in (slice(n_items), slice(n_items, 2 * n_items))]
+    with tempfile.TemporaryDirectory() as train, tempfile.TemporaryDirectory() as test:
+        for folder, half in zip((train, test), halves, strict=True):
+            parts = {
+                f"{part}_{name}": getattr(matrix, name)
+                for part, matrix in zip(("true", "score"), half, strict=True)
+                for name in ("data", "indices", "indptr")
+            }
+            save(folder, {**parts, "shape": np.array([n_items, n_labels])})
+        for average in ("macro", "micro"):
+            for method in ("fixed:0.5", "exact", "auto"):
+                start = time.perf_counter()
+                t = limen.tune(*halves[0], average=average, method=method)
+                seconds = time.perf_counter() - start
+                values = percent(t.value), percent(limen.evaluate(*halves[1], t).value)
+                rows.append([average, f"limen {method}", *values, brief(seconds)])
+            for method in ("frank-wolfe", "coordinate") if average == "macro" else ("frank-wolfe",):
+                rival = str(Path(__file__).with_name("extreme_rival.py"))
+                found = output_of(python, rival, train, test, average, method)
+                values = percent(found["train"]), percent(found["test"])
+                rows.append([average, f"xCOLUMNs {method}", *values, brief(found["seconds"])])
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--largest", type=int, default=1_000_000)
     parser.add_argument("--stored", type=int, default=20)
     parser.add_argument("--cases", default=",".join(CASES))
-    parser.add_argument("--xcolumns")
-    parser.add_argument("--one", nargs=2)
+    parser.add_argument("--xcolumns", metavar="PYTHON")
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
         print(json.dumps(measure(Path(args.one[0]), args.one[1])))
         return
-    for n_items, n_labels in SIZES:
-        if n_items > args.largest:
-            break
-        with tempfile.TemporaryDirectory() as folder:
-            for name, array in made(n_items, n_labels, args.stored).items():
-                np.save(f"{folder}/{name}.npy", array)
-            for case in args.cases.split(","):
-                command = [sys.executable, __file__, "--one", folder, case]
-                done = subprocess.run(command, capture_output=True, text=True)
-                print(n_items, n_labels, case, done.stdout.strip() or done.stderr[-2000:], flush=True)
+    shapes = [shape for shape in SIZES if shape[0] <= args.largest]
+    rows = [row for shape in shapes for row in rows_of(shape, args.stored, args.cases.split(","))]
+    print(markdown(["data", "", "seconds", "peak / input", "value", "expected on new data"], rows))
+    if args.xcolumns:
+        print(
+            "\n"
+            + markdown(
+                ["average", "", "tuned on", "new items", "seconds"], beside_xcolumns(args.xcolumns, args.stored)
+            )
+        )
 
 
 if __name__ == "__main__":
