@@ -116,7 +116,8 @@ def rows_of(shape: tuple[int, int], stored: int, cases: list[str]) -> list[list[
         for case in cases:
             found = output_of(sys.executable, __file__, "--one", folder, case)
             expected = found["reason"] if found["expected"] is None else percent(found["expected"][0])
-            size = f"{count(shape[0], 'item')}, {count(shape[1], 'label')}, {found['stored'] / 1e6:.1f} million scores"
+            scores = f"{found['stored'] / 1e6:.1f} million scores"
+            size = f"{count(shape[0], 'item')}, {count(shape[1], 'label')}, {scores}"
             figures = [brief(found["seconds"]), f"{found['peak']:.1f}", percent(found["value"]), expected or ""]
             rows.append([size, case, *figures])
             print(*rows[-1], file=sys.stderr, flush=True)

@@ -97,7 +97,7 @@ def _dinkelbach(
     drawn: NDArray[np.float32],
     of_all: tuple[NDArray[np.float64], NDArray[np.float64]],
     guess: float | None,
-    value: float | None,
+    value: float | None = None,
 ) -> tuple[NDArray[np.int64], float]:
     """Return the optimum (samples, n_labels) of a ratio of sums over labels, and the mean of the values.
 
