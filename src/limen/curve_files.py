@@ -57,7 +57,7 @@ def write(path: str | os.PathLike[str], form: Form, stored: Stored) -> None:
         If the file cannot be written.
     """
     candidates = stored.candidates
-    header = {
+    header: dict[str, Any] = {
         "schema": form.schema,
         "version": VERSION,
         "labels": list(candidates.labels),
@@ -65,10 +65,21 @@ def write(path: str | os.PathLike[str], form: Form, stored: Stored) -> None:
         "versions": versions(),
         **stored.header,
     }
-    text: NDArray[Any] = np.frombuffer(json.dumps(header, ensure_ascii=False, allow_nan=False).encode(), np.uint8)
     arrays = {"sizes": np.diff(candidates.offsets), "cuts": candidates.cuts, **stored.arrays}
     if stored.beside is not None:
         arrays |= {"beside_sizes": np.diff(stored.beside.offsets), "beside_cuts": stored.beside.cuts}
+    write_arrays(path, header, arrays)
+
+
+def write_arrays(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+    """Write a header and arrays to an archive, whole or not at all; `opened` reads them.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    text: NDArray[Any] = np.frombuffer(json.dumps(header, ensure_ascii=False, allow_nan=False).encode(), np.uint8)
     arrays = {name: array.astype(array.dtype.newbyteorder("<")) for name, array in arrays.items()}
     with write_atomically(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **{HEADER: text, **arrays})
@@ -82,7 +93,8 @@ def form_of(path: str | os.PathLike[str]) -> Form:
     UnreadableError, InputError
         As `read`.
     """
-    header, _ = _opened(path, FORMS)
+    header, _ = opened(path, FORMS)
+    _check_version(path, header)
     return next(form for form in FORMS if form.schema == header["schema"])
 
 
@@ -109,7 +121,8 @@ def read(path: str | os.PathLike[str], form: Form, header: dict[str, type], arra
         If it is of another form, or of a newer limen, or its cuts are none.
     """
     name = os.fspath(path)
-    found, stored = _opened(path, (form,))
+    found, stored = opened(path, (form,))
+    _check_version(path, found)
     try:
         labels, dtype = found["labels"], np.dtype(found["score_dtype"])
         if dtype not in (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)):
@@ -191,7 +204,7 @@ def altered(name: str | os.PathLike[str], form: Form, problem: str) -> InputErro
     return InputError(f"{os.fspath(name)} was altered: {problem}. Write it again with {form.writer}.")
 
 
-def _opened(
+def opened(
     path: str | os.PathLike[str], forms: tuple[Form, ...]
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return the header and the arrays of an archive of one of the forms, each member checked against its sum."""
@@ -212,17 +225,24 @@ def _opened(
                         arrays[key] = np.lib.format.read_array(member, allow_pickle=False)
                         if member.read(1):
                             raise ValueError(f"{key} is longer than it says")
-                header = json.loads(arrays.pop(HEADER).tobytes().decode())
+                header = json.loads(arrays.pop(HEADER).tobytes().decode(), parse_constant=_refuse)
     except OSError as error:
         raise UnreadableError(f"cannot read {name}: {error.strerror}. Check the path.") from error
     if not isinstance(header, dict) or header.get("schema") not in [form.schema for form in forms]:
         raise other
+    return header, arrays
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _check_version(path: str | os.PathLike[str], header: dict[str, Any]) -> None:
     if header.get("version") != VERSION:
         raise InputError(
-            f"{name} is of version {header.get('version')!r}; this limen knows {VERSION}. Upgrade it: pip install "
-            "--upgrade limen"
+            f"{os.fspath(path)} is of version {header.get('version')!r}; this limen knows {VERSION}. Upgrade it: "
+            "pip install --upgrade limen"
         )
-    return header, arrays
 
 
 def _no_cuts(sizes: NDArray[np.int64], cuts: NDArray[Any]) -> str:

@@ -6,13 +6,33 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.errors import count
 from limen.names import shortened
 
 MOST_ROWS = 60
+MANY_LABELS = 2000
+"""Of more labels, tables show the `MOST_ROWS` with most positives."""
 FOLDED = 13
 """Columns of text are folded to no less than this width, if no word is longer."""
 NAMED = 16
 """Names are shortened to no less than this width."""
+
+
+def most_frequent(positives: NDArray[Any]) -> NDArray[np.int64] | None:
+    """Return the numbers of the labels to show, those with most positives first; None if all are shown."""
+    if len(positives) <= MANY_LABELS:
+        return None
+    return np.argsort(-np.asarray(positives, np.float64), kind="stable")[:MOST_ROWS]
+
+
+def said_of_shown(n_labels: int) -> str:
+    """Return which labels of very many a table shows; nothing if all are shown."""
+    if n_labels <= MANY_LABELS:
+        return ""
+    return f"; shown are the {MOST_ROWS} labels with most positives of {count(n_labels, 'label')}"
 
 
 class Shown(NamedTuple):

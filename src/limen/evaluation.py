@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limen import metrics, objectives
+from limen import influence, metrics, objectives
 from limen.constraints import said_outcome
 from limen.counted import Counted
 from limen.curves import Curves
 from limen.data import Data, as_data
 from limen.decisions import THRESHOLD_RULE, Counts, alike, count_decisions, in_dtype, values_by_label
-from limen.display import Displayed, Shown
+from limen.display import Displayed, Shown, most_frequent, said_of_shown
 from limen.draws import as_seed
 from limen.errors import InputError, UnsupportedError, count, examples, percent
 from limen.intervals import Interval, Part, averaged, bootstrap_for, percentiles
@@ -88,10 +88,16 @@ class Evaluation(Displayed):
     @property
     def table(self) -> list[dict[str, Any]]:
         """One dict a label: label, state (in words), threshold, support, tp, fp, fn, precision, recall, f1."""
-        tp, pp, p, n = self.counts
+        return self.rows()
+
+    def rows(self, some: NDArray[np.int64] | None = None) -> list[dict[str, Any]]:
+        """Return the `table` of the labels of these numbers, in this order; of all if left out."""
+        some = np.arange(len(self.labels)) if some is None else some
+        tp, pp, p, n = (part[some] for part in self.counts)
         scores = [metrics.get(name)(tp, pp, p, n, self.zero_division) for name in ("precision", "recall", "f1")]
-        states = tuple(STATES[key].words for key in self.states)
-        columns = (self.labels, states, self.values, p, tp, pp - tp, p - tp, *scores)
+        names = tuple(self.labels[k] for k in some.tolist())
+        states = tuple(STATES[self.states[k]].words for k in some.tolist())
+        columns = (names, states, self.values[some], p, tp, pp - tp, p - tp, *scores)
         plain = [column if isinstance(column, tuple) else column.tolist() for column in columns]
         return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*plain, strict=True)]
 
@@ -124,10 +130,15 @@ class Evaluation(Displayed):
 
     def shown(self) -> Shown:
         """Return the table that is shown."""
-        cuts = map(threshold_text, self.values)  # of their own type, whose lowest value means any score
-        by_label = zip(self.table, warnings_of(self.states), cuts, strict=True)
-        rows = [_cells(row, state, cut) for row, state, cut in by_label]
-        return Shown(self.summary(), COLUMNS, rows, ("state",), OPTIONAL, ("label",))
+        some = most_frequent(self.counts.p)
+        numbers = range(len(self.labels)) if some is None else some.tolist()
+        # Thresholds are of their own type, whose lowest value means any score.
+        rows = [
+            _cells(row, warnings_of((self.states[k],))[0], threshold_text(self.values[k]))
+            for k, row in zip(numbers, self.rows(some), strict=True)
+        ]
+        title = self.summary() + said_of_shown(len(self.labels))
+        return Shown(title, COLUMNS, rows, ("state",), OPTIONAL, ("label",))
 
 
 def evaluate(
@@ -197,8 +208,14 @@ def evaluate(
     part = _part(source, thresholds)
     counts = count_decisions((source,), part.values, part.rule)
     value = objective.of_labels(*counts) if by_label else _value(objective, part, counts)
-    interval = difference = None
-    if source.n_items > 1:
+    states = label_states(
+        (source,), part.values, objective, rule=part.rule, groups=data.groups, counts=counts, bar=bar
+    )
+    interval: tuple[Any, Any] | None = None
+    difference = None
+    if by_label and source.n_items > 1 and influence.serves(objective, len(source.labels)):
+        interval = influence.interval_of_labels(objective, counts, states.spread)
+    elif source.n_items > 1:
         paired = baseline is not None
         bootstrap = bootstrap_for([part], objective, source.n_items, data.groups, seed, paired=paired)
         values = bootstrap.values_by_label if by_label else bootstrap.values
@@ -210,9 +227,6 @@ def evaluate(
             gap = _value(objective, part, counts) - _value(objective, other)
             gaps = resampled - values([other], objective)
             difference = Interval(gap, *map(float, percentiles(gaps, gap, centre)))
-    states = label_states(
-        (source,), part.values, objective, rule=part.rule, groups=data.groups, counts=counts, bar=bar
-    )
     return Evaluation(
         value=value,
         metric=chosen,

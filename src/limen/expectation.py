@@ -9,9 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.decisions import HALF, THRESHOLD_RULE, Counts, counted, decided_in
+from limen import influence
+from limen.decisions import HALF, THRESHOLD_RULE, Counts
 from limen.errors import count
 from limen.folds import unit_count
+from limen.influence import counts_of
 from limen.intervals import (
     FEWEST,
     LARGE,
@@ -24,7 +26,7 @@ from limen.intervals import (
 )
 from limen.metrics import ratio
 from limen.objectives import Objective
-from limen.sources.taken import together
+from limen.rare_labels import FEW_SAMPLES, absent_of_many, draw_absent, spread_of_few
 from limen.sums import joined, sums_of
 
 FEW = 3
@@ -35,8 +37,6 @@ AT_STAKE = 0.02
 """unless all guesses, each a standard deviation off to the same side, would not move it by this."""
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """Student's t for 95 %, of 1, 2, ... degrees of freedom."""
-FEW_SAMPLES = 50
-"""Enough for a standard deviation that is averaged over labels."""
 
 
 class Expectation(NamedTuple):
@@ -69,7 +69,7 @@ def expect(
     Notes
     -----
     The value is that of the counts of all parts. In a mean over labels, one without a positive would count
-    ``zero_division``, but will occur in new data: it counts as `_draw_absent` draws it.
+    ``zero_division``, but will occur in new data: it counts as `draw_absent` draws it.
 
     The bootstrap holds the cuts fixed, but they have luck too, and those of the parts are not those tuned on all
     items. The variance is raised by 1 / (1 + positives), averaged over labels as the objective is, and twice that
@@ -78,12 +78,14 @@ def expect(
     """
     if unit_count(n_items, groups) < 2:
         return Expectation(reason="one item" if groups is None else "one group")
-    counts = _counted(parts)
+    counts = counts_of(parts)
     if not counts.p.any():
         return Expectation(reason="no label has positives")
     bootstrap = bootstrap_for(parts, objective, n_items, groups, random_state, paired=True)
     if objective.needs_items:
         return _expect_items(parts, objective, bootstrap, counts)
+    if influence.serves(objective, len(counts.p)):
+        return _of_many(parts, objective, bootstrap, counts, random_state)
     seen, n_labels = bootstrap.seen(parts, objective.pooled), len(counts.p)
     size = bootstrap.typical_size(seen[3]) / (n_labels if objective.pooled else 1)  # of a unit, in items or weight
     positives = counts.p / np.where(size > 0, size, 1)
@@ -97,7 +99,7 @@ def expect(
     at_half = _at_half(parts)
     seen = bootstrap.seen(at_half, objective.pooled)
     half, resampled_half = _resampled(
-        objective, bootstrap.with_unseen(seen, at_half), _counted(at_half), positives, size, random_state
+        objective, bootstrap.with_unseen(seen, at_half), counts_of(at_half), positives, size, random_state
     )
     times = 1 if objective.average == "micro" else 2
     luck = times * float(_weights(objective, counts.p) @ (1 / (1 + positives)))
@@ -155,6 +157,29 @@ def _expect_items(
     return _with_luck(objective, counts, found[0], found[1], luck)
 
 
+def _of_many(
+    parts: Sequence[Part], objective: Objective, bootstrap: Bootstrap, counts: Counts, random_state: int
+) -> Expectation:
+    """Return what `expect` does for a mean over very many labels: to first order, labels by label."""
+    size = influence.typical_unit(parts, bootstrap.unit, bootstrap.n_own)
+    positives, found = counts.p / (size or 1.0), []
+    few, weight = positives < FEW, _weights(objective, positives)
+    if weight[few].sum() > GUESSED:
+        at_stake = float(weight[few] @ spread_of_few(objective, counts, np.flatnonzero(few), size, random_state))
+        if at_stake > AT_STAKE * max(1.0, abs(objective(*counts))):
+            return Expectation(reason=_too_few(positives))
+    for some in (parts, _at_half(parts)):
+        own, resampled = counts_of(some), bootstrap.linear(some, objective)
+        value = objective(*own)
+        if objective.average == "macro" and (own.p == 0).any():
+            moved = absent_of_many(objective, own, positives, size, random_state, bootstrap.samples)
+            resampled += moved - moved.mean()
+            value += float(moved.mean())
+        found.append((value, resampled + (value - resampled.mean())))
+    luck = 2 * float(_weights(objective, counts.p) @ (1 / (1 + positives)))
+    return _with_luck(objective, counts, found[0], found[1], luck)
+
+
 def _at_half(parts: Sequence[Part]) -> list[Part]:
     """Return the parts, decided at 0.5."""
     return [part._replace(values=np.full_like(part.values, HALF), rule=THRESHOLD_RULE) for part in parts]
@@ -179,13 +204,6 @@ def _with_luck(
     )
 
 
-def _counted(parts: Sequence[Part]) -> Counts:
-    """Return the counts of the decisions of all parts: one pass where they are rows of one source."""
-    sources = [part.source for part in parts]
-    tags = (decided_in(block, parts[number].values, parts[number].rule) for number, _, block in together(sources))
-    return counted(tags, sources)
-
-
 def _resampled(
     objective: Objective,
     drawn: NDArray[np.float64],
@@ -200,7 +218,7 @@ def _resampled(
         return value, values_of(objective, drawn)
     absent = counts.p == 0
     if objective.average == "macro" and absent.any():
-        drawn[:, :, absent] = _draw_absent(drawn[:, :, absent], counts, positives, size[absent], random_state)
+        drawn[:, :, absent] = draw_absent(drawn[:, :, absent], counts, positives, size[absent], random_state)
         of_absent = objective.of_labels(*drawn).mean(axis=0)
         value = float(np.where(absent, of_absent, objective.of_labels(*counts)).mean())
     resampled = values_of(objective, drawn)
@@ -251,45 +269,6 @@ def _weights(objective: Objective, p: NDArray[np.float64]) -> NDArray[np.float64
     return np.asarray(ratio(p, p.sum(), 0.0)) if objective.average == "micro" else objective.label_weights(p)
 
 
-def _draw_absent(
-    drawn: NDArray[np.float64],
-    counts: Counts,
-    positives: NDArray[np.float64],
-    size: NDArray[np.float64],
-    random_state: int,
-) -> NDArray[np.float64]:
-    """Return the drawn counts (4, samples, absent) of labels without a positive as they may be in new data.
-
-    How many positives: labels' frequencies are taken to be gamma distributed, with the mean of the data and the
-    shape that leaves as many labels without a positive as there are. How many of them are found: about as
-    many as of the labels with a single positive, for it too was decided by cuts tuned without any. What is given
-    wrongly is known.
-    """
-    tp, pp, p, n = drawn
-    mean = float(positives.mean())
-    shape = _shape_of_frequencies(mean, float((counts.p == 0).mean()))
-    single = (positives > 0) & (positives < 1.5)
-    of_single = ratio(counts.tp, counts.p, 0.0)[single]
-    typical = float(ratio(counts.tp.sum(), counts.p.sum(), 0.0))
-    found, missed = of_single.sum() + typical, (1 - of_single).sum() + 1 - typical
-    draw = np.random.default_rng([random_state, 4])
-    common = draw.beta(found + 1e-3, missed + 1e-3, (len(tp), 1))
-    recall = draw.beta(2 * common + 1e-3, 2 * (1 - common) + 1e-3, tp.shape)
-    several = draw.standard_gamma(shape, tp.shape) * mean / (mean + shape) * np.where(size > 0, size, 1)
-    fp = pp - tp
-    return np.array([recall * several, recall * several + fp, several, several + n - p])
-
-
-def _shape_of_frequencies(mean: float, none: float) -> float:
-    """Return the shape of gamma distributed means for which Poisson counts are 0 with this share: by bisection."""
-    low, high = -10.0, 10.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        shape = math.exp(middle)
-        low, high = (middle, high) if shape * math.log1p(mean / shape) < -math.log(none) else (low, middle)
-    return math.exp(low)
-
-
 def _not_estimable(
     objective: Objective,
     bootstrap: Bootstrap,
@@ -306,6 +285,10 @@ def _not_estimable(
     values = objective.of_labels(*alone)
     if weight[few] @ values.std(axis=0)[few] <= AT_STAKE * max(1.0, abs(float(weight @ values.mean(axis=0)))):
         return ""
-    none = int((positives == 0).sum())
+    return _too_few(positives)
+
+
+def _too_few(positives: NDArray[np.float64]) -> str:
+    few, none = positives < FEW, int((positives == 0).sum())
     others = f" ({none} have none)" if none else ""
     return f"{few.sum()} of {count(len(few), 'label')} have fewer than {FEW} positives{others}"

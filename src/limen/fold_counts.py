@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.sources.blocks import Source
+from limen.sources.blocks import Rows, Source
 from limen.sources.candidates import Candidates
 from limen.sources.extent import Extent
 from limen.sources.taken import count_together
@@ -141,7 +141,14 @@ def _squares(source: Source) -> NDArray[np.float64]:
     if not source.weighted:
         return np.asarray(source.totals(), np.float64)
     squares = np.zeros((2, len(source.labels)))
-    for block in source.dense_blocks():
-        for row, code in enumerate((1, 0)):
-            squares[row] += block.weight**2 @ (block.truth == code)
+    for _, block, weight in source.pairs():
+        if isinstance(block, Rows):
+            for row, code in enumerate((1, 0)):
+                squares[row] += weight**2 @ (block.truth == code)
+            continue
+        by_truth = [
+            np.bincount(block.label, block.weight**2 * chosen, squares.shape[1])
+            for chosen in (block.truth == 1, block.truth != 0)
+        ]
+        squares += [by_truth[0], (weight**2).sum() - by_truth[1]]
     return squares

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count
-from limen.sources.blocks import Source
+from limen.sources.blocks import Entries, Rows, Source
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Row numbers of a part to tune (or fit) on, and of a part to measure (or score)."""
@@ -245,20 +245,40 @@ def _in_turn(
 
 def _rarer(source: Source) -> list[NDArray[np.int64]]:
     """Return the ascending rows that hold the rarer value of each label."""
-    n_labels = len(source.labels)
-    ones, zeros = np.zeros((2, n_labels), np.int64)
-    for block in source.dense_blocks():
-        ones += np.count_nonzero(block.truth == 1, axis=0)
-        zeros += np.count_nonzero(block.truth == 0, axis=0)
+    n_labels, n_items = len(source.labels), source.n_items
+    ones, unknown = np.zeros((2, n_labels), np.int64)
+    for _, block, _ in source.pairs():
+        ones += _number(block, block.truth == 1, n_labels)
+        unknown += _number(block, block.truth < 0, n_labels)
+    zeros = n_items - unknown - ones
     rarer = (ones <= zeros).astype(np.int8)
-    rows, labels, start = [], [], 0
-    for block in source.dense_blocks():
-        row, label = np.nonzero(block.truth == rarer)
-        rows.append(row + start)
+    rows, labels = [], []
+    not_zero: dict[int, list[NDArray[np.int64]]] = {k: [] for k in np.flatnonzero(rarer == 0).tolist()}
+    for span, block, _ in source.pairs():
+        if isinstance(block, Rows):
+            row, label = np.nonzero(block.truth == rarer)
+        else:
+            order = np.lexsort((block.label, block.row))
+            truth, label, row = block.truth[order], block.label[order], block.row[order]
+            for k, found in not_zero.items():
+                found.append(row[(label == k) & (truth != 0)] + span.start)
+            some = (truth == 1) & (rarer[label] == 1)
+            row, label = row[some], label[some]
+        rows.append(row + span.start)
         labels.append(label)
-        start += len(block.truth)
+    for k, found in not_zero.items():
+        if found:  # in a sparse block a negative pair need not be there
+            rows.append(np.setdiff1d(np.arange(n_items), np.concatenate(found)))
+            labels.append(np.full(len(rows[-1]), k))
     order = np.argsort(np.concatenate(labels), kind="stable")
     return np.split(np.concatenate(rows)[order], np.cumsum(np.minimum(ones, zeros))[:-1])
+
+
+def _number(block: Rows | Entries, chosen: NDArray[np.bool_], n_labels: int) -> NDArray[np.int64]:
+    """Return how many pairs of each label are chosen, (n_labels,)."""
+    if isinstance(block, Rows):
+        return np.asarray(np.count_nonzero(chosen, axis=0))
+    return np.bincount(block.label[chosen], minlength=n_labels)
 
 
 def _rows(rows: Any, n_items: int, copies: bool) -> NDArray[np.int64]:
@@ -283,11 +303,14 @@ def content_keys(source: Source, names: NDArray[np.uint64]) -> NDArray[np.uint64
     """
     from limen._kernels import sampling as kernels
 
-    keys, row = np.zeros(source.n_items, np.uint64), 0
-    for block in source.dense_blocks():
+    keys = np.zeros(source.n_items, np.uint64)
+    for rows, block, _ in source.pairs():
         bits = (block.scores.astype(np.float64) + 0.0).view(np.uint64)
-        kernels.hash_rows((bits, block.truth), names, keys[row : row + len(bits)])
-        row += len(bits)
+        if isinstance(block, Rows):
+            kernels.hash_rows((bits, block.truth), names, keys[rows])
+        else:
+            absent = np.array(-np.inf).view(np.uint64)[()]
+            kernels.hash_entries((bits, block.label, block.truth, block.row), absent, names, keys[rows])
     return keys
 
 

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.decisions import decide_rows
+from limen import influence
+from limen.decisions import decide_entries, decide_rows
 from limen.folds import unit_count
 from limen.metrics import ratio
 from limen.objectives import Objective
-from limen.sources.blocks import Rows, Source
+from limen.sources.blocks import Entries, Rows, Source
 from limen.sources.taken import together
-from limen.sums import joined, sums_of
+from limen.sums import ItemCounts, counted_items, joined, sums_of
 
 SAMPLES = 1000
 FEWEST = 250
@@ -147,6 +148,8 @@ class Bootstrap:
             return self._of_decisions(parts, objective)
         if objective.needs_items:
             return self._of_items(parts, objective)
+        if influence.serves(objective, len(parts[0].values)):
+            return self.linear(parts, objective)
         return values_of(objective, self.with_unseen(self.seen(parts, objective.pooled), parts))
 
     def values_by_label(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
@@ -175,8 +178,8 @@ class Bootstrap:
         drawn for each kind; not where differences are paired, for other decisions make other kinds.
         """
         of_unit = self._by_unit(
-            (rows, [flag.sum(axis=1) * block.weight for flag in flags_of(block, part)])
-            for part, rows, block in blocks_of(parts)
+            (parts[part].rows[rows], [number * weight for number in counts])
+            for part, rows, counts, weight in counted_items([(p.source, p.values, p.rule) for p in parts])
         )
         alike = _kinds(of_unit)
         if alike is not None and not self.paired and 20 * len(alike[1]) < self.n_units:
@@ -213,13 +216,16 @@ class Bootstrap:
         labels.
         """
 
-        def added(block: Rows, part: Part) -> list[NDArray[np.float64]]:
-            tp, pp, p, n = (np.count_nonzero(flag, axis=1) for flag in flags_of(block, part))
+        def added(block: ItemCounts) -> list[NDArray[np.float64]]:
+            tp, pp, p, n = block.counts
             above, below = objective.of_items(tp, pp, p, n)
             right, wrong = objective.of_items(p, p, p, n)[0], objective.of_items(0 * p, p, p, n)[0]
             return [one * block.weight for one in (above, below, right, wrong)]
 
-        of_unit = self._by_unit((rows, added(block, part)) for part, rows, block in blocks_of(parts))
+        of_unit = self._by_unit(
+            (parts[block.part].rows[block.rows], added(block))
+            for block in counted_items([(part.source, part.values, part.rule) for part in parts])
+        )
         above, below, right, wrong = self._weighed(of_unit, np.float64)
         draw = self._for_unseen(parts)
         size = self.typical_size(below)
@@ -227,6 +233,12 @@ class Bootstrap:
         at_right, at_wrong = (ratio(part.mean(), below.mean(), 0.0) for part in (right, wrong))
         value = ratio(above + more[0] * at_right + more[1] * at_wrong, below + more.sum(axis=0), np.nan)
         return np.where(np.isnan(value), objective.zero_division, np.minimum(value, 1.0))
+
+    def linear(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
+        """Return a mean over very many labels in each resample, to first order: its counts would fill memory."""
+        value, moves = influence.of_units(parts, objective, self.units_of, self.n_units)
+        moved = self._weighed(np.stack([moves] * 4, axis=1), np.float64)[0] - moves.sum()
+        return np.asarray(np.minimum(value + moved, 1.0))
 
     def _of_decisions(self, parts: Sequence[Part], objective: Objective) -> NDArray[np.float64]:
         """Return a function of decisions in each resample, in which an item stands as often as it weighs."""
@@ -296,9 +308,12 @@ def blocks_of(parts: Sequence[Part]) -> Iterator[tuple[Part, NDArray[np.int64], 
         yield parts[number], parts[number].rows[rows], block
 
 
-def flags_of(block: Rows, part: Part) -> tuple[NDArray[np.bool_], ...]:
+def flags_of(block: Rows | Entries, part: Part) -> tuple[NDArray[np.bool_], ...]:
     """Return whether each pair of a block counts for tp, pp, p and n."""
-    kept = decide_rows(block.scores, part.values, part.rule) & (block.scores > -np.inf)
+    if isinstance(block, Rows):
+        kept = decide_rows(block.scores, part.values, part.rule) & (block.scores > -np.inf)
+    else:
+        kept = decide_entries(block, part.values, part.rule) & (block.scores > -np.inf)
     known, true = block.truth >= 0, block.truth == 1
     return kept & true, kept & known, true, known
 

@@ -12,20 +12,17 @@ from numpy.typing import NDArray
 from limen import metrics
 from limen.decisions import HALF, THRESHOLD_RULE, Counts, count_decisions
 from limen.folds import unit_count
-from limen.intervals import HELD, Part, blocks_of, flags_of
+from limen.influence import NOTHING, Z, derivatives, of_labels, variance
+from limen.intervals import Part, flags_of
 from limen.metrics import Cost, Metric, ratio
 from limen.objectives import Objective
-from limen.sources.blocks import Source
+from limen.sources.blocks import Rows, Source
+from limen.spread_by_unit import parts_of, spread_of, turned
 
 FEW_POSITIVES = 20
 """With fewer, a threshold is poorly known, and people are told so."""
 BAR = 0.5
 """Below this F1 a label is weak, unless the reader says otherwise."""
-STEP = 1e-4
-"""Derivatives are differences over this share of a count."""
-NOTHING = 1e-12
-"""A smaller share of a label's items is rounding."""
-Z = 1.96
 NONE_DRAWN = -math.log(0.025)
 """So many items, or fewer, are missing from more than 2.5 % of resamples."""
 
@@ -147,13 +144,22 @@ def label_states(
     both = _given_by_both(pairs) if rule != THRESHOLD_RULE else None
     weighted = any(source.weighted for source in sources)
     n_items = sum(source.n_items for source in sources)
-    cells = cells_of(counts, at_half, both)
-    influence, own = influences(objective, counts, at_half)
-    if not weighted and groups is None:
-        spread, for_half = np.where(counts.n < 2, np.inf, 1.0), cells[2] + cells[5]
-    else:
-        spread, for_half = _spread(pairs, cells, influence, own, unit_count(n_items, groups), groups)
-    return _states(objective, (counts, at_half), (variance(cells, influence), spread, for_half), n_items, bar)
+    pairs = turned(pairs) if weighted or groups is not None else pairs
+    n_units, alike = unit_count(n_items, groups), not weighted and groups is None
+    told = np.empty((3, n_labels))
+    for some in parts_of(pairs, n_labels, n_units, groups is not None):
+        own, half_own = (Counts(*(part[some] for part in whole)) for whole in (counts, at_half))
+        every = some.stop - some.start == n_labels
+        theirs = objective if every else of_labels(objective, np.arange(some.start, some.stop))
+        cells = cells_of(own, half_own, None if both is None else (both[0][some], both[1][some]))
+        moves = influences(theirs, own, half_own)
+        told[0, some] = variance(cells, moves[0])
+        told[1:, some] = (
+            (np.where(own.n < 2, np.inf, 1.0), cells[2] + cells[5])
+            if alike
+            else spread_of(pairs, cells, moves, some, n_units, groups)
+        )
+    return _states(objective, (counts, at_half), tuple(told), n_items, bar)
 
 
 def states_of_counts(
@@ -170,7 +176,7 @@ def states_of_counts(
 def _states(
     objective: Objective,
     both: tuple[Counts, Counts],
-    told: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    told: tuple[NDArray[np.float64], ...],
     n_items: int,
     bar: float,
 ) -> LabelStates:
@@ -226,37 +232,12 @@ def influences(
     objective: Objective, counts: Counts, at_half: Counts
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return by how much one more item in each cell moves the difference, and the metric, (8, n_labels) each."""
-    by_one, by_half = _derivatives(objective, counts), _derivatives(objective, at_half)
+    by_one, by_half = derivatives(objective, counts), derivatives(objective, at_half)
     given, missed, wrong, rejected = by_one
     given0, missed0, wrong0, rejected0 = by_half
     own = np.array([given, given, missed, missed, wrong, wrong, rejected, rejected])
     of_half = np.array([given0, missed0, given0, missed0, wrong0, rejected0, wrong0, rejected0])
     return own - of_half, own
-
-
-def variance(cells: NDArray[np.float64], influence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the variance of what has these influences, (n_labels,): of the cells' counts as drawn by item."""
-    n = cells.sum(axis=0)
-    sum_, squares = (cells * influence).sum(axis=0), (cells * influence**2).sum(axis=0)
-    return np.asarray(np.maximum(squares - ratio(sum_**2, n, 0.0), 0.0))
-
-
-def _derivatives(objective: Objective, counts: Counts) -> NDArray[np.float64]:
-    """Return the derivatives of the metric by tp, fn, fp and tn, all else of these fixed, (4, n_labels).
-
-    By differences within what counts can be: 0 for a cell without items, which has nothing that could vary.
-    """
-    tp, pp, p, n = (np.asarray(part, np.float64) for part in counts)
-    cells = np.array([tp, p - tp, pp - tp, n - pp - p + tp])
-    found = np.zeros_like(cells)
-    for k, moved in enumerate(((1, 1, 1), (0, 0, 1), (0, 1, 0), (0, 0, 0))):
-        step = STEP * np.where(cells[k] > NOTHING * n, cells[k], 0.0)
-        more, less = (
-            objective.of_labels(tp + moved[0] * end, pp + moved[1] * end, p + moved[2] * end, n + end)
-            for end in (step, -step)
-        )
-        found[k] = ratio(more - less, 2 * step, 0.0)
-    return found
 
 
 def _numbered(sources: Sequence[Source]) -> Iterator[tuple[Source, NDArray[np.int64]]]:
@@ -271,91 +252,13 @@ def _given_by_both(pairs: Sequence[tuple[Part, Part]]) -> tuple[Any, Any]:
     right: Any = 0.0
     wrong: Any = 0.0
     for one, half in pairs:
-        for _, _, block in blocks_of([one]):
+        for _, block, _ in one.source.pairs():
             (tp, pp, _, _), (tp0, pp0, _, _) = flags_of(block, one), flags_of(block, half)
-            right = right + block.weight @ (tp & tp0)
-            wrong = wrong + block.weight @ (pp & ~tp & pp0)
+            for_both = tp & tp0, pp & ~tp & pp0
+            if isinstance(block, Rows):
+                more = [block.weight @ flag for flag in for_both]
+            else:
+                n_labels = len(one.values)
+                more = [np.bincount(block.label, block.weight * flag, n_labels) for flag in for_both]
+            right, wrong = right + more[0], wrong + more[1]
     return right, wrong
-
-
-def _spread(
-    pairs: Sequence[tuple[Part, Part]],
-    cells: NDArray[np.float64],
-    influence: NDArray[np.float64],
-    own: NDArray[np.float64],
-    n_units: int,
-    groups: NDArray[np.int64] | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the variance of influences summed by unit over that by counts, and how many units speak for 0.5.
-
-    (n_labels,) each. The first is infinite for a single unit. Where the difference does not vary it is that of the
-    metric, or else of the share of positives.
-    """
-    n = cells.sum(axis=0)
-    share = ratio(cells[:4].sum(axis=0), n, 0.0)
-    of_share = np.repeat(np.array([1 - share, -share]), 4, axis=0)
-    chosen, by_counts = influence, variance(cells, influence)
-    for other in (own, of_share):
-        still = by_counts <= 0
-        chosen, by_counts = np.where(still, other, chosen), np.where(still, variance(cells, other), by_counts)
-    n_labels = len(n)
-    step = n_labels if groups is None else max(1, HELD // n_units)
-    spread, for_half = np.ones(n_labels), np.zeros(n_labels)
-    for start in range(0, n_labels, step):
-        some = slice(start, start + step)
-        by_unit = _ByUnit.of(pairs, chosen[:, some], some, n_units, groups)
-        grouped = np.maximum(by_unit.squares - ratio(by_unit.total**2, by_unit.known, 0.0), 0.0)
-        spread[some] = np.where(by_unit.known < 2, np.inf, ratio(grouped, by_counts[some], 1.0))
-        for_half[some] = by_unit.for_half
-    return spread, for_half
-
-
-class _ByUnit(NamedTuple):
-    """Sums over units, items or groups, of some labels (labels,).
-
-    Attributes
-    ----------
-    total, squares : float64
-        Of the weighted influences in a unit.
-    known, for_half : float64
-        Numbers of units with an item whose label is known, and with one that 0.5 alone decides rightly.
-    """
-
-    total: NDArray[np.float64]
-    squares: NDArray[np.float64]
-    known: NDArray[np.float64]
-    for_half: NDArray[np.float64]
-
-    @classmethod
-    def of(
-        cls,
-        pairs: Sequence[tuple[Part, Part]],
-        influence: NDArray[np.float64],
-        some: slice,
-        n_units: int,
-        groups: NDArray[np.int64] | None,
-    ) -> _ByUnit:
-        """Return the sums, in one pass over the data."""
-        column = np.arange(influence.shape[1])
-        moved = np.zeros((n_units if groups is not None else 0, len(column)))
-        marks = np.zeros((2, *moved.shape), bool)
-        sums = [np.zeros(len(column)) for _ in range(4)]
-        for one, half in pairs:
-            for _, rows, block in blocks_of([one]):
-                (_, given, true, known), (_, given0, _, _) = (
-                    [flag[:, some] for flag in flags_of(block, part)] for part in (one, half)
-                )
-                known &= (block.weight > 0)[:, np.newaxis]
-                cell = 4 * ~true + 2 * ~given + ~given0
-                moves = influence[cell, column] * known * block.weight[:, np.newaxis]
-                marked = np.array([known, known & (given != given0) & (given0 == true)])
-                if groups is None:
-                    for sum_, part in zip(sums, (moves, moves**2, *marked), strict=True):
-                        sum_ += part.sum(axis=0)
-                    continue
-                order = np.argsort(groups[rows], kind="stable")
-                first = np.flatnonzero(np.diff(groups[rows][order], prepend=-1))
-                at = groups[rows][order][first]
-                moved[at] += np.add.reduceat(moves[order], first, axis=0)
-                marks[:, at] |= np.logical_or.reduceat(marked[:, order], first, axis=1)
-        return cls(*sums) if groups is None else cls(moved.sum(axis=0), (moved**2).sum(axis=0), *marks.sum(axis=1))

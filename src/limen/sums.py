@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.decisions import count_decisions, decide_rows
+from limen.decisions import count_decisions, decide_entries, decide_rows
 from limen.errors import UnsupportedError
 from limen.objectives import Objective
 from limen.sources.blocks import Rows, Source
+from limen.sources.taken import pairs_together
 
 Sums = tuple[NDArray[Any], ...]
 
@@ -30,9 +31,40 @@ def sums_of(
         if check:
             for _ in source.blocks(check=True):
                 pass
-        for block in source.dense_blocks():
-            parts.append(sums_of_block(objective, block, decided(block, values, rule)))
+        if objective.additive:
+            for counted in counted_items([(source, values, rule)]):
+                above, below = objective.of_items(*counted.counts)
+                parts.append(((above * counted.weight).sum(), (below * counted.weight).sum()))
+            continue
+        for dense in source.dense_blocks():
+            parts.append(_decisions_of(objective, dense, decided(dense, values, rule)))
     return joined(objective, parts)
+
+
+class ItemCounts(NamedTuple):
+    """Number of a part, of some of its rows, tp, pp, p and n of these over known labels, and their weight."""
+
+    part: int
+    rows: NDArray[np.int64]
+    counts: tuple[NDArray[np.int64], ...]
+    weight: NDArray[Any]
+
+
+def counted_items(parts: Sequence[tuple[Source, NDArray[Any], str]]) -> Iterator[ItemCounts]:
+    """Return the counts of the decisions on each item of parts, sources with thresholds and a rule each.
+
+    Parts of one source are read in one pass; scores are not checked.
+    """
+    for number, rows, block, weight in pairs_together([source for source, _, _ in parts]):
+        source, values, rule = parts[number]
+        if isinstance(block, Rows):
+            yield ItemCounts(number, rows, item_counts(block, decided(block, values, rule)), weight)
+            continue
+        given = decide_entries(block, values, rule) & (block.scores > -np.inf)
+        true = block.truth == 1
+        flags = (given & true, given & (block.truth >= 0), true, block.truth < 0)
+        tp, pp, p, unknown = (np.bincount(block.row[flag], minlength=len(rows)) for flag in flags)
+        yield ItemCounts(number, rows, (tp, pp, p, len(source.labels) - unknown), weight)
 
 
 def decided(block: Rows, values: NDArray[Any], rule: str) -> NDArray[np.bool_]:
@@ -40,10 +72,8 @@ def decided(block: Rows, values: NDArray[Any], rule: str) -> NDArray[np.bool_]:
     return decide_rows(block.scores, values, rule) & (block.scores > -np.inf)
 
 
-def sums_of_block(objective: Objective, block: Rows, decisions: NDArray[np.bool_]) -> Sums:
-    """Return the sums of decisions on a block."""
-    if objective.additive:
-        return tuple(part.sum() for part in of_items(objective, block, decisions))
+def _decisions_of(objective: Objective, block: Rows, decisions: NDArray[np.bool_]) -> Sums:
+    """Return what a function of decisions needs of a block."""
     if (block.truth < 0).any() or (block.weight != 1).any():
         raise UnsupportedError(
             f"{objective} is a function of decisions, which knows of no weights and no unknown labels. Leave them "

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,40 +17,37 @@ from numpy.typing import NDArray
 
 from limen import metrics, objectives
 from limen.constraints import Bound, bind, outcomes, said_in_short, said_out_of_sample, said_outcome
+from limen.curve_files import opened, write_arrays
 from limen.decisions import THRESHOLD_RULE, Counts, check_rule, decide
-from limen.display import Displayed, Shown
-from limen.errors import InputError, count, examples
+from limen.display import Displayed, Shown, most_frequent, said_of_shown
+from limen.errors import InputError, LimenWarning, count, examples
 from limen.expectation import on_new_items
 from limen.files.writing import write_atomically
 from limen.intervals import Interval
-from limen.names import unique
 from limen.objectives import Average, Objective
 from limen.promises import Promise
 from limen.scales import Kind
 from limen.solvers.solution import Status
 from limen.states import BAR, state_keys, warnings_of
+from limen.thresholds_columns import Columns, header_of
 from limen.thresholds_file import (
+    COMPACT,
     FIELDS,
-    LABEL_FIELDS,
+    LARGE,
     SCHEMA,
     SCHEMA_VERSION,
     WANTED,
-    calibration_to_save,
     check_choice,
     check_fields,
     check_values,
     completed,
     constraint_of,
-    counts_of,
-    gains_of,
     interval_of,
+    is_compact,
     kept_constraints,
-    ranges_of,
     read_content,
     rule_of,
     said_of_other,
-    threshold_of,
-    to_save,
 )
 
 TUNING_DATA = "tuning data"
@@ -221,7 +222,10 @@ class Thresholds(Displayed):
         return decide(y_score, self.labels, self.values, self.rule)
 
     def save(self, path: str | Path) -> None:
-        """Write the thresholds as JSON: the whole file, or nothing.
+        """Write the thresholds: the whole file, or nothing.
+
+        As JSON if the name ends with ``.json``, as compact arrays (no pickle) if it ends with ``.npz``; with any
+        other name as JSON, or compact if there are more than 65 536 labels. `load` reads both.
 
         Raises
         ------
@@ -229,71 +233,58 @@ class Thresholds(Displayed):
             If the file cannot be written; one that stood there before is kept.
         UnsupportedError
             If the metric is the user's own and not registered (`limen.metrics.register`).
+
+        Warns
+        -----
+        LimenWarning
+            If JSON was asked for of more than 65 536 labels.
         """
         metrics.spec_to_save(self.metric)
+        ending, large = Path(path).suffix.lower(), len(self.labels) > LARGE
+        if ending == ".npz" or (large and ending != ".json"):
+            write_arrays(path, header_of(self), self._columns().as_arrays())
+            return
+        if large:
+            warnings.warn(
+                f"{os.fspath(path)} will have the {count(len(self.labels), 'label')} as JSON, which is large and "
+                "slow to read. Give a name that ends with .npz for compact arrays, which every command reads too.",
+                LimenWarning,
+                stacklevel=2,
+            )
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         with write_atomically(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Thresholds:
-        """Return the thresholds of a JSON file.
+        """Return the thresholds of a file that `save` wrote, JSON or compact: its content tells which.
 
         Raises
         ------
         UnreadableError
-            If the file cannot be read.
+            If the file cannot be read, or is damaged.
         InputError
             If it is not a thresholds file, is cut short or altered, or is of a newer schema.
         """
-        content = read_content(path, "a thresholds file", WANTED)
+        compact = is_compact(path)
+        content, arrays = (
+            opened(path, (COMPACT,)) if compact else (read_content(path, "a thresholds file", WANTED), {})
+        )
         try:
-            return cls.from_dict(content)
+            if not compact:
+                return cls.from_dict(content)
+            if "labels" in content:
+                raise InputError("its header has 'labels', which are arrays. The file was altered.")
+            return cls._of({**content, "labels": []}, partial(Columns.of_arrays, arrays))
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of the JSON file: plain numbers, text and lists."""
-        return {
-            "schema": SCHEMA,
-            "schema_version": SCHEMA_VERSION,
-            "metric": self.metric.spec,
-            "average": self.average,
-            "zero_division": self.zero_division,
-            "method": self.method,
-            "status": self.status,
-            "reason": self.reason,
-            "value": self.value,
-            "value_measured_on": self.value_measured_on,
-            "expected": None if self.expected is None else self.expected._asdict(),
-            "expected_gain": None if self.expected_gain is None else self.expected_gain._asdict(),
-            "expected_reason": self.expected_reason,
-            "half": self.half,
-            "upper_bound": self.upper_bound,
-            "rule": str(self.rule),
-            "calibration": calibration_to_save(self.rule),
-            "score_dtype": str(self.values.dtype),
-            "score_scale": self.scale,
-            "n_items": self.n_items,
-            "data_digest": self.digest,
-            "created": self.created,
-            "versions": self.versions,
-            "constraints": list(self.constraints),
-            "promise": None if self.promise is None else self.promise.to_dict(),
-            "details": self.details,
-            "labels": [
-                {
-                    "name": name,
-                    "threshold": to_save(value),
-                    "range": None if self.ranges is None else [to_save(end) for end in self.ranges[:, k]],
-                    **{key: counts[k].item() for key, counts in self.counts._asdict().items()},
-                    "gain": None
-                    if self.gains is None or np.isnan(self.gains[0, k])
-                    else self.gains[:, k].tolist(),
-                }
-                for k, (name, value) in enumerate(zip(self.labels, self.values, strict=True))
-            ],
-        }
+        return {**header_of(self), "labels": self._columns().as_objects()}
+
+    def _columns(self) -> Columns:
+        return Columns(self.labels, self.values, self.counts, self.ranges, self.gains)
 
     @classmethod
     def from_dict(cls, content: Any) -> Thresholds:
@@ -304,6 +295,11 @@ class Thresholds(Displayed):
         InputError
             If anything is missing, unknown or of the wrong kind.
         """
+        return cls._of(content, None)
+
+    @classmethod
+    def _of(cls, content: Any, columns: Callable[[np.dtype[Any], int], Columns] | None) -> Thresholds:
+        """Return the thresholds of a file's content, checked; its labels are there, or read by ``columns``."""
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             raise InputError(f"this is not a thresholds file: {said_of_other(content)}. {WANTED}")
         version = content.get("schema_version")
@@ -325,27 +321,16 @@ class Thresholds(Displayed):
             raise InputError(
                 f"'n_items' is {content['n_items']}. At least one item is needed, and fewer than 2^62."
             )
-        if not content["labels"]:
-            raise InputError("the file has no labels. At least one is needed.")
-        for number, label in enumerate(content["labels"]):
-            if not isinstance(label, dict):
-                raise InputError(f"label {number} is not an object.")
-            check_fields(label, LABEL_FIELDS, f"label {number}")
-        labels = unique((label["name"] for label in content["labels"]), "the file")
+        dtype = np.dtype(content["score_dtype"])
+        if columns is None:
+            if not content["labels"]:
+                raise InputError("the file has no labels. At least one is needed.")
+            columns = partial(Columns.of_objects, content["labels"])
+        labels, values, counts, ranges, gains = columns(dtype, content["n_items"])
         rule = rule_of(content, len(labels))
         check_rule(rule, len(labels))
-        dtype = np.dtype(content["score_dtype"])
-        wide = np.array([threshold_of(label["threshold"]) for label in content["labels"]], np.float64)
-        values = wide.astype(dtype)
-        if not np.array_equal(values.astype(np.float64), wide):
-            at = int(np.flatnonzero(values.astype(np.float64) != wide)[0])
-            raise InputError(
-                f"the threshold {float(wide[at])!r} of {labels[at]!r} is no {dtype} number. The file was altered, "
-                "or score_dtype is wrong."
-            )
         objective = objectives.objective(content["metric"], content["average"], content["zero_division"])
         objective.check_labels(len(labels))
-        counts = counts_of(content["labels"], content["n_items"])
         constraints = kept_constraints(content, labels, counts, values)
         expected, gain = interval_of(content, "expected"), interval_of(content, "expected_gain")
         check_values(content, objective, counts, expected, gain)
@@ -359,9 +344,9 @@ class Thresholds(Displayed):
             scale=content["score_scale"],
             expected=expected,
             expected_gain=gain,
-            gains=gains_of(content["labels"]),
+            gains=gains,
             constraints=constraints,
-            ranges=ranges_of(content["labels"], dtype),
+            ranges=ranges,
             promise=None if content["promise"] is None else Promise.from_dict(content["promise"], labels),
             **{
                 key: content[key]
@@ -452,17 +437,25 @@ class Thresholds(Displayed):
     def __repr__(self) -> str:
         return f"Thresholds({count(len(self.labels), 'label')}; {self.summary()})"
 
-    def columns(self) -> dict[str, list[str]]:
-        """Return the display columns: label, state, threshold and its range, counts on the tuning data."""
-        tp, pp, p, _ = self.counts
+    def columns(self, some: NDArray[np.int64] | None = None) -> dict[str, list[str]]:
+        """Return the display columns: label, state, threshold and its range, counts on the tuning data.
+
+        Parameters
+        ----------
+        some : int64 (n_shown,), optional
+            Numbers of the labels to show, in order; all if left out.
+        """
+        some = np.arange(len(self.labels)) if some is None else some
+        tp, pp, p, _ = (part[some] for part in self.counts)
+        states = self.states()
         columns = {
-            "label": list(self.labels),
-            "state": warnings_of(self.states()),
-            "threshold": [threshold_text(value) for value in self.values],
+            "label": [self.labels[k] for k in some.tolist()],
+            "state": warnings_of([states[k] for k in some.tolist()]),
+            "threshold": [threshold_text(value) for value in self.values[some]],
         }
         if self.ranges is not None:
             columns["95 % range"] = [
-                f"{threshold_text(low, 3)} to {threshold_text(high, 3)}" for low, high in self.ranges.T
+                f"{threshold_text(low, 3)} to {threshold_text(high, 3)}" for low, high in self.ranges[:, some].T
             ]
         for heading, counts in (("positives", p), ("given", pp), ("correct", tp)):
             columns[heading] = [f"{number:g}" for number in counts]
@@ -470,10 +463,11 @@ class Thresholds(Displayed):
 
     def shown(self) -> Shown:
         """Return the table that is shown."""
-        columns = self.columns()
+        columns = self.columns(most_frequent(self.counts.p))
         rows = list(zip(*columns.values(), strict=True))
         optional = ("correct", "given", "95 % range", "positives")
-        return Shown(self.summary(), list(columns), rows, ("state",), optional, ("label",))
+        title = self.summary() + said_of_shown(len(self.labels))
+        return Shown(title, list(columns), rows, ("state",), optional, ("label",))
 
 
 def threshold_text(value: Any, digits: int = 4) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.constraints import Constraint, bind, of_spec, outcomes
+from limen.curve_files import Form
 from limen.decisions import Counts, in_dtype
 from limen.errors import InputError, UnreadableError, count, examples
 from limen.expected_f import NAME, Calibration, ExpectedF
@@ -28,6 +29,10 @@ EVENTS_SCHEMA = "https://limen.dev/schema/event-thresholds"
 
 WANTED = "Give the JSON file that limen tune wrote, or that a report saved."
 """What to do with a file that is something else."""
+COMPACT = Form(SCHEMA, "thresholds", "limen tune or Thresholds.save")
+ZIP = b"PK\x03\x04"
+LARGE = 1 << 16
+"""Thresholds of more labels are saved as arrays where no form is asked for: JSON of them is large and slow."""
 _NUMBER = (int, float)
 _CALIBRATION = ("offset", "slope", "low", "high")
 FIELDS: dict[str, tuple[type, ...]] = {
@@ -87,10 +92,7 @@ def read_content(path: str | os.PathLike[str], what: str, wanted: str) -> Any:
     InputError
         If it is no such text, or cut short.
     """
-    try:
-        whole = Path(path).read_bytes()
-    except OSError as error:
-        raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
+    whole = _bytes_of(path)
     try:
         text = whole.decode()
     except UnicodeDecodeError as error:
@@ -101,6 +103,25 @@ def read_content(path: str | os.PathLike[str], what: str, wanted: str) -> Any:
         return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} {said_of(text, error, what)} {wanted}") from error
+
+
+def is_compact(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file is an archive of arrays, as compact thresholds files are.
+
+    Raises
+    ------
+    UnreadableError
+        If the file cannot be read.
+    """
+    return _bytes_of(path, len(ZIP)) == ZIP
+
+
+def _bytes_of(path: str | os.PathLike[str], most: int = -1) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(most)
+    except OSError as error:
+        raise UnreadableError(f"cannot read {path}: {error.strerror}. Check the path.") from error
 
 
 def to_save(threshold: Any) -> float | None:
@@ -178,12 +199,18 @@ def counts_of(labels: list[dict[str, Any]], n_items: int) -> Counts:
         if not all(map(_is_finite, (tp, pp, p, n))) or not (
             -slack <= tp <= min(p, pp) + slack and max(p, pp) <= n + slack and n <= most
         ):
-            raise InputError(
-                f"the counts of {label['name']!r} cannot be, of {count(n_items, 'item')}: tp {tp}, pp {pp}, "
-                f"p {p}, n {n}. The file was altered."
-            )
+            raise counts_cannot_be(label["name"], (tp, pp, p, n), n_items)
     dtype = np.int64 if whole else np.float64
     return Counts(*(np.array([label[key] for label in labels], dtype) for key in Counts._fields))
+
+
+def counts_cannot_be(name: str, counts: Sequence[float], n_items: int) -> InputError:
+    """Return the error for counts tp, pp, p and n that no data can have."""
+    tp, pp, p, n = counts
+    return InputError(
+        f"the counts of {name!r} cannot be, of {count(n_items, 'item')}: tp {tp}, pp {pp}, p {p}, n {n}. The file "
+        "was altered."
+    )
 
 
 def check_values(

@@ -172,11 +172,13 @@ def tune(
 
 def make_thresholds(problem: Problem, solution: Solution, method: str, placement: Placement) -> Thresholds:
     """Return the artefact of a solution, its value measured by counting on the tuning data."""
-    curves = problem.curves
     values = thresholds_of(problem, solution, placement)
+    # Before the curves are counted, if they were not: they take memory.
+    expected, expected_gain, why_not = _expected(problem, solution)
     if solution.index is not None:
-        at = solution.index
-        counts = Counts(curves.tp[at], curves.pp[at], curves.n_positive, curves.n_known)
+        curves, at = problem.curves, solution.index
+        tp = curves.tp[at]
+        counts = Counts(tp, tp + curves.fp[at], curves.n_positive, curves.n_known)
     else:
         counts = _decided(problem, values, solution.rule)
         if problem.target_prevalence is not None:
@@ -186,7 +188,6 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         if problem.objective.needs_items
         else problem.objective(*counts)
     )
-    expected, expected_gain, why_not = _expected(problem, solution)
     half, gains = _over_half(problem, values, solution.rule, counts)
     thresholds = Thresholds(
         labels=problem.labels,
@@ -217,7 +218,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         history=solution.history,
         constraints=_constraints(problem, solution, counts, values),
     )
-    without = curves.without_positives
+    without = problem.curves.without_positives
     unlearned = set(without)
     silent = [name for name in thresholds.never if name in unlearned]
     if without and solution.leans:

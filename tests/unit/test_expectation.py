@@ -8,9 +8,10 @@ import pytest
 import limen
 from limen.decisions import Counts
 from limen.errors import InputError
-from limen.expectation import _shape_of_frequencies, expect, on_new_items, within_range
+from limen.expectation import expect, on_new_items, within_range
 from limen.intervals import Interval, Part, measure
 from limen.objectives import objective
+from limen.rare_labels import shape_of_frequencies
 from limen.sources.door import as_source
 from strategies import AVERAGES, smooth_data
 
@@ -84,7 +85,7 @@ def test_the_shape_leaves_as_many_labels_without_positives_as_were_seen(seed):
     rng = np.random.default_rng(seed)
     shape, mean = rng.uniform(0.3, 5), rng.uniform(0.5, 20)
     none = (1 + mean / shape) ** -shape
-    assert _shape_of_frequencies(mean, none) == pytest.approx(shape, rel=1e-6)
+    assert shape_of_frequencies(mean, none) == pytest.approx(shape, rel=1e-6)
     drawn = rng.poisson(rng.gamma(shape, mean / shape, 40_000))
     assert (drawn == 0).mean() == pytest.approx(none, abs=0.01)
 

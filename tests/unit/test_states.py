@@ -286,7 +286,7 @@ def test_weights_and_groups_spread():
 def test_labels_in_several_passes(most, monkeypatch):
     y_true, y_score, how = with_groups()
     whole = found(y_true, y_score, "f1", **how)
-    monkeypatch.setattr("limen.states.HELD", most)
+    monkeypatch.setattr("limen.spread_by_unit.HELD", most)
     np.testing.assert_allclose(found(y_true, y_score, "f1", **how).gains, whole.gains, rtol=1e-9)
 
 

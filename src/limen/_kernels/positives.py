@@ -173,7 +173,7 @@ def _ends(scores: NDArray[Any]) -> tuple[float, float]:
 
 def distinct_falling(
     size: NDArray[np.int64], scores: NDArray[Any]
-) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[np.int32]]:
     """Return offsets and cuts of labels: "never", and the distinct of the ``size[k]`` scores of label ``k``.
 
     ``scores`` lie end to end by label, and are overwritten. The third array says how often each cut is among them.
@@ -187,6 +187,6 @@ def distinct_falling(
     spans = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     share(_distinct, [(bits, starts, found, often, span) for span in spans])
     offsets = np.concatenate([[0], np.cumsum(found + 1)])
-    cuts, times = np.empty(offsets[-1], scores.dtype), np.empty(offsets[-1], np.int64)
+    cuts, times = np.empty(offsets[-1], scores.dtype), np.empty(offsets[-1], np.int32)
     _pack((scores, often), starts, (cuts, times), offsets)
     return offsets, cuts, times

@@ -303,6 +303,23 @@ def hash_rows(block, keys, out):
 
 
 @njit(cache=True, nogil=True)
+def hash_entries(entries, absent, keys, out):
+    """Add to ``out`` (rows,) what `hash_rows` adds for rows of which only these entries are not ``absent``.
+
+    ``absent`` are the bits of the score of a pair that is not among the entries, and that is negative.
+    """
+    bits, label, truth, row = entries
+    base = np.uint64(0)
+    for k in range(len(keys)):
+        base += _hashed(keys[k], absent, 2)
+    for i in range(len(out)):
+        out[i] += base
+    for e in range(len(bits)):
+        k = label[e]
+        out[row[e]] += _hashed(keys[k], bits[e], truth[e] + 2) - _hashed(keys[k], absent, 2)
+
+
+@njit(cache=True, nogil=True)
 def lowest_of_ties(offsets, falling, noise, most, keep):
     """Mark candidates further apart than the label's ``noise``, the lowest of each group that is not.
 

@@ -13,9 +13,12 @@ from limen.errors import count, examples
 
 def is_of_events(path: str) -> bool:
     """Return whether a file has thresholds of events; what is wrong with other files is said elsewhere."""
-    from limen.thresholds_file import EVENTS_SCHEMA
+    from limen.thresholds_file import EVENTS_SCHEMA, SCHEMA
 
     try:
+        with Path(path).open(encoding="utf-8") as file:
+            if f'"{SCHEMA}"' in file.read(1 << 10):  # so that a large file is not read twice
+                return False
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False

@@ -26,8 +26,8 @@ SORTS = {"label": 0, "threshold": 1, "positives": 2, "precision": 3, "recall": 4
 
 @click.command(cls=Command, short_help="Show a thresholds file.")
 @click.argument("thresholds")
-@click.option("--sort", type=click.Choice(list(SORTS)), help="Order of the labels; as in the file, if left out.")
-@click.option("--most", type=click.IntRange(min=1), help="Show at most so many labels.")
+@click.option("--sort", type=click.Choice(list(SORTS)), help="Order of the labels; that of the file, if left out.")
+@click.option("--most", type=click.IntRange(min=1), help="Show at most so many; else all, or 60 of over 2000.")
 @click.option(
     "--new-items", type=click.IntRange(min=1), help="Say what to expect on so many new items, not of their mean."
 )
@@ -45,32 +45,31 @@ def show(thresholds: str, sort: str | None, most: int | None, new_items: int | N
         show_events(thresholds)
         return
     from limen import metrics
-    from limen.display import TextTable
+    from limen.display import MANY_LABELS, MOST_ROWS, TextTable
     from limen.errors import percent
     from limen.states import warnings_of
     from limen.thresholds import REWEIGHTED, Thresholds
 
     chosen = Thresholds.load(thresholds)
-    shown = {key: column for key, column in chosen.columns().items() if key not in ("given", "correct")}
     ratios = [metrics.get(name)(*chosen.counts, chosen.zero_division) for name in ("precision", "recall", "f1")]
     keys = dict(zip(SORTS, (chosen.labels, chosen.values, chosen.counts.p, *ratios), strict=True))
-    order = np.arange(len(chosen.labels)) if sort is None else np.argsort(keys[sort], kind="stable")
+    many = len(chosen.labels) > MANY_LABELS
+    if sort is not None:
+        order = np.argsort(keys[sort], kind="stable")
+    else:
+        order = np.argsort(-chosen.counts.p, kind="stable") if many else np.arange(len(chosen.labels))
+    at = order[: most or (MOST_ROWS if many else len(order))]
+    shown = {key: column for key, column in chosen.columns(at).items() if key not in ("given", "correct")}
     keys_of_states = chosen.states(bar)
-    shown["state"] = warnings_of(keys_of_states)
-    shown.update({name: [percent(value) for value in keys[name]] for name in ("precision", "recall", "f1")})
+    shown["state"] = warnings_of([keys_of_states[k] for k in at.tolist()])
+    shown.update({name: [percent(value) for value in keys[name][at]] for name in ("precision", "recall", "f1")})
     rows = list(zip(*shown.values(), strict=True))
-    say(
-        TextTable(
-            chosen.summary(),
-            list(shown),
-            [rows[k] for k in order[:most]],
-            text=("state",),
-            optional=OPTIONAL,
-            names=("label",),
-        )
-    )
-    if most is not None and most < len(order):
-        say(f"and {count(len(order) - most, 'more label')}")
+    table = TextTable(chosen.summary(), list(shown), rows, text=("state",), optional=OPTIONAL, names=("label",))
+    say(table)
+    if len(at) < len(order):
+        first = "; these have most positives" if many and sort is None else ""
+        advice = "; --most shows more, --sort others" if most is None else ""
+        say(f"and {count(len(order) - len(at), 'more label')}{first}{advice}")
     weighed = ", reweighted to the target shares" if chosen.value_measured_on == REWEIGHTED else ""
     say(f"precision, recall and f1 are those of the {count(chosen.n_items, 'item')} tuned on{weighed}")
     for sentence in chosen.said_constraints():

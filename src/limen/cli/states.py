@@ -45,13 +45,21 @@ def attention(thresholds: Thresholds) -> list[str]:
     import numpy as np
 
     from limen import metrics
+    from limen.display import MANY_LABELS
     from limen.states import STATES
 
     keys, (tp, pp, p, n) = thresholds.states(), thresholds.counts
     f1 = metrics.get("f1")(tp, pp, p, n)
     gain = np.zeros(len(p)) if thresholds.gains is None else thresholds.gains[0]
     called = thresholds.objective.noun.removeprefix(f"{thresholds.average} ")
-    names = shortened(thresholds.labels, NAMED)
+
+    def shown(some: list[int]) -> list[str]:
+        """Return the names of labels, told apart from all others; of very many, from each other."""
+        labels = thresholds.labels
+        if len(labels) > MANY_LABELS:
+            return shortened([labels[k] for k in some], NAMED)
+        names = shortened(labels, NAMED)
+        return [names[k] for k in some]
 
     def positives(k: int) -> str:
         return f"{p[k]:g} positive" + ("" if p[k] == 1 else "s")
@@ -64,9 +72,11 @@ def attention(thresholds: Thresholds) -> list[str]:
     }
     lines = []
     for key, (order, figure) in figures.items():
-        members = [k for k in np.argsort(order, kind="stable").tolist() if keys[k] == key]
-        if members:
-            named = ", ".join(f"{names[k]!r} ({figure(k)})" for k in members[:MOST])
+        members = np.flatnonzero(np.array(keys) == key)
+        members = members[np.argsort(order[members], kind="stable")]
+        if len(members):
+            first = members[:MOST].tolist()
+            named = ", ".join(f"{name!r} ({figure(k)})" for name, k in zip(shown(first), first, strict=True))
             rest = f" and {count(len(members) - MOST, 'more label')}" if len(members) > MOST else ""
             lines.append(f"{STATES[key].words}: {named}{rest}")
     return lines

@@ -34,7 +34,9 @@ SECTIONS = {
 @click.argument("scores", required=False)
 @click.argument("labels", required=False)
 @click.option("--curves", metavar="FILE", help="Instead of scores and labels: a file of limen curves, or merge.")
-@click.option("-o", "--output", default="thresholds.json", show_default=True, help="Where to write.")
+@click.option(
+    "-o", "--output", default="thresholds.json", show_default=True, help="Where to write; .npz: compactly."
+)
 @objective_options
 @click.option("--method", default="auto", show_default=True, help="`limen methods` lists all.")
 @click.option(
@@ -111,6 +113,7 @@ def tune(
         refuse_to_replace(output, inputs=(curves,))
         with busy(f"tuning on {curves}"):
             thresholds = limen.tune(limen.Curves.load(curves), **objective, method=method, **options)
+        output = _compact_if_large(output, thresholds, (curves,))
         thresholds.save(output)
         _print_tuned(thresholds)
         if verbose:
@@ -143,6 +146,9 @@ def tune(
             progress=lambda step, steps, value: tick(step, steps, "" if isnan(value) else f"{value:.4f}"),
         )
     thresholds = with_sound(thresholds, scores)
+    output = _compact_if_large(
+        output, thresholds, (scores, labels, groups, corrections, target_prevalence, adapt_to)
+    )
     thresholds.save(output)
     _print_tuned(thresholds)
     if verbose:
@@ -158,6 +164,17 @@ def tune(
             )
         say(f"wrote {report}: open it in a browser")
     _print_next(thresholds, scores, labels, output, report)
+
+
+def _compact_if_large(output: str, thresholds: Thresholds, inputs: tuple[str | None, ...]) -> str:
+    """Return the name to write to: of very many labels that of a compact file, unless a name was given."""
+    from limen.thresholds_file import LARGE
+
+    if len(thresholds.labels) <= LARGE or _given("output"):
+        return output
+    compact = f"{output.removesuffix('.json')}.npz"
+    refuse_to_replace(compact, inputs=inputs)
+    return compact
 
 
 def _print_tuned(thresholds: Thresholds) -> None:

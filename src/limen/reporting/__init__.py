@@ -36,6 +36,9 @@ from limen.tuning import make_thresholds, tune
 
 __all__ = ["report"]
 
+MOST_LABELS = 20_000
+"""A page of more takes minutes to make, and nobody looks at so many curves."""
+
 
 def report(
     y_true: Any,
@@ -100,8 +103,9 @@ def report(
     UnreadableError
         If ``media`` is no folder.
     UnsupportedError
-        If the thresholds decide by a rule that has no cut by label (top-k, mcut), the metric is the user's
-        own and not registered, or ``constraints`` close decisions that the thresholds leave open.
+        If there are more than 20 000 labels, the thresholds decide by a rule without a cut by label (top-k, mcut),
+        the metric is the user's own and not registered, or ``constraints`` close decisions that the thresholds
+        leave open.
     FileError
         If the file cannot be written.
 
@@ -139,6 +143,12 @@ def report(
     if given is not None:
         data = data.in_order(given.labels)
     objective.check_labels(len(data.labels))
+    if len(data.labels) > MOST_LABELS:
+        raise UnsupportedError(
+            f"the report shows single labels, at most {count(MOST_LABELS, 'label')} of them; these data have "
+            f"{count(len(data.labels), 'label')}. Look at all with limen evaluate -o table.csv, or give the "
+            "report the columns of the labels that matter, and thresholds tuned on these."
+        )
     tick("counting", 0.0)
     seed = as_seed(random_state)
     settings: dict[str, Any] = {

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from limen.curves import Curves
-from limen.fold_counts import HALF
 from limen.objectives import Objective
 from limen.solvers.base import EVERYTHING, Problem
 from limen.solvers.calibrated import Calibrated, Calibration
@@ -19,65 +18,17 @@ from limen.solvers.fine import FineCurves
 from limen.solvers.item_ascent import Ascent
 from limen.solvers.item_auto import cross_fits, held_out, kinds_of, trained_on_others, weights_of
 from limen.solvers.log_odds import LogOddsSolver, blended
+from limen.solvers.mixtures import HeldOut, Kinds, Pool, Shared, Tuned, cross_counts
 from limen.solvers.one_cut import averaged, one_cut, resampled_cuts
-from limen.solvers.regularised import Bagged, Smoothed
-from limen.solvers.solution import CrossCounts, CrossFit, Solution
+from limen.solvers.panels import of_panel, panels_of
+from limen.solvers.regularised import Smoothed
+from limen.solvers.resampled import exact_cuts_of
+from limen.solvers.solution import CrossFit, Solution
 from limen.solvers.spread import spread
 from limen.sources.blocks import Source
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 OWN = ("bagged", "balanced", "calibrated")
-
-
-class Kinds(NamedTuple):
-    """What some of the data say, in log odds.
-
-    Attributes
-    ----------
-    cuts : float64 (mixtures, n_labels)
-        Of each own kind with each share of the shared cut.
-    draws : float64 (samples, n_labels)
-        Exact cuts of bootstrap samples.
-    calibration : Calibration
-    """
-
-    cuts: NDArray[np.float64]
-    draws: NDArray[np.float64]
-    calibration: Calibration
-
-
-class HeldOut(NamedTuple):
-    """What each part says of the cuts tuned without it.
-
-    Attributes
-    ----------
-    counts : list of float64 (2, mixtures, n_labels)
-        Its tp and pp.
-    totals : list of float64 (2, n_labels)
-        Its positives and known items.
-    positives : list of float
-        Number of positives, of as many alike as would say as much.
-    """
-
-    counts: list[NDArray[np.float64]]
-    totals: list[NDArray[np.float64]]
-    positives: list[float]
-
-    @classmethod
-    def of(cls, parts: list[FineCurves], tuned: list[Kinds]) -> HeldOut:
-        """Return the counts of parts at cuts tuned without them."""
-        return cls(
-            [part.counts(kind.cuts) for part, kind in zip(parts, tuned, strict=True)],
-            [np.array([part.curves.n_positive, part.curves.n_known], np.float64) for part in parts],
-            [float(part.positives.sum()) for part in parts],
-        )
-
-    def without(self, number: int) -> HeldOut:
-        """Return what the other parts say."""
-        others = [k for k in range(len(self.counts)) if k != number]
-        return HeldOut(
-            [self.counts[k] for k in others], [self.totals[k] for k in others], [self.positives[k] for k in others]
-        )
 
 
 @dataclass(frozen=True)
@@ -140,81 +91,104 @@ class Auto(LogOddsSolver):
 
     def solve(self, problem: Problem) -> Solution:
         """Return the averaged cuts, the weights in ``details``, and cross-fitted cuts of each fold."""
-        objective, names = problem.objective, problem.keys
-        if objective.needs_items:
+        if problem.objective.needs_items:
             return self._solve_items(problem)
-        counted = problem.counted_alone
-        folds = [] if counted is not None else problem.split(self.folds)
-        whole, parts = self._counted(problem, [source for _, source in folds])
+        panels = panels_of(problem)
+        if len(panels) > 1:
+            return self._solve_panels(problem, panels)
+        folds = [] if problem.counted_alone is not None else problem.split(self.folds)
+        tuned = self._tuned(problem, [source for _, source in folds])
+        whole, pairs, counted = tuned.whole, zip(folds, tuned.of_folds, strict=False), problem.counted_alone
+        by_fold = counted is not None and len(tuned.of_folds) > 1
+        return self._found(
+            problem,
+            whole,
+            tuned.final,
+            cross_counts=cross_counts(problem, tuned.of_folds, self.folds) if by_fold else None,
+            cross_fit=tuple(CrossFit(rows, source, whole.back(cuts)) for (rows, source), cuts in pairs),
+            ranges=None if tuned.ends is None else np.array([whole.back(end) for end in tuned.ends]),
+            details=self._explain(tuned.pool, whole) if tuned.pool.parts else {},
+        )
+
+    def _solve_panels(self, problem: Problem, panels: list[NDArray[np.int64]]) -> Solution:
+        """Return what `solve` does for very many labels: panel by panel, with what labels share from the first."""
+        n_labels, details = len(problem.labels), dict[str, Any]()
+        pool: Pool | None = None
+        for _ in problem.blocks(check=True):
+            pass  # says which score is not finite
+        rows = problem.fold_rows(self.folds)
+        turned = tuple(source.by_label() for source in problem.sources)
+        values, ranges, of_folds = np.empty(n_labels), np.empty((2, n_labels)), np.empty((len(rows), n_labels))
+        for number, labels in enumerate(panels):
+            own = of_panel(problem, turned, labels)
+            folds = own.sources if len(own.sources) > 1 else [own.sources[0].take(fold) for fold in rows]
+            tuned = self._tuned(own, list(folds), pool)
+            if pool is None:
+                pool = tuned.pool
+                details = {**self._explain(pool, tuned.whole), "panels": len(panels)} if pool.parts else {}
+                details.pop("leaning_on_pool", None)
+            values[labels] = tuned.whole.back(tuned.final)
+            if tuned.ends is not None:
+                ranges[:, labels] = [tuned.whole.back(end) for end in tuned.ends]
+                of_folds[:, labels] = [tuned.whole.back(cuts) for cuts in tuned.of_folds]
+            if problem.progress is not None:
+                problem.progress(number + 1, len(panels) + 1, float("nan"))
+        if pool is None or not pool.parts:
+            return Solution(values=values, leans=True)
+        sources = problem.sources if len(turned) > 1 else [problem.sources[0].take(fold) for fold in rows]
+        cross_fit = tuple(map(CrossFit, rows, sources, of_folds))
+        return Solution(values=values, leans=True, cross_fit=cross_fit, ranges=ranges, details=details)
+
+    def _tuned(self, problem: Problem, folds: list[Source], pool: Pool | None = None) -> Tuned:
+        """Return the cuts, in log odds; what labels share is that of the ``pool``, if it was found before."""
+        objective, names, counted = problem.objective, problem.keys, problem.counted_alone
+        whole, parts = _counted(problem, folds, self.folds)
         grouped = problem.groups is not None or (counted is not None and _by_group(counted))
         plain = not grouped and len(problem.sources) < 2 and _all_alike(whole)
         number = min(self.folds, problem.n_items)
         dealt = whole.dealt(number, names) if plain and number > 1 and len(parts) != 1 else parts
         target = problem.target_prevalence
         whole, parts, dealt = whole.reweighted(target), _reweighted(parts, target), _reweighted(dealt, target)
-        first = self._kinds(whole, objective, names, 0)
+        shared = [None] * (1 + len(dealt) + len(parts)) if pool is None else pool.shared
+        first = self._kinds(whole, objective, names, 0, shared[0])
         if len(dealt) < 2:
-            return self._found(problem, whole, first.cuts[0])
+            return Tuned(
+                whole, first.cuts[0], None, [], Pool([first.shared], np.empty(0), np.empty(0), [], 0.0, 0)
+            )
         tasks: list[Callable[[], Kinds]] = [
-            partial(self._kinds_without, part, whole, objective, names, 1 + number, first.calibration)
+            partial(self._kinds_without, whole, part, objective, names, 1 + number, shared[1 + number], first)
             for number, part in enumerate(dealt if dealt is parts else [*dealt, *parts])
         ]
         kinds = self._done(tasks, whole, problem)
         tuned, by_item = kinds[: len(dealt)], kinds[len(kinds) - len(parts) :]
-        weights, values = self._weights(HeldOut.of(dealt, tuned), objective, names)
+        if pool is None:
+            pool = self._pool(problem, whole, (dealt, parts), (first, kinds))
+        weights = pool.weights
         final = weights @ (first.cuts / 2 + np.mean([kind.cuts for kind in tuned], axis=0) / 2)
         own_kinds = first.cuts[[number * len(SHARES) for number in range(len(OWN))] + [len(SHARES) - 1]]
+        of_folds = np.array([weights @ kind.cuts for kind in tuned])
+        ends = spread(final, own_kinds, of_folds, first.draws, whole.positives, pool.common)
+        of_items = [own @ kind.cuts for own, kind in zip(pool.of_folds, by_item, strict=True)]
+        return Tuned(whole, final, ends, of_items, pool)
+
+    def _pool(
+        self,
+        problem: Problem,
+        whole: FineCurves,
+        parts: tuple[list[FineCurves], list[FineCurves]],
+        found: tuple[Kinds, list[Kinds]],
+    ) -> Pool:
+        """Return what labels share: the weights of the mixtures by held-out counts, among others.
+
+        ``parts`` are dealt by label and by item; ``found`` are the kinds of all data, and without each part.
+        """
+        objective, names, (dealt, by_item), (first, kinds) = problem.objective, problem.keys, parts, found
+        weights, values = self._weights(HeldOut.of(dealt, kinds[: len(dealt)]), objective, names)
         # Calibrated cuts lie at one calibrated value, so what shared cuts vary by is common to all.
         common = float(resampled_cuts(whole, objective, names, 10).std()) if objective.pooled else 0.0
-        of_folds = np.array([weights @ kind.cuts for kind in tuned])
-        ends = spread(final, own_kinds, of_folds, first.draws, whole.positives, common)
-        held_out, cross_fit = HeldOut.of(parts, by_item), []
-        for number, (rows, source) in enumerate(folds):
-            own, _ = self._weights(held_out.without(number), objective, names)
-            cross_fit.append(CrossFit(rows, source, whole.back(own @ by_item[number].cuts)))
-        cross_counts = None
-        if counted is not None and len(parts) > 1:
-            own_cuts = [
-                self._weights(held_out.without(k), objective, names)[0] @ by_item[k].cuts
-                for k in range(len(parts))
-            ]
-            cross_counts = self._cross_counts(problem, own_cuts)
-        return self._found(
-            problem,
-            whole,
-            final,
-            cross_fit=tuple(cross_fit),
-            cross_counts=cross_counts,
-            ranges=np.array([whole.back(end) for end in ends]),
-            details=self._explain(weights, values, len(dealt), whole),
-        )
-
-    def _counted(self, problem: Problem, folds: list[Source]) -> tuple[FineCurves, list[FineCurves]]:
-        """Return the curves of all items and of each fold; none of folds where counts of these are not at hand."""
-        counted = problem.counted_alone
-        if counted is None:
-            return FineCurves.of_folds(problem.sources, folds, problem.kind)
-        if counted.folds is None:
-            return FineCurves.of_curves(counted, problem.kind), []
-        return FineCurves.of_counts(counted.folds.joined(self.folds), problem.kind)
-
-    def _cross_counts(self, problem: Problem, cuts: list[NDArray[np.float64]]) -> CrossCounts:
-        """Return the counts of each fold that was counted, at the cuts in log odds of the set that it is in."""
-        counted = problem.counted_alone
-        assert counted is not None
-        assert counted.folds is not None
-        sets = counted.folds.sets(self.folds)
-        whole, parts = FineCurves.of_counts(counted.folds, problem.kind)
-        half = whole.places.scale.forward(np.full(whole.n_labels, HALF), np.arange(whole.n_labels))
-        own, at_half = [], []
-        for own_cuts, members in zip(cuts, sets, strict=True):
-            for k in members:
-                if counted.folds.n_items[k]:
-                    totals = np.array([parts[k].raw.n_positive, parts[k].raw.n_known], np.float64)
-                    counts = parts[k].counts(np.array([own_cuts, half]))
-                    own.append(np.concatenate([counts[:, 0], totals]))
-                    at_half.append(np.concatenate([counts[:, 1], totals]))
-        return CrossCounts(np.array(own), np.array(at_half))
+        held_out = HeldOut.of(by_item, kinds[len(kinds) - len(by_item) :])
+        own = [self._weights(held_out.without(k), objective, names)[0] for k in range(len(by_item))]
+        return Pool([kind.shared for kind in (first, *kinds)], weights, values, own, common, len(dealt))
 
     def tables(self, fine: FineCurves, at: NDArray[np.float64], keys: NDArray[np.uint64]) -> list[Curves]:
         """Return smoothed counts; of labels with fewer than ``min_positive`` those that calibration expects."""
@@ -266,7 +240,7 @@ class Auto(LogOddsSolver):
             cross_fit=cross_fits(folds, tuned, own, whole.places.scale),
             leans=True,
             ranges=np.array([whole.back(end) for end in ends]),
-            details=self._explain(weights, values, len(folds), whole),
+            details=self._explain(Pool([], weights, values, [], common, len(folds)), whole),
         )
 
     def _done(self, tasks: list[Callable[[], Kinds]], whole: FineCurves, problem: Problem) -> list[Kinds]:
@@ -280,9 +254,18 @@ class Auto(LogOddsSolver):
                 problem.progress(len(found), len(tasks) + 1, float("nan"))
         return found
 
-    def _kinds_without(self, part: FineCurves, whole: FineCurves, *options: Any) -> Kinds:
-        """Return the cuts of every mixture, tuned on all items but those of a part."""
-        return self._kinds(whole.without(part), *options)
+    def _kinds_without(
+        self,
+        whole: FineCurves,
+        part: FineCurves,
+        objective: Objective,
+        names: NDArray[np.uint64],
+        number: int,
+        shared: Shared | None,
+        first: Kinds,
+    ) -> Kinds:
+        """Return the cuts of every mixture for all data but a part."""
+        return self._kinds(whole.without(part), objective, names, number, shared, first.calibration)
 
     def _kinds(
         self,
@@ -290,20 +273,31 @@ class Auto(LogOddsSolver):
         objective: Objective,
         names: NDArray[np.uint64],
         number: int,
+        shared: Shared | None = None,
         start: Calibration | None = None,
     ) -> Kinds:
-        """Return the cuts of every mixture; ``number`` tells draws apart; ``start`` calibrates all data."""
-        samples = self.samples if start is None else max(1, self.samples // 3)
-        draws = Bagged(samples).draws(fine, objective, names, number << 20)
-        calibration = Calibration.fit(fine) if start is None else Calibration.fit(fine, 2, start)
-        calibrated = Calibrated.cuts_of(calibration, fine, objective)
-        shared, positives = one_cut(fine, None, objective), fine.positives
+        """Return the cuts of every mixture; ``number`` tells draws apart; ``start`` calibrates all data.
+
+        What labels share is ``shared``, if it was found on others.
+        """
+        samples, value = self.samples if start is None else max(1, self.samples // 3), None
+        prior, at = (None, None) if shared is None else (shared.prior, shared.calibrated)
+        if shared is not None:
+            value = shared.value
+        draws, value = exact_cuts_of(fine, objective, names, number << 20, samples, value)
+        calibration = Calibration.fit(fine, 8 if start is None else 2, start, prior)
+        if at is None and objective.pooled:
+            at = Calibrated.shared_cut(calibration, fine, objective)
+        calibrated = Calibrated.cuts_of(calibration, fine, objective, at)
+        cut, positives = one_cut(fine, None, objective) if shared is None else shared.cut, fine.positives
         bagged = np.where(_own(positives, self.min_positive), draws.mean(axis=0), calibrated)
         share = positives / (positives + self.strength)
         kept = 1.0 if objective.pooled else positives / (positives + self.pull)
         kinds = (bagged, share * bagged + (1 - share) * calibrated, calibrated)
-        drawn = [kept * kind + (1 - kept) * shared for kind in kinds]
-        return Kinds(np.array([(1 - s) * kind + s * shared for kind in drawn for s in SHARES]), draws, calibration)
+        drawn = [kept * kind + (1 - kept) * cut for kind in kinds]
+        cuts = np.array([(1 - s) * kind + s * cut for kind in drawn for s in SHARES])
+        assert calibration.state is not None
+        return Kinds(cuts, draws, calibration, Shared(cut, at, value, calibration.state))
 
     def _weights(
         self, held_out: HeldOut, objective: Objective, names: NDArray[np.uint64]
@@ -332,9 +326,8 @@ class Auto(LogOddsSolver):
         weights = np.exp((resampled - resampled.max(axis=1, keepdims=True)) / scale)
         return (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0), values
 
-    def _explain(
-        self, weights: NDArray[np.float64], values: NDArray[np.float64], folds: int, whole: FineCurves
-    ) -> dict[str, object]:
+    def _explain(self, pool: Pool, whole: FineCurves) -> dict[str, object]:
+        weights, values, folds = pool.weights, pool.values, pool.parts
         grid = weights.reshape(len(OWN), len(SHARES))
         shared = float(grid @ SHARES @ np.ones(len(OWN)))
         kinds = dict(zip(OWN, (grid @ (1 - np.array(SHARES))).tolist(), strict=True))
@@ -356,6 +349,16 @@ class Auto(LogOddsSolver):
 def _own(positives: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
     """Return which labels have positives enough for a cut of their own; sums of weights are rounded."""
     return (positives > 0) & (positives >= least * (1 - 1e-9))
+
+
+def _counted(problem: Problem, folds: list[Source], number: int) -> tuple[FineCurves, list[FineCurves]]:
+    """Return the curves of all items and of each fold; none of folds where counts of these are not at hand."""
+    counted = problem.counted_alone
+    if counted is None:
+        return FineCurves.of_folds(problem.sources, folds, problem.kind)
+    if counted.folds is None:
+        return FineCurves.of_curves(counted, problem.kind), []
+    return FineCurves.of_counts(counted.folds.joined(number), problem.kind)
 
 
 def _by_group(counted: Curves) -> bool:

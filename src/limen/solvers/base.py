@@ -191,6 +191,13 @@ class Problem:
         Items are dealt by their content, groups by their name, so that the order of items and labels does not
         matter. Curves that were added keep their parts as folds, unless groups say otherwise.
         """
+        rows = self.fold_rows(number)
+        if len(self.sources) > 1:
+            return list(zip(rows, self.sources, strict=True))
+        return [(own, self.sources[0].take(own)) for own in rows]
+
+    def fold_rows(self, number: int) -> list[NDArray[np.int64]]:
+        """Return the row numbers of each fold of `split`."""
         if len(self.sources) > 1:
             if self.groups is not None:
                 raise InputError(
@@ -198,15 +205,13 @@ class Problem:
                     "Leave groups out, or give scores and labels."
                 )
             ends = np.cumsum([source.n_items for source in self.sources])
-            return [(np.arange(e - s.n_items, e), s) for e, s in zip(ends, self.sources, strict=True)]
+            return [np.arange(e - s.n_items, e) for e, s in zip(ends, self.sources, strict=True)]
         source = self.sources[0]
         if self.groups is None:
-            folds = keyed_folds(content_keys(source, self.keys), number)
-        else:
-            names = self.group_names or tuple(map(str, range(unit_count(self.n_items, self.groups))))
-            dealt = keyed_folds(name_hashes(names, self.random_state), number)
-            folds = [np.flatnonzero(np.isin(self.groups, members)) for members in dealt]
-        return [(rows, source.take(rows)) for rows in folds]
+            return keyed_folds(content_keys(source, self.keys), number)
+        names = self.group_names or tuple(map(str, range(unit_count(self.n_items, self.groups))))
+        dealt = keyed_folds(name_hashes(names, self.random_state), number)
+        return [np.flatnonzero(np.isin(self.groups, members)) for members in dealt]
 
     @property
     def counted_alone(self) -> Curves | None:

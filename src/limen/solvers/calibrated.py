@@ -49,13 +49,16 @@ class Calibration:
     state: State | None = None
 
     @classmethod
-    def fit(cls, fine: FineCurves, rounds: int = 8, start: Calibration | None = None) -> Calibration:
+    def fit(
+        cls, fine: FineCurves, rounds: int = 8, start: Calibration | None = None, prior: State | None = None
+    ) -> Calibration:
         """Return a Platt scaling for each label, with a normal prior across labels.
 
         Offsets and slopes are drawn from normal distributions whose means and variances are estimated
         too (Laplace and EM), so a label without positives gets the typical calibration. Log odds are
         clipped to each label's 5 % and 99.95 % quantiles: a few outlying scores would else decide the
-        slope. ``start`` is the calibration of more data, of which these are part: few rounds then do.
+        slope. ``start`` is the calibration of more data, of which these are part: few rounds then do. With a
+        ``prior``, that of other labels, its means and variances are taken as they are.
         """
         from limen._kernels import sampling as kernels
 
@@ -63,14 +66,20 @@ class Calibration:
         weight, state = points.positive + points.negative, None if start is None else start.state
         low, high = (weighted_quantile(points, weight, share, n_labels) for share in (0.05, 0.9995))
         x = np.clip(points.x, low[points.label], high[points.label])
-        center, scale = _center_and_scale(x, weight) if state is None else state[:2]
+        known = prior if state is None else state
+        center, scale = _center_and_scale(x, weight) if known is None else known[:2]
         x = (x - center) / scale
-        if state is None or n_labels == 1:
+        if state is None and prior is not None:
+            mean, precision = prior.mean, prior.precision
+            offset, slope = np.full(n_labels, mean[0]), np.full(n_labels, mean[1])
+        elif state is None or n_labels == 1:
             begin = None if state is None else state.mean
             mean, precision = _platt(x, points.positive, weight, begin), np.array([1.0, 1.0])
             offset, slope = np.full(n_labels, mean[0]), np.full(n_labels, mean[1])
         else:
             _, _, offset, slope, mean, precision = state
+            if prior is not None:
+                mean, precision = prior.mean, prior.precision
         held = (x, points.label, points.positive, weight)
         if len(x) > max(MANY, 2 * CELLS * n_labels):
             held = _grouped(held, n_labels)
@@ -86,6 +95,8 @@ class Calibration:
                 along = (a * by_slope - b * by_offset) / determinant
                 short = np.minimum(1, 2 / np.maximum(np.abs(up) + np.abs(along), 1e-9))
                 offset, slope = offset + short * up, slope + short * along
+            if prior is not None:
+                continue
             mean = np.array([offset.mean(), slope.mean()])
             spread = [((offset - mean[0]) ** 2 + c / determinant).mean()]
             spread.append(((slope - mean[1]) ** 2 + a / determinant).mean())
@@ -130,13 +141,21 @@ class Calibrated(LogOddsSolver):
         return [on_grid(fine, at, counts, np.minimum(fine.sums(weight * p) + fine.below[0], fine.curves.n_known))]
 
     @staticmethod
-    def cuts_of(fitted: Calibration, fine: FineCurves, objective: Objective) -> NDArray[np.float64]:
-        """Return the cuts for a calibration."""
-        z = fitted.log_odds(fine.points.x, fine.points.label)
+    def shared_cut(fitted: Calibration, fine: FineCurves, objective: Objective) -> float:
+        """Return the calibrated log odds at which all labels are best cut."""
+        return one_cut(fine, fitted.log_odds(fine.points.x, fine.points.label), objective)
+
+    @staticmethod
+    def cuts_of(
+        fitted: Calibration, fine: FineCurves, objective: Objective, at: float | None = None
+    ) -> NDArray[np.float64]:
+        """Return the cuts for a calibration; a micro average cuts ``at`` this log odds, or the best."""
         low, high = fine.span
         if not objective.pooled:
+            z = fitted.log_odds(fine.points.x, fine.points.label)
             return np.clip(_best_expected(fine, sigmoid(z), objective), low - MARGIN, high + MARGIN)
-        cuts = (one_cut(fine, z, objective) - fitted.offset) / fitted.slope
+        at = Calibrated.shared_cut(fitted, fine, objective) if at is None else at
+        cuts = (at - fitted.offset) / fitted.slope
         # Clipped scores share one calibrated score: all are kept, or none.
         cuts = np.where(cuts > fitted.high, high + MARGIN, cuts)
         return np.where(cuts <= fitted.low, low - MARGIN, cuts)

@@ -17,6 +17,7 @@ from limen.objectives import Objective
 from limen.solvers.base import Problem, Solver
 from limen.solvers.frontier import FrontierWalk
 from limen.solvers.solution import Solution, Status, proven
+from limen.sources.by_label import MANY_LABELS
 
 UNSURE = (
     "these curves were counted at different cuts or in bins, so that false positives are known between bounds "
@@ -41,9 +42,9 @@ class Enumeration:
     def solve(self, problem: Problem) -> Solution:
         """Return the optimum."""
         curves, objective = problem.curves, problem.objective
-        values = objective.of_labels(curves.tp, curves.pp, curves.n_positive, curves.n_known, curves.label_of)
-        index = first_best(curves, values)
-        value = objective(curves.tp[index], curves.pp[index], curves.n_positive, curves.n_known)
+        index = best_of_labels(curves, objective)
+        tp = curves.tp[index]
+        value = objective(tp, tp + curves.fp[index], curves.n_positive, curves.n_known)
         return proven(curves, index, value)
 
 
@@ -96,6 +97,22 @@ class Dinkelbach:
         index = every if value(every) > value(index) else index
         index = never if value(never) >= value(index) else index
         return proven(curves, index, value(index), tuple(history))
+
+
+def best_of_labels(curves: Curves, objective: Objective) -> NDArray[np.int64]:
+    """Return each label's highest candidate with the largest metric of its own, for so many labels at a time."""
+    from limen import _kernels
+
+    index, n_labels = np.empty(curves.n_labels, np.int64), curves.n_labels
+    for start in range(0, n_labels, MANY_LABELS):
+        offsets = curves.offsets[start : start + MANY_LABELS + 1]
+        own = slice(int(offsets[0]), int(offsets[-1]))
+        label = np.repeat(np.arange(start, start + len(offsets) - 1), np.diff(offsets))
+        tp = curves.tp[own]
+        values = objective.of_labels(tp, tp + curves.fp[own], curves.n_positive, curves.n_known, label)
+        _kernels.best_of(offsets - own.start, values, index[start : start + len(offsets) - 1])
+        index[start : start + len(offsets) - 1] += own.start
+    return index
 
 
 def first_best(curves: Curves, values: NDArray[Any]) -> NDArray[np.int64]:

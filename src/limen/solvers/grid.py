@@ -116,9 +116,9 @@ def _of_labels(candidates: Candidates, chosen: NDArray[np.bool_]) -> Candidates:
 
 
 def all_scores(sources: Sequence[Source]) -> Candidates | None:
-    """Return all distinct scores of all labels; None for more than ``SMALL`` pairs of items and labels."""
+    """Return all distinct scores of all labels; None if there are more than ``SMALL``."""
     labels, dtype = sources[0].labels, sources[0].dtype
-    if sum(source.n_items for source in sources) * len(labels) > SMALL:
+    if sum(source.n_scores for source in sources) > SMALL:
         return None
     blocks = [flatten(block) for source in sources for block in source.blocks(check=False)]
     label = np.concatenate([block.label for block in blocks])

@@ -51,7 +51,7 @@ class Bagged(LogOddsSolver):
 
         ``keys`` (n_labels,), and the number of the ``first`` sample, decide what is drawn.
         """
-        return exact_cuts_of(fine, objective, keys, first, self.samples)
+        return exact_cuts_of(fine, objective, keys, first, self.samples)[0]
 
     def tables(self, fine: FineCurves, at: NDArray[np.float64], keys: NDArray[np.uint64]) -> list[Curves]:
         """Return the counts of bootstrap samples, a third as many."""

@@ -16,19 +16,26 @@ from limen.solvers.fine import FineCurves
 
 
 def exact_cuts_of(
-    fine: FineCurves, objective: Objective, keys: NDArray[np.uint64], first: int, samples: int
-) -> NDArray[np.float64]:
+    fine: FineCurves,
+    objective: Objective,
+    keys: NDArray[np.uint64],
+    first: int,
+    samples: int,
+    value: float | None = None,
+) -> tuple[NDArray[np.float64], float | None]:
     """Return the exact cuts (samples, n_labels), in log odds, of bootstrap samples from number ``first`` on.
+
+    And the value of a ratio of sums there; one that is given, that of more labels, decides what a tag may cost.
 
     Each item weighs Poisson(1), so the count of an interval is a Poisson number: no pass over the scores.
     """
     step = min(samples, max(1, CELLS // len(fine.raw.tp) // 4) * 4)
     room = np.empty((step, *fine.increments.shape), np.float32)
-    found, guess = [], None
+    found, guess = [], value
     for start in range(0, samples, step):
-        index, guess = _exact_of(fine, objective, keys, first + start, room[: samples - start], guess)
+        index, guess = _exact_of(fine, objective, keys, first + start, room[: samples - start], guess, value)
         found.append(fine.places.cut[index])
-    return np.concatenate(found)
+    return np.concatenate(found), guess
 
 
 def _exact_of(
@@ -38,6 +45,7 @@ def _exact_of(
     first: int,
     drawn: NDArray[np.float32],
     guess: float | None,
+    value: float | None,
 ) -> tuple[NDArray[np.int64], float | None]:
     """Return the optima (samples, n_labels) of as many samples as ``drawn`` has room for and a value to expect."""
     from limen._kernels import sampling as kernels
@@ -56,7 +64,7 @@ def _exact_of(
         values = _of_labels(objective, drawn, positive, known, places.label)
         kernels.best_of_values(curves.offsets, values, index)
     elif isinstance(objective.metric, LinearRatio):
-        return _dinkelbach(curves.offsets, objective, drawn, (positive, known), guess)
+        return _dinkelbach(curves.offsets, objective, drawn, (positive, known), guess, value)
     else:
         for row, counts, p, n in zip(index, drawn, positive, known, strict=True):
             tp, fp = counts.astype(np.float64)
@@ -89,11 +97,12 @@ def _dinkelbach(
     drawn: NDArray[np.float32],
     of_all: tuple[NDArray[np.float64], NDArray[np.float64]],
     guess: float | None,
+    value: float | None = None,
 ) -> tuple[NDArray[np.int64], float]:
     """Return the optimum (samples, n_labels) of a ratio of sums over labels, and the mean of the values.
 
     See `Dinkelbach`, which proves it. From a ``guess`` that is too high the first step leads below the optimum,
-    from where values rise.
+    from where values rise. With a ``value``, that of more labels than these, one step finds what is best there.
     """
     from limen._kernels import sampling as kernels
 
@@ -117,23 +126,27 @@ def _dinkelbach(
         return tuple((side.of_tp * tp + side.of_pp * pp).sum(axis=1) + side.constant for side in (above, below))
 
     none = ratio(*totals(never), objective.zero_division)
-    best, value = np.array(never), np.full(len(positive), -np.inf)
+    best, most = np.array(never), np.full(len(positive), -np.inf)
     first = guess is not None
     now = none if guess is None else np.maximum(none, guess)
+    if value is not None:
+        now = np.full(len(positive), value)
     for _ in range(STEPS):
         # tp and fp: a tag costs what it adds to pp, and a right one gives what it adds to tp besides.
         of_tp = above.of_tp - now[:, np.newaxis] * below.of_tp
         of_pp = above.of_pp - now[:, np.newaxis] * below.of_pp
         index = np.empty(shape, np.int64)
         kernels.best_of_gains(offsets, drawn, of_tp + of_pp, -of_pp, index)
+        if value is not None:
+            return index, value
         found = np.asarray(ratio(*totals(index), objective.zero_division))
-        better = found > value
-        best[better], value[better] = index[better], found[better]
+        better = found > most
+        best[better], most[better] = index[better], found[better]
         if not ((found > now + 1e-12) | (found < now - 1e-12) & first).any():
             break
         now, first = np.maximum(none, found) if first else np.maximum(now, found), False
-    best[none >= value] = offsets[:-1]
-    return best, float(np.maximum(none, value).mean())
+    best[none >= most] = offsets[:-1]
+    return best, float(np.maximum(none, most).mean())
 
 
 def _spread_out(terms: Linear, shape: tuple[int, ...]) -> Linear:

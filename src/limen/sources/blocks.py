@@ -34,6 +34,27 @@ class Entries(NamedTuple):
     weight: NDArray[Any]
     row: NDArray[np.int64]
 
+    def at(self, chosen: NDArray[np.bool_]) -> Entries:
+        """Return the elements that are chosen."""
+        return Entries(*(part[chosen] for part in self))  # type: ignore[arg-type]
+
+    def with_more(self, other: Entries) -> Entries:
+        """Return the elements of both."""
+        parts: Any = zip(self, other, strict=True)
+        return Entries(*map(np.concatenate, parts))
+
+
+class Pairs(NamedTuple):
+    """All pairs of some items that have a score or a label: the rows' numbers, the pairs, each row's weight.
+
+    In a sparse block a pair that is not there is known to be negative, and one with a label and no score has the
+    score -inf.
+    """
+
+    rows: slice
+    block: Rows | Entries
+    weight: NDArray[Any]
+
 
 def flatten(block: Rows | Entries, *, known_only: bool = True) -> Entries:
     """Return a block with one element for each pair (whose label is known)."""
@@ -42,7 +63,7 @@ def flatten(block: Rows | Entries, *, known_only: bool = True) -> Entries:
         row, label = np.repeat(np.arange(n_items), n_labels), np.tile(np.arange(n_labels), n_items)
         block = Entries(block.scores.ravel(), label, block.truth.ravel(), block.weight[row], row)
     known = block.truth != UNKNOWN
-    return block if not known_only or known.all() else Entries(*(part[known] for part in block))
+    return block if not known_only or known.all() else block.at(known)
 
 
 class Totals(NamedTuple):
@@ -77,12 +98,12 @@ class Tallies(NamedTuple):
 class Seen(NamedTuple):
     """What the pass for the candidates leaves: its result, and what need not be counted or read again.
 
-    ``times`` is how many positive items have each cut as their score, int64 (n_candidates,); ``lowest`` and
+    ``times`` is how many positive items have each cut as their score, int32 (n_candidates,); ``lowest`` and
     ``highest`` are the ends of all scores.
     """
 
     candidates: Candidates
-    times: NDArray[np.int64]
+    times: NDArray[np.int32]
     lowest: float
     highest: float
 
@@ -132,6 +153,11 @@ class Source(Countable, Protocol):
 
     seen: Seen | None
 
+    @property
+    def n_scores(self) -> int:
+        """Number of scores, at most: in sparse data of those that are stored."""
+        ...
+
     def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
         """Return the blocks, in item order; a repeated pass may leave out the check for NaN."""
         ...
@@ -144,8 +170,16 @@ class Source(Countable, Protocol):
         """Return the blocks as rows, in item order; a score that is not stored is -inf."""
         ...
 
+    def pairs(self) -> Iterator[Pairs]:
+        """Return all pairs that have a score or a label, in item order; scores are not checked."""
+        ...
+
     def take(self, rows: NDArray[np.int64]) -> Source:
         """Return a source of the rows of these ascending numbers only."""
+        ...
+
+    def by_label(self) -> Source:
+        """Return a source of the same data from which a few of very many labels are selected quickly."""
         ...
 
     def select(self, labels: tuple[str, ...]) -> Source:
@@ -159,9 +193,25 @@ class Blocks:
     seen: Seen | None = None
     summed: Totals | None = None
 
+    @property
+    def n_scores(self: Source) -> int:
+        """Number of scores, at most: in sparse data of those that are stored."""
+        return self.n_items * len(self.labels)
+
     def to_count(self: Source) -> Iterator[Rows | Entries]:
         """Return the blocks for counting, as large as they are without a copy; scores are not checked."""
         return self.blocks(check=False)
+
+    def pairs(self: Source) -> Iterator[Pairs]:
+        """Return all pairs that have a score or a label, in item order; scores are not checked."""
+        start = 0
+        for block in self.dense_blocks():
+            yield Pairs(slice(start, start + len(block.scores)), block, block.weight)
+            start += len(block.scores)
+
+    def by_label(self: Source) -> Source:
+        """Return a source of the same data from which a few of very many labels are selected quickly."""
+        return self
 
     def candidates(self: Source) -> Candidates:
         """Return the distinct scores of the positive items of each label: one pass, which checks every score."""

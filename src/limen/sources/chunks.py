@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from limen.errors import InputError
 from limen.sources.arrays import as_weight
-from limen.sources.blocks import Blocks, Entries, Rows, Totals
+from limen.sources.blocks import Blocks, Entries, Pairs, Rows, Source, Totals
+from limen.sources.by_label import ByLabel
 from limen.sources.dense import DenseSource
 from limen.sources.door import as_source
 from limen.sources.sparse import SparseSource
@@ -64,12 +65,24 @@ class ChunkSource(Blocks):
                 continue
             wanted = self.rows[np.searchsorted(self.rows, first) : np.searchsorted(self.rows, row)] - first
             if len(wanted):
-                yield source.take(wanted)
+                yield source.copied(wanted) if isinstance(source, SparseSource) else source.take(wanted)
 
     def dense_blocks(self) -> Iterator[Rows]:
         """Return the blocks as rows, in item order; a score that is not stored is -inf."""
         for source in self.sources():
             yield from source.dense_blocks()
+
+    def pairs(self) -> Iterator[Pairs]:
+        """Return all pairs that have a score or a label, in item order; scores are not checked."""
+        start = 0
+        for source in self.sources():
+            for part in source.pairs():
+                yield part._replace(rows=slice(start + part.rows.start, start + part.rows.stop))
+            start += source.n_items
+
+    def by_label(self) -> Source:
+        """Return a source of the same data from which a few of very many labels are selected quickly."""
+        return ByLabel.of(self) if isinstance(next(self.sources()), SparseSource) else self
 
     def select(self, labels: tuple[str, ...]) -> ChunkSource:
         """Return a source of the columns of these labels, in this order."""

@@ -91,6 +91,19 @@ def together(sources: Sequence[Source], *, dense: bool = False) -> Iterator[tupl
             yield number, np.arange(first, last), block
 
 
+def pairs_together(
+    sources: Sequence[Source],
+) -> Iterator[tuple[int, NDArray[np.int64], Rows | Entries, NDArray[Any]]]:
+    """Return all pairs of several sources, as `together` does blocks, and the weight of each row."""
+    if all(isinstance(source, Taken) for source in sources):
+        for number, rows, block in together(sources, dense=True):
+            yield number, rows, block, block.weight
+        return
+    for number, source in enumerate(sources):
+        for part in source.pairs():
+            yield number, np.arange(part.rows.start, part.rows.stop), part.block, part.weight
+
+
 def count_together(sources: Sequence[Source], candidates: Candidates) -> list[Tallies]:
     """Return the counts of each source at each candidate, in one pass where they are rows of one source."""
     from limen import _kernels
