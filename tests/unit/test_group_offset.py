@@ -158,7 +158,7 @@ class TestArgmax:
         problem = data([[1, 0, 0], [0, 1, 0]], [[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]])
         t = by([[0, 2], [1]], problem, decide="argmax")
         assert t.values.tolist() == [0.0, 0.0, 0.0]
-        assert t.details["harmonic_mean"] == 1.0
+        assert t.details["harmonic_mean"] == pytest.approx(1.0, abs=1e-12)  # sums depend on the processor
 
     def test_offsets_are_tried_in_every_gap(self):
         margins = np.array([1.0, 1.0 + 2**-30, 2.0])
@@ -176,7 +176,7 @@ class TestArgmax:
         t = limen.tune(
             np.eye(n, dtype="i1"), scores, labels=names, method=method, metric="recall", average="macro"
         )
-        assert t.details["harmonic_mean"] == 1.0
+        assert t.details["harmonic_mean"] == pytest.approx(1.0, abs=1e-12)  # sums depend on the processor
         assert str(t.method) == "group-offset(argmax; seen: 2500)"
 
     def test_sparse_scores_are_refused(self):
@@ -228,7 +228,7 @@ class TestThresholds:
         t = by([[0], [1], [2]], problem, metric="f1", average="micro")
         assert t.values.tolist() == [0.45, 0.25, 0.2, 0.15]
         assert list(t.details["offsets"]) == ["seen", "unseen", "more", "others"]
-        assert t.details["harmonic_mean"] == 1.0
+        assert t.details["harmonic_mean"] == pytest.approx(1.0, abs=1e-12)  # sums depend on the processor
 
     def test_dense_and_sparse_agree(self):
         rng = np.random.default_rng(7)
@@ -289,7 +289,7 @@ class TestLabelsWithoutPositives:
     def test_labels_all_unknown_compete_and_follow(self):
         problem = data([[1, 0, np.nan], [0, 1, np.nan]], [[0.9, 0.6, 0.1], [0.7, 0.6, 0.0]])
         t = by([[0], [1, 2]], problem, decide="argmax")
-        assert t.details["harmonic_mean"] == 1.0
+        assert t.details["harmonic_mean"] == pytest.approx(1.0, abs=1e-12)  # sums depend on the processor
         assert t.values.tolist() == [pytest.approx(0.2), 0.0, 0.0]
         assert t.details["by_rule"] == {"labels": ["c"], "rule": "the offset of their group"}
 
