@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from limen.errors import InputError, count, examples
 from limen.names import beyond, match
 from limen.sources.arrays import CSR
+from limen.sources.matrix import Matrix
+from limen.sources.scratch import in_rows
 
 Kind = Literal["scores", "labels"]
 Layout = Literal["matrix", "wide", "long", "tags"]
@@ -22,8 +24,8 @@ class Table:
 
     Attributes
     ----------
-    values : ndarray (n_items, n_labels) or CSR of that shape
-        Scores keep the dtype of the file; what a CSR of scores does not store is below every cut.
+    values : ndarray (n_items, n_labels), Matrix or CSR of that shape
+        A `Matrix` lies in the file, and is read when it is used. Scores keep the dtype of the file; what a CSR of scores does not store is below every cut.
         Labels are bool, or numbers with NaN for unknown; what a CSR of labels does not store is 0.
     source : str
         The file, as messages name it.
@@ -36,7 +38,7 @@ class Table:
         None if the file names no labels.
     """
 
-    values: NDArray[Any] | CSR
+    values: NDArray[Any] | Matrix | CSR
     source: str
     layout: Layout
     ids: tuple[str, ...] | None = None
@@ -61,17 +63,17 @@ class Joined:
 
     Attributes
     ----------
-    y_true : ndarray or CSR (n_items, n_labels)
-    y_score : ndarray or CSR (n_items, n_labels)
-        The array of the scores file itself; a memory map stays one.
+    y_true : ndarray, Matrix or CSR (n_items, n_labels)
+    y_score : ndarray, Matrix or CSR (n_items, n_labels)
+        That of the scores file itself; what lies in the file stays there.
     ids : tuple of n_items str, or None
         None if neither file names items.
     labels : tuple of n_labels str, or None
         None if neither file names labels.
     """
 
-    y_true: NDArray[Any] | CSR
-    y_score: NDArray[Any] | CSR
+    y_true: NDArray[Any] | Matrix | CSR
+    y_score: NDArray[Any] | Matrix | CSR
     ids: tuple[str, ...] | None
     labels: tuple[str, ...] | None
 
@@ -187,18 +189,22 @@ def _unmatched(scores: Table, labels: Table, unlabelled: list[str], unscored: li
 
 
 def _rearrange(
-    values: NDArray[Any] | CSR,
+    values: NDArray[Any] | Matrix | CSR,
     rows: NDArray[np.int64] | None,
     columns: NDArray[np.int64],
     *,
     n_labels: int,
-) -> NDArray[Any] | CSR:
+) -> NDArray[Any] | Matrix | CSR:
     """Return rows ``rows`` of ``values``, column k moved to ``columns[k]``; other columns are 0."""
     if rows is None:
         rows = np.arange(values.shape[0])
     in_order = np.array_equal(rows, np.arange(values.shape[0]))
     if in_order and np.array_equal(columns, np.arange(n_labels)):
         return values
+    if isinstance(values, Matrix):
+        origin = np.full(n_labels, -1)
+        origin[columns] = np.arange(len(columns))
+        return (values if in_order else in_rows(values, rows)).arranged(origin)
     if not isinstance(values, CSR):
         moved = np.zeros((len(rows), n_labels), dtype=values.dtype)
         moved[:, columns] = values if in_order else values[rows]
@@ -214,15 +220,18 @@ def _rearrange(
 @overload
 def select_columns(values: NDArray[Any], names: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[Any]: ...
 @overload
+def select_columns(values: Matrix, names: tuple[str, ...], wanted: tuple[str, ...]) -> Matrix: ...
+@overload
 def select_columns(values: CSR, names: tuple[str, ...], wanted: tuple[str, ...]) -> CSR: ...
 def select_columns(
-    values: NDArray[Any] | CSR, names: tuple[str, ...], wanted: tuple[str, ...]
-) -> NDArray[Any] | CSR:
+    values: NDArray[Any] | Matrix | CSR, names: tuple[str, ...], wanted: tuple[str, ...]
+) -> NDArray[Any] | Matrix | CSR:
     """Return the columns of these names, in the order wanted."""
     if names == wanted:
         return values
     if not isinstance(values, CSR):
-        return values[:, match(wanted, names, between=("the labels", "the columns"), extra="ignore")]
+        chosen = np.asarray(match(wanted, names, between=("the labels", "the columns"), extra="ignore"), np.int64)
+        return values.arranged(chosen) if isinstance(values, Matrix) else values[:, chosen]
     target = {name: column for column, name in enumerate(wanted)}
     columns = np.array([target.get(name, -1) for name in names], dtype=np.int64)
     column = columns[values.indices]
