@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from limen.errors import InputError, LimenError, UnreadableError, count, examples
 from limen.names import unique
+from limen.sources.matrix import Matrix
 from limen.sources.tables import Kind, Table
 
 # clipwise_output, target and audio_name are what PANNs, the audio taggers, call them.
@@ -37,8 +38,8 @@ class Archive(Protocol):
         """Return shape and dtype of an array, without reading its data."""
         ...
 
-    def values(self, key: str, kind: Kind) -> NDArray[Any]:
-        """Return an array of numbers, in the byte order of this machine."""
+    def values(self, key: str, kind: Kind) -> NDArray[Any] | Matrix:
+        """Return a matrix of numbers, in the byte order of this machine; it may stay in the file."""
         ...
 
     def text(self, key: str) -> list[str] | None:

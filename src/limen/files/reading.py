@@ -10,7 +10,7 @@ from limen.errors import InputError, UnreadableError
 from limen.files.hdf5 import read_hdf5
 from limen.files.matrices import read_npy, read_npz
 from limen.files.queries import as_query, read_query
-from limen.files.stored import read_parquet
+from limen.files.parquet import read_parquet
 from limen.files.text import TextColumns
 from limen.sources.columns import table_of
 from limen.sources.tables import Joined, Kind, Table, join

@@ -38,6 +38,11 @@ class Bytes:
         with self._opened() as file:
             fill(file, array, offset, str(self.path))
 
+    def check(self) -> None:
+        """Raise `UnreadableError` if the file is not as it was."""
+        with self._opened():
+            pass
+
     @contextmanager
     def _opened(self) -> Iterator[IO[bytes]]:
         try:
