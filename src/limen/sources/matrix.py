@@ -146,20 +146,12 @@ class Pieces(Matrix):
 
 
 class Stacked(Matrix):
-    """Matrices one below the other, of the same columns.
+    """Matrices one below the other, of the same columns."""
 
-    Attributes
-    ----------
-    parts : list of ndarray or Matrix
-    names : list of str
-        What messages call them.
-    """
-
-    def __init__(self, parts: Sequence[NDArray[Any] | Matrix], names: Sequence[str]) -> None:
-        dtypes = [part.dtype for part in parts if len(part)] or [parts[0].dtype]
-        rows = sum(len(part) for part in parts)
-        super().__init__((rows, parts[0].shape[1]), np.result_type(*dict.fromkeys(dtypes)))
-        self.parts, self.names = list(parts), list(names)
+    def __init__(self, parts: Sequence[Matrix]) -> None:
+        dtypes = dict.fromkeys(part.dtype for part in parts)
+        super().__init__((sum(map(len, parts)), parts[0].shape[1]), np.result_type(*dtypes))
+        self.parts = list(parts)
         self._edges = np.cumsum([0, *map(len, parts)])
 
     def read(self, start: int, stop: int) -> NDArray[Any]:

@@ -18,6 +18,10 @@ Kind = Literal["scores", "labels"]
 Layout = Literal["matrix", "wide", "long", "tags"]
 
 
+class NoItems(InputError):
+    """A table has no rows; as one of many files that may be so."""
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """Scores or labels as one file holds them.
@@ -36,6 +40,8 @@ class Table:
         None if the file names no items.
     labels : tuple of n_labels str, or None
         None if the file names no labels.
+    shards : tuple of (str, int)
+        Names and numbers of items of the files that it is made of, where these are many.
     """
 
     values: NDArray[Any] | Matrix | CSR
@@ -43,6 +49,7 @@ class Table:
     layout: Layout
     ids: tuple[str, ...] | None = None
     labels: tuple[str, ...] | None = None
+    shards: tuple[tuple[str, int], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -143,6 +150,7 @@ def _match_labels(scores: Table, labels: Table) -> tuple[tuple[str, ...] | None,
 def _match_items(scores: Table, labels: Table) -> tuple[tuple[str, ...] | None, NDArray[np.int64] | None]:
     """Return the ids and, for each item of the scores, its row in ``labels`` (None: the same row)."""
     if scores.ids is None and labels.ids is None:
+        _check_shards(scores, labels)
         if scores.shape[0] != labels.shape[0]:
             raise InputError(
                 f"{scores.source} has {count(scores.shape[0], 'item')} and {labels.source} "
@@ -161,6 +169,25 @@ def _match_items(scores: Table, labels: Table) -> tuple[tuple[str, ...] | None, 
     if unlabelled or unscored:
         raise InputError(_unmatched(scores, labels, unlabelled, unscored))
     return scores.ids, np.array([row_of[name] for name in scores.ids], dtype=np.int64)
+
+
+def _check_shards(scores: Table, labels: Table) -> None:
+    """Raise `InputError` if shards of the same place have different numbers of items."""
+    if not scores.shards or not labels.shards:
+        return
+    if len(scores.shards) != len(labels.shards):
+        raise InputError(
+            f"{scores.source} is {count(len(scores.shards), 'file')} and {labels.source} "
+            f"{count(len(labels.shards), 'file')}. Without ids, files belong together by their place in the sorted "
+            "list: both sides need as many."
+        )
+    for (one, n_scored), (other, n_labelled) in zip(scores.shards, labels.shards, strict=True):
+        if n_scored != n_labelled:
+            raise InputError(
+                f"{one} has {count(n_scored, 'item')} and {other}, of the same place in the sorted list, "
+                f"{count(n_labelled, 'item')}. Without ids, files of the same place need the same items in the same "
+                "order."
+            )
 
 
 def _unmatched(scores: Table, labels: Table, unlabelled: list[str], unscored: list[str]) -> str:
