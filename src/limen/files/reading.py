@@ -12,12 +12,12 @@ from limen.files.hdf5 import read_hdf5
 from limen.files.matrices import read_npy, read_npz
 from limen.files.queries import as_query, read_query
 from limen.files.parquet import read_parquet
-from limen.files.shards import read_shards, shards_of
+from limen.files.shards import Damaged, read_shards, shards_of, undamaged
 from limen.files.text import TextColumns
 from limen.sources.columns import table_of
 from limen.sources.tables import Joined, Kind, Table, join
 
-__all__ = ["Joined", "Kind", "Table", "join", "read_files", "read_table"]
+__all__ = ["Joined", "Kind", "Table", "join", "read_files", "read_table", "readable_files"]
 
 ENDINGS = ".npy, .npz, .csv, .tsv (also .csv.gz, .tsv.gz), .parquet and .h5 (.hdf5)"
 
@@ -97,3 +97,11 @@ def read_table(path: str | os.PathLike[str], *, kind: Kind) -> Table:
 def read_files(names: Sequence[str], source: str, *, kind: Kind) -> Table:
     """Return files, in this order, as one table that messages call ``source``; see `read_table`."""
     return read_shards(names, source, kind=kind, read=lambda name, kind: read_table(name, kind=kind))
+
+
+def readable_files(scores: str, labels: str) -> tuple[list[str], list[str], list[Damaged]]:
+    """Return the shards of scores and of labels that can be read, and the pairs of the same place that cannot.
+
+    `limen.files.shards.undamaged` explains.
+    """
+    return undamaged(scores, labels, lambda name, kind: read_table(name, kind=kind))

@@ -170,6 +170,24 @@ class Stacked(Matrix):
         return rows
 
 
+class Marked(Matrix):
+    """A matrix in which some cells have other values."""
+
+    def __init__(
+        self, base: Matrix, row: NDArray[np.int64], column: NDArray[np.int64], value: NDArray[Any]
+    ) -> None:
+        super().__init__(base.shape, base.dtype)
+        order = np.argsort(row, kind="stable")
+        self._base, self._row, self._column, self._value = base, row[order], column[order], value[order]
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return the rows ``start`` to ``stop``."""
+        rows = self._base.read(start, stop).copy()
+        own = slice(*np.searchsorted(self._row, [start, stop]).tolist())
+        rows[self._row[own] - start, self._column[own]] = self._value[own]
+        return rows
+
+
 class Watched(Matrix):
     """A matrix that says how far it has been read."""
 
