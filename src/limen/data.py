@@ -185,7 +185,7 @@ def _of_blocks(chunks: Any, labels: Sequence[str] | None, **beside: Any) -> Sour
         raise InputError("y_score is missing. Give labels and scores.")
     if given := [name for name, value in beside.items() if value is not None]:
         raise InputError(
-            f"{', '.join(given)} cannot stand beside blocks of rows. Put weights in the blocks, as (y_true, y_score, "
-            "sample_weight), and NaN where a label is unknown."
+            f"{', '.join(given)} cannot stand beside blocks of rows. Put weights in the blocks, as (y_true, "
+            "y_score, sample_weight), and NaN where a label is unknown."
         )
     return as_chunk_source(chunks, labels)

@@ -66,6 +66,7 @@ class Progressing:
         self._reading: Any = None
 
     def __call__(self, step: int, steps: int, note: str = "") -> None:
+        """Say which step it is."""
         self._bar.update(
             self._task, completed=step, total=steps, description=f"{self._what}: {note}" if note else self._what
         )

@@ -67,7 +67,7 @@ def read_data(
         joined.y_score,
         labels=joined.labels if joined.labels is not None or tuned is None else tuned.labels,
         ids=joined.ids,
-        groups=None if groups is None else groups_of(groups, joined.ids, of_sound=of_sound),
+        groups=None if groups is None else groups_of(groups, joined.ids, of_sound=of_sound, part=part),
         corrections=None if corrections is None else read_table(corrections, kind="labels"),
         first_row=1,
         part=part,
@@ -184,15 +184,20 @@ def _of_recordings(labels: Table, scores: Table) -> Table:
     return replace(labels, ids=tuple(ids))
 
 
-def groups_of(path: str, ids: tuple[str, ...] | None, *, of_sound: bool = False) -> list[str]:
-    """Return the group of each item, from a file of id and group; of recordings, ids may be names of files."""
+def groups_of(
+    path: str, ids: tuple[str, ...] | None, *, of_sound: bool = False, part: bool = False
+) -> list[str]:
+    """Return the group of each item, from a file of id and group; of recordings, ids may be names of files.
+
+    Of a ``part`` of data, the file may have more ids.
+    """
     from limen.files.pairs import read_pairs
 
     if ids is None:
         raise InputError("--groups needs ids in the scores and labels files. Add an id column.")
     if of_sound:
         return recording_groups(path, ids)
-    group = read_pairs(path, ids, "group")
+    group = read_pairs(path, ids, "group", extra="ignore" if part else "refuse")
     missing = [name for name in ids if name not in group]
     if missing:
         raise InputError(f"{path} has no group for {examples(missing)}. Every item needs one.")

@@ -27,7 +27,9 @@ SEED = click.option(
 )
 
 SKIP = click.option(
-    "--skip-damaged", is_flag=True, help="Of folders and patterns: leave out files that cannot be read, and say so."
+    "--skip-damaged",
+    is_flag=True,
+    help="Of folders and patterns: leave out files that cannot be read, and say so.",
 )
 EXTRA = click.option(
     "--extra",

@@ -162,7 +162,14 @@ def tune(
         with progress("report") as tick:
             files = {"scores": scores, "labels": labels, "groups": groups, "thresholds": output}
             limen.report(
-                watched(data, tick), None, thresholds, report, files=files, media=media, random_state=seed, progress=tick
+                watched(data, tick),
+                None,
+                thresholds,
+                report,
+                files=files,
+                media=media,
+                random_state=seed,
+                progress=tick,
             )
         say(f"wrote {report}: open it in a browser")
     _print_next(thresholds, scores, labels, output, report)

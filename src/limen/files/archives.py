@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from limen.errors import InputError, LimenError, UnreadableError, count, examples
 from limen.names import unique
 from limen.sources.matrix import Matrix
-from limen.sources.tables import Kind, NoItems, Table
+from limen.sources.tables import Kind, NoItemsError, Table
 
 # clipwise_output, target and audio_name are what PANNs, the audio taggers, call them.
 VALUES_KEYS: dict[Kind, tuple[str, ...]] = {
@@ -93,7 +93,9 @@ def check_matrix(shape: tuple[int, ...], dtype: np.dtype[Any], source: str) -> N
             + ("; for one label save values.reshape(-1, 1)." if len(shape) == 1 else ".")
         )
     if 0 in shape:
-        raise (NoItems if shape[1] else InputError)(f"{source} has shape {shape}. At least one item and one label are needed.")
+        raise (NoItemsError if shape[1] else InputError)(
+            f"{source} has shape {shape}. At least one item and one label are needed."
+        )
 
 
 @contextmanager

@@ -133,7 +133,7 @@ def _read_csr(arrays: _Npz, source: str) -> CSR:
 
 
 def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return shape, whether columns lie end to end, and dtype of an array in .npy format of ``size`` bytes, without reading its data."""
+    """Return shape, whether columns lie end to end, and dtype of an array in .npy format of ``size`` bytes."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)

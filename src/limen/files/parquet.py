@@ -100,7 +100,9 @@ class _WideColumns(Columns):
         if self.kind == "scores":
             if without:
                 self._refuse(without)
-            return _RowGroups(self, columns, np.result_type(*(_of_score(dtype) for dtype in dict.fromkeys(dtypes))))
+            return _RowGroups(
+                self, columns, np.result_type(*(_of_score(dtype) for dtype in dict.fromkeys(dtypes)))
+            )
         unsure = unsure or any(np.dtype(dtype).kind == "f" for dtype in dtypes)
         return _RowGroups(self, columns, np.float32 if unsure else np.bool_)
 

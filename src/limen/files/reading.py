@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from limen.errors import InputError, UnreadableError
 from limen.files.archives import split_key
 from limen.files.hdf5 import read_hdf5
 from limen.files.matrices import read_npy, read_npz
-from limen.files.queries import as_query, read_query
 from limen.files.parquet import read_parquet
+from limen.files.queries import as_query, read_query
 from limen.files.shards import Damaged, read_shards, shards_of, undamaged
 from limen.files.text import TextColumns
 from limen.sources.columns import table_of

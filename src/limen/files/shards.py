@@ -1,4 +1,4 @@
-"""Files that are parts of one table: a folder of them, or a pattern; each is named when something is wrong with it."""
+"""Files that are parts of one table: a folder of them, or a pattern; what is wrong names the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from limen.names import match, unique
 from limen.sources.arrays import CSR
 from limen.sources.matrix import Matrix, Stacked, rows_a_piece
 from limen.sources.scratch import Scratch
-from limen.sources.tables import Kind, NoItems, Table, csr_from_codes, select_columns
+from limen.sources.tables import Kind, NoItemsError, Table, csr_from_codes, select_columns
 
 ENDINGS = (".npy", ".npz", ".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".h5", ".hdf5")
 Read = Callable[[str, Kind], Table]
@@ -54,7 +54,7 @@ def shards_of(path: str) -> list[str] | None:
         if not found:
             raise UnreadableError(f"{path} is a folder without files of scores or labels ({', '.join(ENDINGS)}).")
     elif re.search(r"[*?\[]", str(pattern)) and not pattern.exists():
-        found = [name for name in glob.glob(str(pattern), recursive=True) if Path(name).is_file()]
+        found = [name for name in glob.glob(str(pattern), recursive=True) if Path(name).is_file()]  # noqa: PTH207
         if not found:
             raise UnreadableError(f"{path} matches no file. Check the pattern, and the folder you are in.")
     else:
@@ -79,8 +79,12 @@ def read_shards(names: Sequence[str], source: str, *, kind: Kind, read: Read) ->
     tables = [_one(name, kind, read) for name in names]
     some = [table for table in tables if table is not None]
     if not some:
-        raise NoItems(f"{source}: none of its {count(len(names), 'file')} has an item. At least one is needed.")
-    shards = tuple((name, 0 if table is None else table.shape[0]) for name, table in zip(names, tables, strict=True))
+        raise NoItemsError(
+            f"{source}: none of its {count(len(names), 'file')} has an item. At least one is needed."
+        )
+    shards = tuple(
+        (name, 0 if table is None else table.shape[0]) for name, table in zip(names, tables, strict=True)
+    )
     ids = _ids_of(some, source)
     if any(isinstance(table.values, CSR) or table.layout in ("tags", "long") for table in some):
         labels, values = _sparse(some, kind)
@@ -104,16 +108,16 @@ def undamaged(scores: str, labels: str, read: Read) -> tuple[list[str], list[str
     UnreadableError
         If no pair can be read.
     """
-    sides = shards_of(scores), shards_of(labels)
-    if sides[0] is None or sides[1] is None or len(sides[0]) != len(sides[1]):
-        numbers = [count(len(side or [""]), "file") for side in sides]
+    sides = [shards_of(path) or [path] for path in (scores, labels)]
+    if len(sides[0]) != len(sides[1]):
+        numbers = [count(len(side), "file") for side in sides]
         raise InputError(
             f"{scores} is {numbers[0]} and {labels} {numbers[1]}. Damaged shards can be left out where scores and "
             "labels are in as many files, whose items are the same, in folders or patterns of both."
         )
     whole, damaged = list[tuple[str, str]](), list[Damaged]()
     for pair in zip(*sides, strict=True):
-        found = [_readable(name, kind, read) for name, kind in zip(pair, ("scores", "labels"), strict=True)]
+        found = [_readable(pair[0], "scores", read), _readable(pair[1], "labels", read)]
         why = [str(part) for part in found if isinstance(part, UnreadableError)]
         n_items = next((part for part in found if isinstance(part, int)), None)
         if why:
@@ -129,7 +133,7 @@ def _one(name: str, kind: Kind, read: Read) -> Table | None:
     """Return the table of a shard; None if it has no items."""
     try:
         return read(name, kind)
-    except NoItems:
+    except NoItemsError:
         return None
 
 
@@ -177,7 +181,7 @@ def _in_order_of(first: Table, table: Table, kind: Kind) -> Any:
             )
         return table.values
     match(first.labels, table.labels, between=(first.source, table.source))
-    return select_columns(table.values, table.labels, first.labels)  # type: ignore[type-var]
+    return select_columns(table.values, table.labels, first.labels)
 
 
 def _dtype(table: Table) -> np.dtype[Any]:
@@ -189,14 +193,14 @@ def _columns(table: Table) -> str:
 
 
 def _sparse(tables: Sequence[Table], kind: Kind) -> tuple[tuple[str, ...] | None, CSR]:
-    """Return the labels and the values of tables of pairs; labels that a tag list does not mention have no positives."""
+    """Return the labels and the values of tables of pairs; labels that one does not mention have no positives."""
     first = tables[0]
     odd = next((table for table in tables if table.layout != first.layout), None)
     if odd is not None or first.layout in ("wide", "long"):
         about = f"{first.source} and {odd.source} have other layouts" if odd else f"{first.source} lists pairs"
         raise InputError(
-            f"{about}. Shards are matrices, wide tables or tag lists, all of one layout; of long tables read all at "
-            f"once: \"duckdb:?query=SELECT * FROM '{Path(first.source).parent}/*{Path(first.source).suffix}'\"."
+            f"{about}. Shards are matrices, wide tables or tag lists, all of one layout; of long tables read "
+            f"all at once: \"duckdb:?query=SELECT * FROM '{Path(first.source).parent}/*{Path(first.source).suffix}'\"."
         )
     names: dict[str, int] = {}
     rows, columns, data, start = [], [], [], 0

@@ -225,7 +225,9 @@ def _write_hdf5(file: Path, ids: Sequence[str] | None, labels: Sequence[str], de
     """Write the file in memory, compressed, and then as a whole: HDF5 may crash on a disk that is full."""
     h5py = require("h5py", extra="hdf5", user="writing HDF5")
     with h5py.File(file, "w", driver="core", backing_store=False) as archive:
-        matrix = archive.create_dataset("labels", tuple(decisions.shape), bool, compression="gzip", compression_opts=1)
+        matrix = archive.create_dataset(
+            "labels", tuple(decisions.shape), bool, compression="gzip", compression_opts=1
+        )
         for start, block in _blocks(decisions):
             matrix[start : start + len(block)] = block
         for key, names in (("names", labels), ("ids", ids)):

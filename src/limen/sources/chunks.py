@@ -59,8 +59,8 @@ class ChunkSource(Blocks):
             source = chunk_source(chunk, self.read_as or self.labels, row)
             if number == 0 and self.start not in (None, _mark(source)):
                 raise InputError(
-                    "the chunks are not those of the pass before: the first has other scores. Give the same chunks "
-                    "in the same order each time; a loader must not shuffle."
+                    "the chunks are not those of the pass before: the first has other scores. Give the same "
+                    "chunks in the same order each time; a loader must not shuffle."
                 )
             if source.dtype != self.dtype or source.weighted != self.weighted:
                 raise InputError(

@@ -14,7 +14,7 @@ from limen.names import repeated
 from limen.sources.layouts import ID_NAMES, LAYOUTS, Roles, look_like_data, roles_of
 from limen.sources.listed import as_labels, table_of_entries
 from limen.sources.matrix import Matrix
-from limen.sources.tables import Kind, NoItems, Table
+from limen.sources.tables import Kind, NoItemsError, Table
 
 TRUTHS = {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0}
 
@@ -144,7 +144,7 @@ def table_of(columns: Columns) -> Table:
         If they cannot be understood, or a cell breaks a rule.
     """
     if not len(columns):
-        raise NoItems(f"{columns.source} has a header and no rows. At least one item is needed.")
+        raise NoItemsError(f"{columns.source} has a header and no rows. At least one item is needed.")
     roles = columns.roles()
     return _wide(columns) if roles is None else _listed(columns, roles)
 

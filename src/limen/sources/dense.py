@@ -1,4 +1,4 @@
-"""Dense scores, cut into row blocks of bounded size: views where the dtype allows it, or read as they are needed."""
+"""Dense scores, cut into row blocks of bounded size: views where the dtype allows it, or read when needed."""
 
 from __future__ import annotations
 

@@ -203,11 +203,11 @@ class Watched(Matrix):
 
 def rows_a_piece(matrix: Matrix) -> int:
     """Return how many rows of a matrix are read at a time."""
-    return max(1, PIECE_BYTES // max(1, matrix.shape[1] * matrix.dtype.itemsize))
+    return int(max(1, PIECE_BYTES // max(1, matrix.shape[1] * matrix.dtype.itemsize)))
 
 
 def even_edges(matrix_shape: tuple[int, int], itemsize: int, multiple: int = 1) -> list[int]:
-    """Return where pieces of bounded size begin, and the number of rows; each but the last a multiple of some rows.
+    """Return where pieces of bounded size begin, and the number of rows; each but the last of ``multiple`` rows.
 
     Examples
     --------

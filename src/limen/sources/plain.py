@@ -87,7 +87,7 @@ class PlainColumns(Pieces):
 
 
 def mapped(array: np.memmap[Any, Any]) -> Matrix | None:
-    """Return a read-only memory map of rows as a matrix that is read, so that it takes no room; None for others."""
+    """Return a read-only memory map of rows as a matrix that is read, and takes no room; None for others."""
     root = array
     while isinstance(root.base, np.memmap):
         root = root.base
@@ -98,7 +98,7 @@ def mapped(array: np.memmap[Any, Any]) -> Matrix | None:
 
 
 def _state(file: Path | int) -> tuple[int, ...]:
-    about = os.stat(file)
+    about = os.stat(file)  # noqa: PTH116 - of open files too
     return about.st_ino, about.st_size, about.st_mtime_ns
 
 
@@ -107,7 +107,7 @@ def fill(file: IO[bytes], array: NDArray[Any], offset: int, name: str) -> None:
     if not array.size:
         return
     file.seek(offset)
-    view = memoryview(array.view(np.uint8).reshape(-1))
+    view = memoryview(array.view(np.uint8).reshape(-1).data)
     while len(view):
         n_read = file.readinto(view)  # type: ignore[attr-defined]
         if not n_read:

@@ -29,7 +29,7 @@ class Scratch:
         """Write an array from an offset on."""
         if not array.size:
             return
-        view = memoryview(np.ascontiguousarray(array).view(np.uint8).reshape(-1))
+        view = memoryview(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
         self.size = max(self.size, offset + len(view))
         with self._lock, _on_disk():
             self._file.seek(offset)

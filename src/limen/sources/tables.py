@@ -18,7 +18,7 @@ Kind = Literal["scores", "labels"]
 Layout = Literal["matrix", "wide", "long", "tags"]
 
 
-class NoItems(InputError):
+class NoItemsError(InputError):
     """A table has no rows; as one of many files that may be so."""
 
 
@@ -29,8 +29,9 @@ class Table:
     Attributes
     ----------
     values : ndarray (n_items, n_labels), Matrix or CSR of that shape
-        A `Matrix` lies in the file, and is read when it is used. Scores keep the dtype of the file; what a CSR of scores does not store is below every cut.
-        Labels are bool, or numbers with NaN for unknown; what a CSR of labels does not store is 0.
+        A `Matrix` lies in the file, and is read when it is used. Scores keep the dtype of the file; what a CSR
+        of scores does not store is below every cut. Labels are bool, or numbers with NaN for unknown; what a
+        CSR of labels does not store is 0.
     source : str
         The file, as messages name it.
     layout : {"matrix", "wide", "long", "tags"}
@@ -60,8 +61,9 @@ class Table:
     @property
     def n_unlisted(self) -> int:
         """Number of pairs of item and label that a long file of scores leaves out: below every cut."""
-        listed = isinstance(self.values, CSR) and self.layout == "long"
-        return self.shape[0] * self.shape[1] - len(self.values.data) if listed else 0
+        if not isinstance(self.values, CSR) or self.layout != "long":
+            return 0
+        return self.shape[0] * self.shape[1] - len(self.values.data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,15 +180,15 @@ def _check_shards(scores: Table, labels: Table) -> None:
     if len(scores.shards) != len(labels.shards):
         raise InputError(
             f"{scores.source} is {count(len(scores.shards), 'file')} and {labels.source} "
-            f"{count(len(labels.shards), 'file')}. Without ids, files belong together by their place in the sorted "
-            "list: both sides need as many."
+            f"{count(len(labels.shards), 'file')}. Without ids, files belong together by their place in the "
+            "sorted list: both sides need as many."
         )
     for (one, n_scored), (other, n_labelled) in zip(scores.shards, labels.shards, strict=True):
         if n_scored != n_labelled:
             raise InputError(
                 f"{one} has {count(n_scored, 'item')} and {other}, of the same place in the sorted list, "
-                f"{count(n_labelled, 'item')}. Without ids, files of the same place need the same items in the same "
-                "order."
+                f"{count(n_labelled, 'item')}. Without ids, files of the same place need the same items in the "
+                "same order."
             )
 
 
