@@ -89,10 +89,9 @@ def read_shards(names: Sequence[str], source: str, *, kind: Kind, read: Read) ->
     if any(isinstance(table.values, CSR) or table.layout in ("tags", "long") for table in some):
         labels, values = _sparse(some, kind)
         return Table(values, source, some[0].layout, ids, labels, shards)
-    scratch, parts = Scratch(), list[Any]()
-    for table in some:
-        values = _in_order_of(some[0], table, kind)
-        parts.append(values if isinstance(values, Matrix) else scratch.keep(values))
+    values = [_in_order_of(some[0], table, kind) for table in some]
+    scratch = None if all(isinstance(part, Matrix) for part in values) else Scratch()
+    parts = [part if scratch is None or isinstance(part, Matrix) else scratch.keep(part) for part in values]
     return Table(Stacked(parts), source, some[0].layout, ids, some[0].labels, shards)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -22,6 +23,7 @@ class Scratch:
     def __init__(self) -> None:
         with _on_disk():
             self._file: IO[bytes] = tempfile.TemporaryFile(prefix="limen-", buffering=0)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         self.size = 0
 
