@@ -1,4 +1,4 @@
-"""Folders of files on the command line: runs that go on where they stopped, damaged files, tags written in blocks."""
+"""Folders of files on the command line: runs that go on where they stopped, damaged files, tags of all."""
 
 import signal
 import subprocess
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shell import LIMEN, run
 
 import limen
 from limen.files.reading import read_table
+from shell import LIMEN, run
 
 N, FILES = 1200, 6
 
@@ -44,12 +44,17 @@ def test_a_run_goes_on_where_it_stopped(folder):
     changed = {file.name for file, when in before.items() if file.stat().st_mtime_ns != when}
     assert changed == {"part7.curves", "part9.curves", "part10.curves"}
     run("merge", *sorted((path / "counted").glob("*.curves")), "-o", "all.curves", cwd=path, check=0)
+    run("curves", *BOTH, "-o", "whole.curves", cwd=path, check=0)
+    merged, whole = (limen.Curves.load(path / f"{name}.curves") for name in ("all", "whole"))
+    assert merged == whole
     for method in ("exact", "auto"):
         run("tune", "--curves", "all.curves", "--method", method, "-o", "merged.json", cwd=path, check=0)
         run("tune", "scores", "labels", "--method", method, "-o", "streamed.json", cwd=path, check=0)
-        whole = limen.tune(truth, scores, method=method)
-        for name in ("merged.json", "streamed.json"):
-            np.testing.assert_array_equal(limen.Thresholds.load(path / name).values, whole.values)
+        for name, expected in (
+            ("merged.json", limen.tune(whole, method=method)),
+            ("streamed.json", limen.tune(truth, scores, method=method)),
+        ):
+            np.testing.assert_array_equal(limen.Thresholds.load(path / name).values, expected.values)
     run("candidates", *BOTH, "-o", "all.candidates", cwd=path, check=0)  # the same content: nothing is made again
     assert "wrote 0 files" in run(*curves, cwd=path, check=0).stdout
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ def stored(form, folder, truth, scores):
     for path in (s, y):
         path.mkdir()
     edges = [0, 1, 1, 300, 301, len(truth)]  # shards of one row, and of none
-    for k, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for k, (a, b) in enumerate(pairwise(edges)):
         np.save(s / f"part{k + 8}.npy", scores[a:b])
         np.save(y / f"part{k + 8}.npy", truth[a:b])
     return (s, y) if form == "folders" else (f"{s}/*.npy", f"{y}/*.npy")
@@ -299,7 +300,7 @@ def test_no_room_for_scratch(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(scratches.tempfile, "TemporaryFile", full)
-    with pytest.raises(FileError, match="cannot write a temporary file in .*: No space left.* TMPDIR"):
+    with pytest.raises(FileError, match=r"cannot write a temporary file in .*: No space left.* TMPDIR"):
         np.asarray(table.values)
 
 
@@ -342,7 +343,7 @@ def test_blocks_that_change(tmp_path):
         order = rng.permutation(50)
         yield truth[order], scores[order]
 
-    with pytest.raises(InputError, match="the chunks are not those of the pass before.* must not shuffle"):
+    with pytest.raises(InputError, match=r"the chunks are not those of the pass before.* must not shuffle"):
         limen.tune(shuffled)
     with pytest.raises(InputError, match="sample_weight cannot stand beside blocks of rows"):
         limen.tune([(truth, scores)], sample_weight=np.ones(50))
@@ -412,8 +413,8 @@ import sys, resource, limen
 from limen.files.reading import join, read_table
 from limen.sources import dense
 dense.READ_ELEMENTS = 1 << 20
-scores, labels = (read_table(sys.argv[1] + name, kind=kind) for name, kind in (("/s", "scores"), ("/y.npy", "labels")))
-joined = join(scores, labels)
+scores = read_table(sys.argv[1] + "/s", kind="scores")
+joined = join(scores, read_table(sys.argv[1] + "/y.npy", kind="labels"))
 limen.Curves.from_arrays(joined.y_true, joined.y_score)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

@@ -184,9 +184,7 @@ def _of_recordings(labels: Table, scores: Table) -> Table:
     return replace(labels, ids=tuple(ids))
 
 
-def groups_of(
-    path: str, ids: tuple[str, ...] | None, *, of_sound: bool = False, part: bool = False
-) -> list[str]:
+def groups_of(path: str, ids: tuple[str, ...] | None, *, of_sound: bool = False, part: bool = False) -> list[str]:
     """Return the group of each item, from a file of id and group; of recordings, ids may be names of files.
 
     Of a ``part`` of data, the file may have more ids.

@@ -89,9 +89,9 @@ def read_shards(names: Sequence[str], source: str, *, kind: Kind, read: Read) ->
     if any(isinstance(table.values, CSR) or table.layout in ("tags", "long") for table in some):
         labels, values = _sparse(some, kind)
         return Table(values, source, some[0].layout, ids, labels, shards)
-    values = [_in_order_of(some[0], table, kind) for table in some]
-    scratch = None if all(isinstance(part, Matrix) for part in values) else Scratch()
-    parts = [part if scratch is None or isinstance(part, Matrix) else scratch.keep(part) for part in values]
+    ordered: list[Any] = [_in_order_of(some[0], table, kind) for table in some]
+    scratch = None if all(isinstance(part, Matrix) for part in ordered) else Scratch()
+    parts = [part if scratch is None or isinstance(part, Matrix) else scratch.keep(part) for part in ordered]
     return Table(Stacked(parts), source, some[0].layout, ids, some[0].labels, shards)
 
 
@@ -197,9 +197,10 @@ def _sparse(tables: Sequence[Table], kind: Kind) -> tuple[tuple[str, ...] | None
     odd = next((table for table in tables if table.layout != first.layout), None)
     if odd is not None or first.layout in ("wide", "long"):
         about = f"{first.source} and {odd.source} have other layouts" if odd else f"{first.source} lists pairs"
+        query = f"SELECT * FROM '{Path(first.source).parent}/*{Path(first.source).suffix}'"
         raise InputError(
-            f"{about}. Shards are matrices, wide tables or tag lists, all of one layout; of long tables read "
-            f"all at once: \"duckdb:?query=SELECT * FROM '{Path(first.source).parent}/*{Path(first.source).suffix}'\"."
+            f"{about}. Shards are matrices, wide tables or tag lists, all of one layout; of long tables read all "
+            f'at once: "duckdb:?query={query}".'
         )
     names: dict[str, int] = {}
     rows, columns, data, start = [], [], [], 0
