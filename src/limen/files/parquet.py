@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 TYPES = {"FLOAT": np.float32, "DOUBLE": np.float64, "BOOLEAN": np.bool_}
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
-BATCH_BYTES = 1 << 25
+BATCH_BYTES = 1 << 24
 """Columns are decoded in batches of about this size: DuckDB holds all that it is asked for at once."""
 MOST_IN_MEMORY = 2 * PIECE_BYTES
 """A row group that is larger is decoded to a scratch file."""

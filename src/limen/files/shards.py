@@ -42,7 +42,11 @@ def shards_of(path: str) -> list[str] | None:
         If a folder has files of several formats.
     """
     pattern, key = split_key(path)
-    if pattern.is_dir():
+    try:
+        is_folder, is_file = pattern.is_dir(), pattern.exists()
+    except OSError:  # such as a name that is too long: the reader of one file says so
+        return None
+    if is_folder:
         files = [file for file in pattern.iterdir() if file.is_file() and not file.name.startswith((".", "_"))]
         found = [str(file) for file in files if file.name.lower().endswith(ENDINGS)]
         endings = sorted({Path(name).suffix.lower() for name in found})
@@ -53,7 +57,7 @@ def shards_of(path: str) -> list[str] | None:
             )
         if not found:
             raise UnreadableError(f"{path} is a folder without files of scores or labels ({', '.join(ENDINGS)}).")
-    elif re.search(r"[*?\[]", str(pattern)) and not pattern.exists():
+    elif re.search(r"[*?\[]", str(pattern)) and not is_file:
         found = [name for name in glob.glob(str(pattern), recursive=True) if Path(name).is_file()]  # noqa: PTH207
         if not found:
             raise UnreadableError(f"{path} matches no file. Check the pattern, and the folder you are in.")

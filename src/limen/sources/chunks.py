@@ -156,5 +156,7 @@ def chunk_source(chunk: Any, labels: Sequence[str] | None, row: int) -> DenseSou
             f"a chunk is a {type(chunk).__name__}. Each chunk must be (y_true, y_score) or "
             "(y_true, y_score, sample_weight); for data that are not in chunks give y_score too."
         )
+    if isinstance(chunk[0], (int, float, np.generic, str)):  # a row of labels
+        raise InputError("y_score is missing. Give labels and scores.")
     weight = chunk[2] if len(chunk) == 3 else None
     return as_source(chunk[0], chunk[1], labels=labels, sample_weight=weight, first_row=row, part=True)
