@@ -16,6 +16,7 @@ from limen.sources.columns import table_of
 from limen.sources.dense import DenseSource
 from limen.sources.frame_tables import index_ids
 from limen.sources.frames import Frame, is_frame
+from limen.sources.matrix import Marked, Matrix
 from limen.sources.sparse import SparseSource
 from limen.sources.tables import Table, csr_from_codes
 
@@ -82,6 +83,14 @@ def corrected(
         before, truth = _in_entries(truth, row, label, positive)
         if mask is not None:
             before = np.where(mask[row, label], before, np.int8(UNKNOWN))
+            mask = mask.copy()
+            mask[row, label] = True
+    elif isinstance(truth, Matrix):
+        rows, place = np.unique(row, return_inverse=True)
+        known = None if mask is None else mask[rows]
+        before = truth_codes(truth[rows], source.labels, source.first_row, known)[place, label]
+        truth = Marked(truth, row, label, positive)
+        if mask is not None:
             mask = mask.copy()
             mask[row, label] = True
     else:

@@ -15,8 +15,13 @@ from limen.errors import InputError, count
 from limen.folds import check_groups, numbered_groups, unit_count
 from limen.names import match
 from limen.scales import Kind, kind_of
+from limen.sources.arrays import is_csr
 from limen.sources.blocks import Source
+from limen.sources.chunks import as_chunk_source
+from limen.sources.dense import DenseSource
 from limen.sources.door import read
+from limen.sources.frames import is_frame
+from limen.sources.sparse import SparseSource
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +121,10 @@ def as_data(
 
     Parameters
     ----------
-    y_true : array-like (n_items, n_labels), or Data
-        As in `limen.tune`. Data come back as they are.
+    y_true : array-like (n_items, n_labels), or Data, or blocks of rows
+        As in `limen.tune`. Data come back as they are. Blocks, given without ``y_score``, are a list of
+        ``(y_true, y_score)`` or ``(y_true, y_score, sample_weight)``, a function that returns a fresh iterator of
+        them, or anything that can be iterated again and again with the same blocks.
     y_score, labels, sample_weight, mask, groups
         As in `limen.tune`.
     ids : sequence of n_items names, optional
@@ -150,20 +157,35 @@ def as_data(
         if twice:
             raise InputError(f"these Data hold all that belongs to the items. Leave {', '.join(twice)} out.")
         return y_true
+    source: Source
+    found: tuple[str, ...] | None = None
     if y_score is None:
-        raise InputError("y_score is missing. Give labels and scores.")
-    source, found = read(
-        y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, first_row=first_row, part=part
-    )
+        source = _of_blocks(y_true, labels, sample_weight=sample_weight, mask=mask, corrections=corrections)
+    else:
+        source, found = read(
+            y_true, y_score, labels=labels, sample_weight=sample_weight, mask=mask, first_row=first_row, part=part
+        )
     names = found if ids is None else tuple(map(str, ids))
     if names is not None and len(names) != source.n_items:
         raise InputError(
             f"ids has {count(len(names), 'name')} for {count(source.n_items, 'item')}. Give one for each item."
         )
     tally = None
-    if corrections is not None:
+    if corrections is not None and isinstance(source, DenseSource | SparseSource):
         source, tally = corrected(source, names, corrections)
     numbers, group_names = (None, ()) if groups is None else numbered_groups(groups, source.n_items)
     if not part:
         check_groups(group_names, groups)
     return Data(source, names, numbers, corrected=tally, group_names=group_names)
+
+
+def _of_blocks(chunks: Any, labels: Sequence[str] | None, **beside: Any) -> Source:
+    """Return the source of blocks of rows, which hold all that belongs to their items."""
+    if isinstance(chunks, np.ndarray) or is_csr(chunks) or is_frame(chunks):
+        raise InputError("y_score is missing. Give labels and scores.")
+    if given := [name for name, value in beside.items() if value is not None]:
+        raise InputError(
+            f"{', '.join(given)} cannot stand beside blocks of rows. Put weights in the blocks, as (y_true, "
+            "y_score, sample_weight), and NaN where a label is unknown."
+        )
+    return as_chunk_source(chunks, labels)

@@ -21,6 +21,7 @@ from limen.files import text as text_files
 from limen.files.reading import read_table
 from limen.sources import listed
 from limen.sources.arrays import CSR
+from limen.sources.plain import PlainRows
 
 HOSTILE = ("Speech, male", 'a "quoted" name', "Hängebrücke ☃", "two\nlines", "<script>alert(1)</script>", "a'b")
 
@@ -306,11 +307,11 @@ class TestTagLists:
 
 class TestMatrices:
     @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-    def test_npy_scores_are_a_memory_map(self, tmp_path, dtype):
+    def test_npy_scores_stay_in_the_file(self, tmp_path, dtype):
         values = np.arange(6, dtype=dtype).reshape(3, 2)
         np.save(tmp_path / "s.npy", values)
         table = read_table(tmp_path / "s.npy", kind="scores")
-        assert isinstance(table.values, np.memmap)
+        assert isinstance(table.values, PlainRows)
         assert table.values.dtype == dtype
         assert (table.ids, table.labels, table.layout) == (None, None, "matrix")
         np.testing.assert_array_equal(table.values, values)

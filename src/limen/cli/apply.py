@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from limen.cli import words
-from limen.cli.console import busy, say
+from limen.cli.console import busy, progress, say
 from limen.cli.help import Command
 from limen.cli.inputs import LazyDecisions, in_order, refuse_to_replace, thresholds_of
 from limen.cli.options import EXTRA, FILES
@@ -52,8 +52,8 @@ def apply_(scores: str, thresholds: str, output: str, layout: Any, extra: Any) -
         values, rule = values_by_label(chosen, labels, float), THRESHOLD_RULE
     if table.n_unlisted:
         say(f"{scores} leaves out {count(table.n_unlisted, 'pair')} of item and label: no score, no tag")
-    decisions = LazyDecisions(in_order(table, labels, extra), labels, values, rule)
-    with busy(f"writing {output}"):
+    with progress(f"writing {output}") as bar:
+        decisions = LazyDecisions(in_order(table, labels, extra), labels, values, rule, bar)
         write_tags(output, table.ids, labels, decisions, layout=layout)
     items, given = decisions.shape[0], decisions.given
     say(f"wrote {output}: {count(given, 'tag')} for {count(items, 'item')} ({given / items:.2f} an item)")

@@ -8,7 +8,7 @@ import click
 
 from limen.cli.console import busy, progress, say
 from limen.cli.help import Command
-from limen.cli.inputs import read_data
+from limen.cli.inputs import read_data, watched
 from limen.cli.limits import HOLD, LIMITS, constraint_options
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, SEED, objective_options
 
@@ -68,7 +68,7 @@ def compare(
         say(str(data.corrected))
     with progress("comparing") as tick:
         result = limen.compare(
-            data,
+            watched(data, tick),
             methods=None if methods is None else [name.strip() for name in methods.split(",") if name.strip()],
             **objective,
             cv=cv,

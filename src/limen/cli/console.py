@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import click
 
 from limen.cli.help import broken
 from limen.cli.words import columns, in_words, wrapped
+
+MOMENT = 1.0
+"""Seconds before a pass over the data is shown."""
 
 
 def say(*objects: Any) -> None:
@@ -47,19 +51,47 @@ def busy(what: str) -> Iterator[None]:
         yield
 
 
+class Progressing:
+    """A progress bar: called with ``(step, steps, note)`` it moves, with the time left.
+
+    Attributes
+    ----------
+    reading : callable ``(row, n_rows)``
+        Moves a second bar, that of reading the data once, which appears where that takes more than a moment.
+    """
+
+    def __init__(self, bar: Any, what: str) -> None:
+        self._bar, self._what, self._task = bar, what, bar.add_task(what, total=None)
+        self._start, self._row, self._pass = monotonic(), 0, 0
+        self._reading: Any = None
+
+    def __call__(self, step: int, steps: int, note: str = "") -> None:
+        """Say which step it is."""
+        self._bar.update(
+            self._task, completed=step, total=steps, description=f"{self._what}: {note}" if note else self._what
+        )
+
+    def reading(self, row: int, n_rows: int) -> None:
+        """Say how far this pass over the data is."""
+        if row < self._row or not self._pass:
+            self._pass += 1
+            if self._reading is not None:
+                self._bar.reset(self._reading)
+        self._row = row
+        if self._reading is None and monotonic() - self._start > MOMENT:
+            self._reading = self._bar.add_task("reading", total=n_rows)
+        if self._reading is not None:
+            self._bar.update(self._reading, completed=row, total=n_rows, description=f"reading, pass {self._pass}")
+
+
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Give a function ``(step, steps, note)`` that moves a progress bar on stderr."""
+def progress(what: str) -> Iterator[Progressing]:
+    """Give a progress bar on stderr."""
     from rich.progress import Progress
 
     terminal = console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-
-        def tick(step: int, steps: int, note: str) -> None:
-            bar.update(task, completed=step, total=steps, description=f"{what}: {note}")
-
-        yield tick
+        yield Progressing(bar, what)
 
 
 def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -14,9 +14,10 @@ from limen.cli.inputs import (
     read_data,
     refuse_to_replace,
     thresholds_of,
+    watched,
     write_rows,
 )
-from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, EXTRA, FILES, GROUPS, SEED
+from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, EXTRA, FILES, GROUPS, SEED, SKIP
 from limen.cli.states import BAR, edits, legend
 from limen.errors import InputError, examples
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 )
 @EXTRA
 @CORRECTIONS
+@SKIP
 @GROUPS
 @BAR
 @SEED
@@ -58,6 +60,7 @@ def evaluate(
     zero_division: float | None,
     extra: Any,
     corrections: str | None,
+    skip_damaged: bool,
     groups: str | None,
     bar: float,
     seed: int,
@@ -96,20 +99,21 @@ def evaluate(
         data = limen.Curves.load(str(curves))
     else:
         with busy(f"reading {scores} and {labels}"):
-            data = read_data(scores, labels, groups, chosen, extra, corrections)
+            data = read_data(scores, labels, groups, chosen, extra, corrections, skip_damaged=skip_damaged)
         if data.corrected:
             say(str(data.corrected))
-    result = limen.evaluate(
-        data,
-        None,
-        chosen,
-        metric=None if metric is None else metric_of(metric, beta, costs),
-        average=average,
-        zero_division=zero_division,
-        baseline=None if baseline is None else thresholds_of(baseline, called="the baseline"),
-        random_state=seed,
-        bar=bar,
-    )
+    with progress("measuring") as tick:
+        result = limen.evaluate(
+            watched(data, tick),
+            None,
+            chosen,
+            metric=None if metric is None else metric_of(metric, beta, costs),
+            average=average,
+            zero_division=zero_division,
+            baseline=None if baseline is None else thresholds_of(baseline, called="the baseline"),
+            random_state=seed,
+            bar=bar,
+        )
     if output is not None:
         write_rows(output, result.table)
     say(result)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from limen.cli import words
-from limen.errors import InputError, UnreadableError, examples
+from limen.errors import InputError, UnreadableError, count, examples
 
 if TYPE_CHECKING:
+    from limen.cli.console import Progressing
     from limen.data import Data
+    from limen.files.shards import Damaged
     from limen.sources.tables import Table
     from limen.thresholds import Thresholds
 
@@ -36,11 +38,13 @@ def read_data(
     extra: Literal["refuse", "ignore"] = "refuse",
     corrections: str | None = None,
     part: bool = False,
+    skip_damaged: bool = False,
 ) -> Data:
-    """Return a file of scores and a file of labels, joined by name and id, corrected and checked once.
+    """Return files of scores and of labels, joined by name and id, corrected and checked once.
 
     With thresholds, the columns are in their order, others left aside on request; files without names have theirs.
-    A file of `limen sample`, with its answers, holds its scores itself. A ``part`` of data may be of one group.
+    A file of `limen sample`, with its answers, holds its scores itself. Damaged shards are left out on request.
+    A ``part`` of data may be of one group.
     """
     from limen.data import as_data
     from limen.files.checked import is_checked
@@ -51,7 +55,10 @@ def read_data(
     if is_checked(labels):
         data = checked_data(labels)
         return data.in_order(thresholds.labels, extra=extra) if isinstance(thresholds, Thresholds) else data
-    scored, annotated = read_table(scores, kind="scores"), read_table(labels, kind="labels")
+    if skip_damaged:
+        scored, annotated = _undamaged(scores, labels)
+    else:
+        scored, annotated = read_table(scores, kind="scores"), read_table(labels, kind="labels")
     of_sound = sound_of(scores) is not None and scored.ids is not None
     joined = join(scored, _of_recordings(annotated, scored) if of_sound else annotated)
     tuned = thresholds if isinstance(thresholds, Thresholds) else None
@@ -60,12 +67,49 @@ def read_data(
         joined.y_score,
         labels=joined.labels if joined.labels is not None or tuned is None else tuned.labels,
         ids=joined.ids,
-        groups=None if groups is None else groups_of(groups, joined.ids, of_sound=of_sound),
+        groups=None if groups is None else groups_of(groups, joined.ids, of_sound=of_sound, part=part),
         corrections=None if corrections is None else read_table(corrections, kind="labels"),
         first_row=1,
         part=part,
     )
     return data if tuned is None else data.in_order(tuned.labels, extra=extra)
+
+
+def _undamaged(scores: str, labels: str) -> tuple[Table, Table]:
+    """Return the tables of the shards that can be read, and say which cannot."""
+    from limen.files.reading import read_files, readable_files
+
+    of_scores, of_labels, damaged = readable_files(scores, labels)
+    say_missing(damaged, len(of_scores) + len(damaged))
+    return read_files(of_scores, scores, kind="scores"), read_files(of_labels, labels, kind="labels")
+
+
+def say_missing(damaged: list[Damaged], n_shards: int) -> None:
+    """Say which shards were left out, and how many items that is."""
+    from limen.cli.console import say
+
+    for shard in damaged:
+        say(f"left out {shard.names[0]} and {shard.names[1]}: {shard.why}")
+    if damaged:
+        known = [shard.n_items for shard in damaged if shard.n_items is not None]
+        unknown = "" if len(known) == len(damaged) else ", or more: some could not be read on either side"
+        say(
+            f"missing: {len(damaged)} of {count(n_shards, 'shard')}, {count(sum(known), 'item')}{unknown}. What "
+            "follows is of the others alone."
+        )
+
+
+def watched(data: Data, bar: Progressing) -> Data:
+    """Return data that show on a progress bar how far they are read, where they are read from files."""
+    from dataclasses import replace
+
+    from limen.sources.dense import DenseSource
+    from limen.sources.matrix import Matrix, Watched
+
+    source = getattr(data, "source", None)  # curves have none
+    if not isinstance(source, DenseSource) or not isinstance(source.scores, Matrix):
+        return data
+    return replace(data, source=replace(source, scores=Watched(source.scores, bar.reading)))
 
 
 def checked_data(path: str, only: str | None = None) -> Data:
@@ -140,15 +184,18 @@ def _of_recordings(labels: Table, scores: Table) -> Table:
     return replace(labels, ids=tuple(ids))
 
 
-def groups_of(path: str, ids: tuple[str, ...] | None, *, of_sound: bool = False) -> list[str]:
-    """Return the group of each item, from a file of id and group; of recordings, ids may be names of files."""
+def groups_of(path: str, ids: tuple[str, ...] | None, *, of_sound: bool = False, part: bool = False) -> list[str]:
+    """Return the group of each item, from a file of id and group; of recordings, ids may be names of files.
+
+    Of a ``part`` of data, the file may have more ids.
+    """
     from limen.files.pairs import read_pairs
 
     if ids is None:
         raise InputError("--groups needs ids in the scores and labels files. Add an id column.")
     if of_sound:
         return recording_groups(path, ids)
-    group = read_pairs(path, ids, "group")
+    group = read_pairs(path, ids, "group", extra="ignore" if part else "refuse")
     missing = [name for name in ids if name not in group]
     if missing:
         raise InputError(f"{path} has no group for {examples(missing)}. Every item needs one.")
@@ -260,8 +307,10 @@ def write_rows(output: str, rows: list[dict[str, Any]]) -> None:
 class LazyDecisions:
     """Decisions in blocks of rows, as `write_tags` asks for them."""
 
-    def __init__(self, scores: Any, labels: tuple[str, ...], values: Any, rule: str) -> None:
-        self.scores, self.chosen, self.given = scores, (labels, values, rule), 0
+    def __init__(
+        self, scores: Any, labels: tuple[str, ...], values: Any, rule: str, bar: Progressing | None = None
+    ) -> None:
+        self.scores, self.chosen, self.given, self.bar = scores, (labels, values, rule), 0, bar
         self.shape = (int(scores.shape[0]), int(scores.shape[1]))
 
     def __getitem__(self, rows: slice) -> Any:
@@ -278,4 +327,6 @@ class LazyDecisions:
         else:
             block = decide(self.scores[rows], *self.chosen, first_row=rows.start + 1)
         self.given += int(block.sum())
+        if self.bar is not None:
+            self.bar(rows.start, self.shape[0])
         return block

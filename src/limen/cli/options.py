@@ -26,6 +26,11 @@ SEED = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="For whatever is drawn."
 )
 
+SKIP = click.option(
+    "--skip-damaged",
+    is_flag=True,
+    help="Of folders and patterns: leave out files that cannot be read, and say so.",
+)
 EXTRA = click.option(
     "--extra",
     type=click.Choice(["refuse", "ignore"]),
@@ -38,7 +43,8 @@ FILES = """
 Files: .npy .npz .csv .tsv .parquet .h5; wide (an id column and a column a
 label), long (id, label, score) or tag lists (id, tag;tag). Columns are joined
 by label name and rows by id. FILE.npz:KEY picks one array of an .npz or .h5
-file; "duckdb:FILE.db?query=SELECT ..." reads the rows of a query.
+file; "duckdb:FILE.db?query=SELECT ..." reads the rows of a query. A folder, or
+a pattern in quotes such as "scores/*.npy", is one table in many files.
 """
 
 

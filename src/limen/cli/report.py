@@ -13,6 +13,7 @@ from limen.cli.inputs import (
     read_data,
     refuse_to_replace,
     thresholds_of,
+    watched,
 )
 from limen.cli.limits import constraint_options
 from limen.cli.options import AVERAGES, BETA, CORRECTIONS, COSTS, FILES, GROUPS, MEDIA, SEED
@@ -86,7 +87,7 @@ def report_(
         say(str(data.corrected))
     with progress("report") as tick:
         path = report(
-            data,
+            watched(data, tick),
             None,
             chosen,
             output,

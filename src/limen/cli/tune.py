@@ -9,9 +9,9 @@ import click
 
 from limen.cli.console import busy, progress, say, say_next
 from limen.cli.help import Command
-from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace, with_sound
+from limen.cli.inputs import prevalence_of, read_data, refuse_to_replace, watched, with_sound
 from limen.cli.limits import HOLD, INFEASIBLE, LIMITS, constraint_options
-from limen.cli.options import CORRECTIONS, FILES, GROUPS, MEDIA, SEED, objective_options
+from limen.cli.options import CORRECTIONS, FILES, GROUPS, MEDIA, SEED, SKIP, objective_options
 from limen.cli.states import MOST, attention
 from limen.errors import InputError, count, examples, percent
 
@@ -24,7 +24,7 @@ KINDS = {"probability": "probabilities", "logit": "logits", "real": "real number
 SECTIONS = {
     "What to serve": ("metric", "beta", "costs", "average", "zero_division"),
     "What to keep": LIMITS,
-    "Data": ("curves", "groups", "corrections", "target_prevalence", "adapt_to"),
+    "Data": ("curves", "groups", "corrections", "skip_damaged", "target_prevalence", "adapt_to"),
     "How": ("method", "min_positive", "placement", "seed"),
     "What to write": ("output", "report", "media", "verbose"),
 }
@@ -50,6 +50,7 @@ SECTIONS = {
     "--min-positive", type=click.FloatRange(min=0), default=0.0, help="auto: labels with fewer lean on all labels."
 )
 @CORRECTIONS
+@SKIP
 @constraint_options
 @INFEASIBLE
 @HOLD
@@ -70,6 +71,7 @@ def tune(
     placement: Any,
     min_positive: float,
     corrections: str | None,
+    skip_damaged: bool,
     constraints: list[Any],
     infeasible: Any,
     hold: float | None,
@@ -128,7 +130,7 @@ def tune(
         )
     refuse_to_replace(output, report, inputs=(scores, labels, groups, corrections, target_prevalence, adapt_to))
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups, corrections=corrections)
+        data = read_data(scores, labels, groups, corrections=corrections, skip_damaged=skip_damaged)
         prevalence = prevalence_of(target_prevalence, adapt_to, data)
     if data.corrected:
         say(str(data.corrected))
@@ -138,7 +140,7 @@ def tune(
         Media.of(media, data.ids)  # what is wrong with it is said before the work
     with progress(f"tuning ({method})") as tick:
         thresholds = limen.tune(
-            data,
+            watched(data, tick),
             **objective,
             method=method,
             **options,
@@ -160,7 +162,14 @@ def tune(
         with progress("report") as tick:
             files = {"scores": scores, "labels": labels, "groups": groups, "thresholds": output}
             limen.report(
-                data, None, thresholds, report, files=files, media=media, random_state=seed, progress=tick
+                watched(data, tick),
+                None,
+                thresholds,
+                report,
+                files=files,
+                media=media,
+                random_state=seed,
+                progress=tick,
             )
         say(f"wrote {report}: open it in a browser")
     _print_next(thresholds, scores, labels, output, report)

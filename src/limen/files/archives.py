@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from limen.errors import InputError, LimenError, UnreadableError, count, examples
 from limen.names import unique
-from limen.sources.tables import Kind, Table
+from limen.sources.matrix import Matrix
+from limen.sources.tables import Kind, NoItemsError, Table
 
 # clipwise_output, target and audio_name are what PANNs, the audio taggers, call them.
 VALUES_KEYS: dict[Kind, tuple[str, ...]] = {
@@ -37,8 +39,8 @@ class Archive(Protocol):
         """Return shape and dtype of an array, without reading its data."""
         ...
 
-    def values(self, key: str, kind: Kind) -> NDArray[Any]:
-        """Return an array of numbers, in the byte order of this machine."""
+    def values(self, key: str, kind: Kind) -> NDArray[Any] | Matrix:
+        """Return a matrix of numbers, in the byte order of this machine; it may stay in the file."""
         ...
 
     def text(self, key: str) -> list[str] | None:
@@ -91,7 +93,9 @@ def check_matrix(shape: tuple[int, ...], dtype: np.dtype[Any], source: str) -> N
             + ("; for one label save values.reshape(-1, 1)." if len(shape) == 1 else ".")
         )
     if 0 in shape:
-        raise InputError(f"{source} has shape {shape}. At least one item and one label are needed.")
+        raise (NoItemsError if shape[1] else InputError)(
+            f"{source} has shape {shape}. At least one item and one label are needed."
+        )
 
 
 @contextmanager
@@ -107,6 +111,14 @@ def reading(source: str, form: str, writer: str) -> Iterator[None]:
         ) from error
     except Exception as error:  # hostile bytes bring out errors of every kind
         raise damaged(source, form, writer, error) from error
+
+
+def split_key(path: str) -> tuple[Path, str | None]:
+    """Return the file, and the key of an array in it, in ``file.npz:key`` or ``file.h5:key``."""
+    match = re.fullmatch(r"(.+\.(?:npz|h5|hdf5)):([^\\]+)", path, flags=re.IGNORECASE | re.DOTALL)
+    if match is None or Path(path).exists():
+        return Path(path), None
+    return Path(match[1]), match[2]
 
 
 def check_claim(claimed: int, stored: int) -> None:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from limen.errors import require
 from limen.files.archives import as_text, check_claim, native, reading, table_of
+from limen.sources.matrix import Matrix, Pieces, even_edges
+from limen.sources.plain import Bytes, PlainRows
 from limen.sources.tables import Kind, Table
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ def read_hdf5(path: Path, key: str | None, *, kind: Kind) -> Table:
     """Return a matrix of an HDF5 file with the names and ids beside it.
 
     Which one is chosen as in `limen.files.archives.table_of`; ``key`` may lie in a group (``eval/scores``).
-    Label names may also be an attribute ``names`` of the file. Scores that are stored contiguously and
-    uncompressed stay on disk as a read-only memory map; chunked ones are read into memory.
+    Label names may also be an attribute ``names`` of the file. The matrix stays in the file, compressed or not,
+    and is read when it is used, whole chunks at a time.
 
     Raises
     ------
@@ -53,13 +55,12 @@ class _Hdf5:
         check_claim(part.nbytes, self._path.stat().st_size)
         return tuple(part.shape or ()), part.dtype
 
-    def values(self, key: str, kind: Kind) -> NDArray[Any]:
+    def values(self, key: str, kind: Kind) -> Matrix:
         dataset = self._file[key]
-        offset = dataset.id.get_offset()
-        plain = kind == "scores" and dataset.chunks is None and dataset.external is None and offset is not None
-        if plain and dataset.dtype.kind in "iuf":
-            return native(np.memmap(self._path, dataset.dtype, "r", offset, dataset.shape))
-        return native(dataset[()])
+        offset, shape = dataset.id.get_offset(), (dataset.shape[0], dataset.shape[1])
+        if dataset.chunks is None and dataset.external is None and offset is not None:
+            return PlainRows(Bytes(self._path), shape, dataset.dtype, offset)
+        return _Chunks(self._path, dataset)
 
     def text(self, key: str) -> list[str] | None:
         shape, _ = self.header(key)
@@ -90,3 +91,21 @@ class _Hdf5:
 
     def _part(self, key: str) -> Any:
         return self._file[key] if key in self._file else np.asarray(self._attributes[key])
+
+
+class _Chunks(Pieces):
+    """A dataset that is read whole chunks of rows at a time."""
+
+    def __init__(self, path: Path, dataset: h5py.Dataset) -> None:
+        chunk = (dataset.chunks or (1, 1))[0]
+        shape = (dataset.shape[0], dataset.shape[1])
+        super().__init__(shape, dataset.dtype, even_edges(shape, dataset.dtype.itemsize, chunk))
+        self._path, self._name, self._bytes = path, dataset.name, Bytes(path)
+
+    def load(self, piece: int) -> NDArray[Any]:
+        """Return the rows of a piece."""
+        start, stop = self.edges[piece : piece + 2].tolist()
+        h5py = require("h5py", extra="hdf5")
+        self._bytes.check()
+        with reading(f"{self._path}, rows {start} to {stop}", "HDF5", "h5py"), h5py.File(self._path, "r") as file:
+            return native(file[self._name][start:stop])

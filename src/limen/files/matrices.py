@@ -20,13 +20,14 @@ from limen.files.archives import (
     table_of,
 )
 from limen.sources.arrays import CSR
+from limen.sources.plain import Bytes, PlainColumns, PlainRows
 from limen.sources.tables import Kind, Table, csr_from_codes
 
 CSR_KEYS = frozenset({"indptr", "indices", "data", "shape", "format"})
 
 
 def read_npy(path: Path, *, kind: Kind) -> Table:
-    """Return the matrix of a .npy file; scores stay on disk as a read-only memory map.
+    """Return the matrix of a .npy file, which stays there and is read when it is used.
 
     Raises
     ------
@@ -38,10 +39,11 @@ def read_npy(path: Path, *, kind: Kind) -> Table:
     source = str(path)
     with reading(source, ".npy", "numpy"):
         with path.open("rb") as file:
-            shape, dtype = _read_header(file, path.stat().st_size)
+            shape, fortran, dtype = _read_header(file, path.stat().st_size)
+            offset = file.tell()
         check_matrix(shape, dtype, source)
-        values = np.load(path, mmap_mode="r" if kind == "scores" else None, allow_pickle=False)
-    return Table(native(values), source, "matrix")
+        form = PlainColumns if fortran else PlainRows
+        return Table(form(Bytes(path), (shape[0], shape[1]), dtype, offset), source, "matrix")
 
 
 def read_npz(path: Path, key: str | None, *, kind: Kind) -> Table:
@@ -84,7 +86,8 @@ class _Npz:
         member = self._arrays.zip.getinfo(f"{key}.npy")
         check_claim(member.file_size, member.compress_size)
         with self._arrays.zip.open(member) as file:
-            return _read_header(file, member.file_size)
+            shape, _, dtype = _read_header(file, member.file_size)
+        return shape, dtype
 
     def values(self, key: str, kind: Kind | None = None) -> NDArray[Any]:
         self.header(key)
@@ -129,12 +132,12 @@ def _read_csr(arrays: _Npz, source: str) -> CSR:
     return csr_from_codes(codes, native(data[order]), (n_items, n_labels))
 
 
-def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return shape and dtype of an array in .npy format of ``size`` bytes, without reading its data."""
+def _read_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether columns lie end to end, and dtype of an array in .npy format of ``size`` bytes."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
+    shape, fortran, dtype = read(file)
     claimed = math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or (not dtype.hasobject and claimed > size - file.tell()):
         raise ValueError(f"its header has the shape {shape}, {claimed} bytes, and {size - file.tell()} follow")
-    return shape, dtype
+    return shape, fortran, dtype

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from limen.errors import InputError, UnreadableError, examples
 from limen.files.stored import parquet_columns
@@ -12,7 +13,13 @@ from limen.names import beyond, unique
 from limen.sources.columns import Columns
 
 
-def read_pairs(path: str | os.PathLike[str], names: tuple[str, ...], what: str) -> dict[str, str]:
+def read_pairs(
+    path: str | os.PathLike[str],
+    names: tuple[str, ...],
+    what: str,
+    *,
+    extra: Literal["refuse", "ignore"] = "refuse",
+) -> dict[str, str]:
     """Return the second column by the first, of a .csv, .tsv or .parquet file with a header.
 
     Parameters
@@ -22,6 +29,8 @@ def read_pairs(path: str | os.PathLike[str], names: tuple[str, ...], what: str) 
         What the first column may name.
     what : str
         What the second column holds, for messages.
+    extra : {"refuse", "ignore"}
+        Whether the first column may name others too.
 
     Raises
     ------
@@ -42,7 +51,7 @@ def read_pairs(path: str | os.PathLike[str], names: tuple[str, ...], what: str) 
     if empty:
         raise InputError(f"{file} has an empty cell in row {empty[0]}. Every row needs a name and its {what}.")
     given = unique((name for name, _ in rows), str(file), f"Every name needs one {what}.")
-    if unknown := beyond(given, names):
+    if extra == "refuse" and (unknown := beyond(given, names)):
         raise InputError(f"{file} names {examples(unknown)}, which the scores do not have. Check the spelling.")
     return dict(rows)
 

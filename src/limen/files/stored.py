@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.files.archives import damaged
-from limen.sources.columns import Columns, check_names, number_of, table_of
-from limen.sources.tables import Kind, Table
+from limen.sources.columns import Columns, check_names, number_of
+from limen.sources.tables import Kind
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,17 +47,7 @@ class StoredColumns(Columns):
 
     def cells(self, column: int) -> list[Any]:
         """Return a column as text, or as lists; an empty cell is None."""
-        name, form = self._types[column]
-        lists = form.endswith("]") or form == "list"  # all that DuckDB before 1.2 says of it
-        result = self._con.execute(f"SELECT CAST({name} AS VARCHAR{'[]' * lists}) FROM {self._rows}")
-        cells: list[Any] = []
-        pool: dict[str, str] = {}
-        while rows := result.fetchmany(1 << 16):
-            if lists:
-                cells += [[tag for tag in row[0] if tag] if row[0] else None for row in rows]
-            else:
-                cells += [pool.setdefault(row[0], row[0]) if row[0] else None for row in rows]
-        return cells
+        return text_cells(self._con, self._rows, *self._types[column])
 
     def array(self, column: int) -> NDArray[Any]:
         """Return a column of numbers (n_rows,), masked where a cell is empty."""
@@ -83,6 +73,20 @@ class StoredColumns(Columns):
         return True
 
 
+def text_cells(con: duckdb.DuckDBPyConnection, rows: str, name: str, form: str) -> list[Any]:
+    """Return a column of rows, of a type, as text, or as lists; an empty cell is None."""
+    lists = form.endswith("]") or form == "list"  # all that DuckDB before 1.2 says of it
+    result = con.execute(f"SELECT CAST({name} AS VARCHAR{'[]' * lists}) FROM {rows}")
+    cells: list[Any] = []
+    pool: dict[str, str] = {}
+    while some := result.fetchmany(1 << 16):
+        if lists:
+            cells += [[tag for tag in row[0] if tag] if row[0] else None for row in some]
+        else:
+            cells += [pool.setdefault(row[0], row[0]) if row[0] else None for row in some]
+    return cells
+
+
 def connect(file: str = "") -> duckdb.DuckDBPyConnection:
     """Return a connection to a database file, for reading, or to a new one in memory; it draws no progress bar."""
     import duckdb
@@ -92,42 +96,48 @@ def connect(file: str = "") -> duckdb.DuckDBPyConnection:
     return con
 
 
-def read_parquet(path: Path, *, kind: Kind) -> Table:
-    """Return the table in a Parquet file.
-
-    Raises
-    ------
-    InputError
-        If the columns cannot be understood or a cell breaks a rule.
-    UnreadableError
-        If the file is damaged.
-    """
-    with parquet_columns(path, kind) as columns:
-        return table_of(columns)
-
-
 @contextmanager
 def parquet_columns(path: Path, kind: Kind) -> Iterator[StoredColumns]:
     """Give the columns of a Parquet file, with the names that it has: duckdb renames repeated ones.
 
     Columns are read while they are used, so damage is found then too.
     """
+    with as_parquet(str(path)), connect() as con:
+        yield StoredColumns(con, parquet_rows(path), parquet_names(con, path), str(path), kind)
+
+
+@contextmanager
+def as_parquet(source: str) -> Iterator[None]:
+    """Turn what DuckDB says of a file's bytes into `UnreadableError`."""
     import duckdb
 
-    # As one file, not as a pattern of several.
-    file = quoted(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())), "'")
     try:
-        with connect() as con:
-            tree = con.execute(f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({file})").fetchall()
-            names, depth = [], 0
-            for name, n_children in tree[1:]:
-                if depth == 0:
-                    names.append(str(name))
-                    depth = 1
-                depth += n_children - 1
-            yield StoredColumns(con, f"read_parquet({file}, hive_partitioning=false)", names, str(path), kind)
+        yield
     except (duckdb.Error, UnicodeDecodeError) as error:
-        raise damaged(str(path), "Parquet", "the program that made it", first_line(error)) from error
+        raise damaged(source, "Parquet", "the program that made it", first_line(error)) from error
+
+
+def parquet_names(con: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+    """Return the names of the columns that a Parquet file has, as it has them."""
+    tree = con.execute(f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({parquet_file(path)})")
+    names, depth = [], 0
+    for name, n_children in tree.fetchall()[1:]:
+        if depth == 0:
+            names.append(str(name))
+            depth = 1
+        depth += n_children - 1
+    return names
+
+
+def parquet_file(path: Path) -> str:
+    """Return a path as DuckDB reads it: as one file, not as a pattern of several."""
+    return quoted(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())), "'")
+
+
+def parquet_rows(path: Path, *, numbered: bool = False) -> str:
+    """Return the call that reads the rows of a Parquet file; ``numbered`` adds the column file_row_number."""
+    more = ", file_row_number=true" if numbered else ""
+    return f"read_parquet({parquet_file(path)}, hive_partitioning=false{more})"
 
 
 def quoted(text: str | Path, quote: str = '"') -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from limen.names import repeated, unique
 from limen.sources.layouts import look_like_data, roles_of
 
 BLOCK_CELLS = 1 << 20
+GROUP_CELLS = 1 << 26
+"""Cells of a row group of Parquet, which is held in memory while it is written."""
 MATRIX_ENDINGS = (".npy", ".npz", ".h5", ".hdf5")
 
 
@@ -188,10 +191,10 @@ def _write_parquet(
 ) -> None:
     import duckdb
 
-    with connect() as con:
-        made = False
+    with tempfile.TemporaryDirectory(prefix="limen-") as folder, connect() as con:
+        con.execute(f"SET memory_limit = '512MB'; SET temp_directory = {quoted(folder, chr(39))}")
+        made, header = False, _header(labels, layout)
         for names, block in _named_blocks(ids, decisions):
-            header = _header(labels, layout)
             if layout == "wide":
                 columns = [np.array(names, object), *block.T]
             else:
@@ -202,7 +205,8 @@ def _write_parquet(
             con.unregister("block")
             made = True
         try:
-            con.execute(f"COPY tags TO {quoted(file, chr(39))} (FORMAT parquet)")
+            rows = min(max(GROUP_CELLS // len(header), 2048), 122880)
+            con.execute(f"COPY tags TO {quoted(file, chr(39))} (FORMAT parquet, ROW_GROUP_SIZE {rows})")
         except duckdb.Error as error:
             raise OSError(first_line(error)) from error
 
@@ -218,10 +222,12 @@ def _write_npz(file: Path, ids: Sequence[str] | None, labels: Sequence[str], dec
 
 
 def _write_hdf5(file: Path, ids: Sequence[str] | None, labels: Sequence[str], decisions: Decisions) -> None:
-    """Write the file in memory and then as a whole: HDF5 may crash on a disk that is full."""
+    """Write the file in memory, compressed, and then as a whole: HDF5 may crash on a disk that is full."""
     h5py = require("h5py", extra="hdf5", user="writing HDF5")
     with h5py.File(file, "w", driver="core", backing_store=False) as archive:
-        matrix = archive.create_dataset("labels", tuple(decisions.shape), bool)
+        matrix = archive.create_dataset(
+            "labels", tuple(decisions.shape), bool, compression="gzip", compression_opts=1
+        )
         for start, block in _blocks(decisions):
             matrix[start : start + len(block)] = block
         for key, names in (("names", labels), ("ids", ids)):

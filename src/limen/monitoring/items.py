@@ -15,6 +15,7 @@ from limen.sources.arrays import CSR, as_scores, check_finite, check_finite_entr
 from limen.sources.dense import DenseSource
 from limen.sources.frame_tables import index_ids
 from limen.sources.frames import frame_to_array, is_frame
+from limen.sources.matrix import Matrix
 from limen.sources.sparse import SparseSource
 from limen.sources.tables import select_columns
 from limen.thresholds import Thresholds
@@ -87,8 +88,9 @@ def _of_data(data: Data, thresholds: Thresholds, extra: Literal["refuse", "ignor
     if not isinstance(source, DenseSource | SparseSource) or source.weighted:
         what = "weights" if isinstance(source, DenseSource | SparseSource) else "data in chunks"
         raise InputError(f"{what} cannot be monitored: every item bets once. Give scores and labels in arrays.")
-    _check(source.scores, data.labels)
-    return Items(source.scores, data, data.ids, data.groups)
+    scores = np.asarray(source.scores) if isinstance(source.scores, Matrix) else source.scores
+    _check(scores, data.labels)
+    return Items(scores, data, data.ids, data.groups)
 
 
 def _check(scores: NDArray[Any] | CSR, labels: Sequence[str]) -> None:

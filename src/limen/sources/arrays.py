@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError, count, examples
+from limen.sources.matrix import Matrix
 
 UNKNOWN = -1
 WEIGHTS = (1e-60, 1e60)
@@ -48,6 +49,17 @@ class CSR(NamedTuple):
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype the kernels compare in; it holds every value of ``dtype`` exactly."""
     return np.dtype(np.float64 if dtype == np.float64 else np.float32)
+
+
+def stored_scores(y_score: Matrix, name: str = "y_score") -> Matrix:
+    """Return scores that stay where they are; integers become float64.
+
+    Raises
+    ------
+    InputError
+        If they are no numbers.
+    """
+    return y_score.converted(_as_float(np.empty((0, 0), y_score.dtype), name).dtype)
 
 
 def as_scores(y_score: Any, name: str = "y_score") -> NDArray[Any] | CSR:
@@ -189,7 +201,7 @@ def _as_csr(data: Any) -> CSR:
     return CSR(csr.data, csr.indices, csr.indptr, (int(csr.shape[0]), int(csr.shape[1])))
 
 
-def as_truth(y_true: Any, labels: tuple[str, ...], first_row: int = 0) -> NDArray[Any] | CSR:
+def as_truth(y_true: Any, labels: tuple[str, ...], first_row: int = 0) -> NDArray[Any] | Matrix | CSR:
     """Return labels as a matrix (n_items, n_labels) of numbers, or as CSR of codes.
 
     Lists of label names become CSR.
@@ -213,7 +225,7 @@ def as_truth(y_true: Any, labels: tuple[str, ...], first_row: int = 0) -> NDArra
         return csr._replace(data=np.where(np.isnan(codes), UNKNOWN, codes).astype(np.int8))
     if _is_tag_lists(y_true):
         return _tags_to_csr(y_true, labels, first_row)
-    array = _as_matrix(y_true, "y_true")
+    array = y_true if isinstance(y_true, Matrix) else _as_matrix(y_true, "y_true")
     if array.dtype.kind not in "biuf":
         raise InputError(
             f"y_true has dtype {array.dtype}. Labels must be 0/1, bool, float with NaN for unknown, or lists "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import InputError
-from limen.sources.arrays import as_weight
+from limen.sources.arrays import CSR, as_weight
 from limen.sources.blocks import Blocks, Entries, Pairs, Rows, Source, Totals
 from limen.sources.by_label import ByLabel
 from limen.sources.dense import DenseSource
 from limen.sources.door import as_source
 from limen.sources.sparse import SparseSource
+
+MARKED = 64
+"""So many rows of the first chunk tell whether it is the same in every pass."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class ChunkSource(Blocks):
     n_items: int = field(default=0)
     rows: NDArray[np.int64] | None = None
     read_as: tuple[str, ...] | None = None
+    start: int | None = None
 
     def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
         """Return the blocks, in item order."""
@@ -52,6 +57,11 @@ class ChunkSource(Blocks):
         row = 0
         for number, chunk in enumerate(self.read()):
             source = chunk_source(chunk, self.read_as or self.labels, row)
+            if number == 0 and self.start not in (None, _mark(source)):
+                raise InputError(
+                    "the chunks are not those of the pass before: the first has other scores. Give the same "
+                    "chunks in the same order each time; a loader must not shuffle."
+                )
             if source.dtype != self.dtype or source.weighted != self.weighted:
                 raise InputError(
                     f"chunk {number} has {source.dtype} scores"
@@ -130,7 +140,13 @@ def as_chunk_source(chunks: Any, labels: Sequence[str] | None = None) -> ChunkSo
         some = some or (piece.weight is not None and bool(piece.weight.any()))
     if not some:
         as_weight(np.zeros(n_items), n_items)
-    return replace(whole, n_items=n_items)
+    return replace(whole, n_items=n_items, start=_mark(source))
+
+
+def _mark(source: DenseSource | SparseSource) -> int:
+    """Return a number that tells chunks of different scores apart, by their first rows."""
+    scores = source.scores.data[:MARKED] if isinstance(source.scores, CSR) else source.scores[:MARKED]
+    return zlib.crc32(np.ascontiguousarray(scores).tobytes(), source.n_items)
 
 
 def chunk_source(chunk: Any, labels: Sequence[str] | None, row: int) -> DenseSource | SparseSource:
@@ -138,7 +154,9 @@ def chunk_source(chunk: Any, labels: Sequence[str] | None, row: int) -> DenseSou
     if not isinstance(chunk, (tuple, list)) or len(chunk) not in (2, 3):
         raise InputError(
             f"a chunk is a {type(chunk).__name__}. Each chunk must be (y_true, y_score) or "
-            "(y_true, y_score, sample_weight)."
+            "(y_true, y_score, sample_weight); for data that are not in chunks give y_score too."
         )
+    if isinstance(chunk[0], (int, float, np.generic, str)):  # a row of labels
+        raise InputError("y_score is missing. Give labels and scores.")
     weight = chunk[2] if len(chunk) == 3 else None
     return as_source(chunk[0], chunk[1], labels=labels, sample_weight=weight, first_row=row, part=True)

@@ -13,7 +13,8 @@ from limen.errors import InputError, count, examples
 from limen.names import repeated
 from limen.sources.layouts import ID_NAMES, LAYOUTS, Roles, look_like_data, roles_of
 from limen.sources.listed import as_labels, table_of_entries
-from limen.sources.tables import Kind, Table
+from limen.sources.matrix import Matrix
+from limen.sources.tables import Kind, NoItemsError, Table
 
 TRUTHS = {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "false": 0.0, "f": 0.0, "no": 0.0, "n": 0.0}
 
@@ -52,10 +53,11 @@ class Columns(ABC):
     def array(self, column: int) -> NDArray[Any]:
         """Return a column of numbers (n_rows,), masked where a cell is empty."""
 
-    def numbers(self, columns: Sequence[int]) -> NDArray[Any]:
+    def numbers(self, columns: Sequence[int]) -> NDArray[Any] | Matrix:
         """Return columns of numbers as one array (n_rows, n_columns) of their common dtype.
 
-        It is masked, and NaN there, where a cell is empty.
+        It is masked, and NaN there, where a cell is empty. Or a matrix that is read when it is used, and checks
+        its cells then; labels in it are bool, or float32 with NaN.
         """
         arrays = [self.array(column) for column in columns]
         if not arrays:
@@ -142,7 +144,7 @@ def table_of(columns: Columns) -> Table:
         If they cannot be understood, or a cell breaks a rule.
     """
     if not len(columns):
-        raise InputError(f"{columns.source} has a header and no rows. At least one item is needed.")
+        raise NoItemsError(f"{columns.source} has a header and no rows. At least one item is needed.")
     roles = columns.roles()
     return _wide(columns) if roles is None else _listed(columns, roles)
 
@@ -169,18 +171,24 @@ def _wide(columns: Columns) -> Table:
     if ids is not None:
         _check_ids(ids, columns, "Every item needs one row and an id of its own.")
     values = columns.numbers(rest)
+    if isinstance(values, Matrix):
+        return Table(values, source, "wide", ids, labels)
     if isinstance(values, np.ma.MaskedArray):
         if kind == "scores":
             empty = np.ma.getmaskarray(values)
             column = int(empty.any(axis=0).argmax())
             place = columns.place(int(empty[:, column].argmax()), item)
-            raise InputError(
-                f"{source} has no score in {count(int(empty.sum()), 'cell')} (first: label "
-                f"{labels[column]!r}, {place}). Every item needs a score for every label: fill the cell or drop "
-                "the row."
-            )
+            raise without_score(source, int(empty.sum()), labels[column], place)
         values = values.data
     return Table(values if kind == "scores" else as_labels(values), source, "wide", ids, labels)
+
+
+def without_score(source: str, n_cells: int, label: str, place: str) -> InputError:
+    """Return the error for a wide table with empty cells among the scores."""
+    return InputError(
+        f"{source} has no score in {count(n_cells, 'cell')} (first: label {label!r}, {place}). Every item needs a "
+        "score for every label: fill the cell or drop the row."
+    )
 
 
 def _listed(columns: Columns, roles: Roles) -> Table:
@@ -202,7 +210,7 @@ def _listed(columns: Columns, roles: Roles) -> Table:
     listed = np.fromiter((one is not None for one in label), np.bool_, len(label))
     value = None
     if roles.value is not None:
-        values = columns.numbers([roles.value])[:, 0]
+        values = np.ma.asanyarray(columns.numbers([roles.value]))[:, 0]
         filled = ~np.ma.getmaskarray(values)
         _check_values(columns, item, label, listed, filled)
         value = np.ma.getdata(values)[listed]

@@ -1,4 +1,4 @@
-"""Dense scores, cut into row blocks of bounded size: views where the dtype allows it, nothing large is copied."""
+"""Dense scores, cut into row blocks of bounded size: views where the dtype allows it, or read when needed."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from numpy.typing import NDArray
 from limen.sources import blocks
 from limen.sources.arrays import CSR, UNKNOWN, check_finite, truth_codes, working_dtype
 from limen.sources.blocks import Blocks, Rows, Source, Totals
+from limen.sources.matrix import Matrix
 from limen.sources.tables import select_columns
 from limen.sources.taken import Taken, totals_of
 
 COPIED = 1 << 24
 """Up to so many scores are copied when some rows are taken; more are read where they lie."""
 
+READ_ELEMENTS = 1 << 24
+"""Scores a block where they are read to be counted: counting sets up a table a label anew for each block."""
+
 
 @dataclass(frozen=True)
 class DenseSource(Blocks):
-    """Dense scores, with labels dense or sparse."""
+    """Dense scores, with labels dense or sparse; a `Matrix` stays where it is, and is read block by block."""
 
-    scores: NDArray[Any]
-    truth: NDArray[Any] | CSR
+    scores: NDArray[Any] | Matrix
+    truth: NDArray[Any] | Matrix | CSR
     mask: NDArray[np.bool_] | None
     weight: NDArray[Any] | None
     labels: tuple[str, ...]
@@ -47,8 +51,12 @@ class DenseSource(Blocks):
 
     def blocks(self, *, check: bool = True) -> Iterator[Rows]:
         """Return the blocks, in item order."""
+        return self._read(blocks.BLOCK_ELEMENTS, check)
+
+    def _read(self, size: int, check: bool) -> Iterator[Rows]:
+        """Return blocks of about ``size`` scores."""
         working = working_dtype(self.dtype)
-        for rows in self._spans():
+        for rows in self._spans(size):
             scores = np.ascontiguousarray(self.scores[rows], dtype=working)
             if check:
                 check_finite(scores, self.labels, self.first_row + rows.start)
@@ -57,6 +65,9 @@ class DenseSource(Blocks):
     def to_count(self) -> Iterator[Rows]:
         """Return all as one block where nothing need be copied for that."""
         truth, scores = self.truth, self.scores
+        if isinstance(scores, Matrix):
+            yield from self._read(READ_ELEMENTS, check=False)
+            return
         as_it_is = scores.flags.c_contiguous and scores.dtype == working_dtype(self.dtype) and self.mask is None
         if as_it_is and isinstance(truth, np.ndarray) and truth.flags.c_contiguous and truth.dtype.itemsize == 1:
             whole = slice(0, self.n_items)
@@ -68,7 +79,7 @@ class DenseSource(Blocks):
         """Return the weight of the positive and of the negative items of each label, added to ``before``."""
         if before is None and self.summed is not None:
             return self.summed
-        spans = ((self._codes(rows), weights_of(self.weight, rows)) for rows in self._spans())
+        spans = ((self._codes(rows), weights_of(self.weight, rows)) for rows in self._spans(blocks.BLOCK_ELEMENTS))
         totals = totals_of(spans, len(self.labels), self.weighted, before)
         if before is None:
             vars(self)["summed"] = totals  # sources are frozen
@@ -91,8 +102,8 @@ class DenseSource(Blocks):
         mask = None if self.mask is None else select_columns(self.mask, self.labels, labels)
         return DenseSource(scores, truth, mask, self.weight, labels, self.first_row)
 
-    def _spans(self) -> Iterator[slice]:
-        step = max(1, blocks.BLOCK_ELEMENTS // max(1, len(self.labels)))
+    def _spans(self, size: int) -> Iterator[slice]:
+        step = max(1, size // max(1, len(self.labels)))
         for start in range(0, self.n_items, step):
             yield slice(start, min(start + step, self.n_items))
 
@@ -109,10 +120,10 @@ class DenseSource(Blocks):
 
 def parts_at(
     rows: NDArray[np.int64],
-    truth: NDArray[Any] | CSR,
+    truth: NDArray[Any] | Matrix | CSR,
     mask: NDArray[np.bool_] | None,
     weight: NDArray[Any] | None,
-) -> tuple[NDArray[Any] | CSR, NDArray[np.bool_] | None, NDArray[Any] | None]:
+) -> tuple[NDArray[Any] | Matrix | CSR, NDArray[np.bool_] | None, NDArray[Any] | None]:
     """Return labels, mask and weights of the rows of these numbers."""
     found = truth.take(rows) if isinstance(truth, CSR) else truth[rows]
     return found, None if mask is None else mask[rows], None if weight is None else weight[rows]

@@ -9,10 +9,12 @@ import numpy as np
 
 from limen.errors import InputError, count
 from limen.names import unique
-from limen.sources.arrays import CSR, as_scores, as_truth, as_weight
+from limen.sources.arrays import CSR, as_scores, as_truth, as_weight, stored_scores
 from limen.sources.dense import DenseSource
 from limen.sources.frame_tables import unframed
 from limen.sources.frames import is_series
+from limen.sources.matrix import Matrix
+from limen.sources.plain import mapped
 from limen.sources.sparse import SparseSource
 
 
@@ -69,7 +71,8 @@ def read(
     if is_series(y_true) and is_series(y_score):
         y_true, y_score = (data.to_frame(names[0] if names else "0") for data in (y_true, y_score))
     y_true, y_score, mask, names, ids = unframed(y_true, y_score, names, mask)
-    scores = as_scores(y_score)
+    y_true, y_score = _stored(y_true), _stored(y_score)
+    scores = stored_scores(y_score) if isinstance(y_score, Matrix) else as_scores(y_score)
     if scores.shape[0] == 0 or scores.shape[1] == 0:
         raise InputError(
             f"y_score is empty: shape {tuple(scores.shape)}. At least one item and one label are needed."
@@ -102,3 +105,11 @@ def read(
     if isinstance(scores, CSR):
         return SparseSource(scores, truth, mask, weight, label_names, first_row), ids
     return DenseSource(scores, truth, mask, weight, label_names, first_row), ids
+
+
+def _stored(data: Any) -> Any:
+    """Return a memory map as a matrix that is read block by block, where that can be; other data as they are."""
+    if not isinstance(data, np.memmap) or data.dtype.kind not in "biuf":
+        return data
+    found = mapped(data)
+    return data if found is None else found

@@ -134,7 +134,7 @@ class Frame(Columns):
                 f"{self.source} has columns that are not numbers: {examples(text)}. Every column must be a label; "
                 "set item ids aside first."
             )
-        return tuple(self.names[column] for column in columns), self.numbers(columns)
+        return tuple(self.names[column] for column in columns), np.asanyarray(self.numbers(columns))
 
 
 def frame_to_array(

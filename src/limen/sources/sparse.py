@@ -14,6 +14,7 @@ from limen.sources.arrays import CSR, UNKNOWN, check_finite_entries, truth_codes
 from limen.sources.blocks import Blocks, Entries, Pairs, Rows, Totals
 from limen.sources.by_label import ByLabel
 from limen.sources.dense import DenseSource, parts_at, weights_of
+from limen.sources.matrix import Matrix
 from limen.sources.tables import select_columns
 
 
@@ -22,7 +23,7 @@ class SparseSource(Blocks):
     """Sparse scores: a score that is not stored is below every cut."""
 
     scores: CSR
-    truth: NDArray[Any] | CSR
+    truth: NDArray[Any] | Matrix | CSR
     mask: NDArray[np.bool_] | None
     weight: NDArray[Any] | None
     labels: tuple[str, ...]

@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 from limen.errors import InputError, count, examples
 from limen.names import beyond, match
 from limen.sources.arrays import CSR
+from limen.sources.matrix import Matrix
+from limen.sources.scratch import in_rows
 
 Kind = Literal["scores", "labels"]
 Layout = Literal["matrix", "wide", "long", "tags"]
+
+
+class NoItemsError(InputError):
+    """A table has no rows; as one of many files that may be so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +28,10 @@ class Table:
 
     Attributes
     ----------
-    values : ndarray (n_items, n_labels) or CSR of that shape
-        Scores keep the dtype of the file; what a CSR of scores does not store is below every cut.
-        Labels are bool, or numbers with NaN for unknown; what a CSR of labels does not store is 0.
+    values : ndarray (n_items, n_labels), Matrix or CSR of that shape
+        A `Matrix` lies in the file, and is read when it is used. Scores keep the dtype of the file; what a CSR
+        of scores does not store is below every cut. Labels are bool, or numbers with NaN for unknown; what a
+        CSR of labels does not store is 0.
     source : str
         The file, as messages name it.
     layout : {"matrix", "wide", "long", "tags"}
@@ -34,13 +41,16 @@ class Table:
         None if the file names no items.
     labels : tuple of n_labels str, or None
         None if the file names no labels.
+    shards : tuple of (str, int)
+        Names and numbers of items of the files that it is made of, where these are many.
     """
 
-    values: NDArray[Any] | CSR
+    values: NDArray[Any] | Matrix | CSR
     source: str
     layout: Layout
     ids: tuple[str, ...] | None = None
     labels: tuple[str, ...] | None = None
+    shards: tuple[tuple[str, int], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -51,8 +61,9 @@ class Table:
     @property
     def n_unlisted(self) -> int:
         """Number of pairs of item and label that a long file of scores leaves out: below every cut."""
-        listed = isinstance(self.values, CSR) and self.layout == "long"
-        return self.shape[0] * self.shape[1] - len(self.values.data) if listed else 0
+        if not isinstance(self.values, CSR) or self.layout != "long":
+            return 0
+        return self.shape[0] * self.shape[1] - len(self.values.data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,17 +72,17 @@ class Joined:
 
     Attributes
     ----------
-    y_true : ndarray or CSR (n_items, n_labels)
-    y_score : ndarray or CSR (n_items, n_labels)
-        The array of the scores file itself; a memory map stays one.
+    y_true : ndarray, Matrix or CSR (n_items, n_labels)
+    y_score : ndarray, Matrix or CSR (n_items, n_labels)
+        That of the scores file itself; what lies in the file stays there.
     ids : tuple of n_items str, or None
         None if neither file names items.
     labels : tuple of n_labels str, or None
         None if neither file names labels.
     """
 
-    y_true: NDArray[Any] | CSR
-    y_score: NDArray[Any] | CSR
+    y_true: NDArray[Any] | Matrix | CSR
+    y_score: NDArray[Any] | Matrix | CSR
     ids: tuple[str, ...] | None
     labels: tuple[str, ...] | None
 
@@ -141,6 +152,7 @@ def _match_labels(scores: Table, labels: Table) -> tuple[tuple[str, ...] | None,
 def _match_items(scores: Table, labels: Table) -> tuple[tuple[str, ...] | None, NDArray[np.int64] | None]:
     """Return the ids and, for each item of the scores, its row in ``labels`` (None: the same row)."""
     if scores.ids is None and labels.ids is None:
+        _check_shards(scores, labels)
         if scores.shape[0] != labels.shape[0]:
             raise InputError(
                 f"{scores.source} has {count(scores.shape[0], 'item')} and {labels.source} "
@@ -159,6 +171,25 @@ def _match_items(scores: Table, labels: Table) -> tuple[tuple[str, ...] | None, 
     if unlabelled or unscored:
         raise InputError(_unmatched(scores, labels, unlabelled, unscored))
     return scores.ids, np.array([row_of[name] for name in scores.ids], dtype=np.int64)
+
+
+def _check_shards(scores: Table, labels: Table) -> None:
+    """Raise `InputError` if shards of the same place have different numbers of items."""
+    if not scores.shards or not labels.shards:
+        return
+    if len(scores.shards) != len(labels.shards):
+        raise InputError(
+            f"{scores.source} is {count(len(scores.shards), 'file')} and {labels.source} "
+            f"{count(len(labels.shards), 'file')}. Without ids, files belong together by their place in the "
+            "sorted list: both sides need as many."
+        )
+    for (one, n_scored), (other, n_labelled) in zip(scores.shards, labels.shards, strict=True):
+        if n_scored != n_labelled:
+            raise InputError(
+                f"{one} has {count(n_scored, 'item')} and {other}, of the same place in the sorted list, "
+                f"{count(n_labelled, 'item')}. Without ids, files of the same place need the same items in the "
+                "same order."
+            )
 
 
 def _unmatched(scores: Table, labels: Table, unlabelled: list[str], unscored: list[str]) -> str:
@@ -187,18 +218,22 @@ def _unmatched(scores: Table, labels: Table, unlabelled: list[str], unscored: li
 
 
 def _rearrange(
-    values: NDArray[Any] | CSR,
+    values: NDArray[Any] | Matrix | CSR,
     rows: NDArray[np.int64] | None,
     columns: NDArray[np.int64],
     *,
     n_labels: int,
-) -> NDArray[Any] | CSR:
+) -> NDArray[Any] | Matrix | CSR:
     """Return rows ``rows`` of ``values``, column k moved to ``columns[k]``; other columns are 0."""
     if rows is None:
         rows = np.arange(values.shape[0])
     in_order = np.array_equal(rows, np.arange(values.shape[0]))
     if in_order and np.array_equal(columns, np.arange(n_labels)):
         return values
+    if isinstance(values, Matrix):
+        origin = np.full(n_labels, -1)
+        origin[columns] = np.arange(len(columns))
+        return (values if in_order else in_rows(values, rows)).arranged(origin)
     if not isinstance(values, CSR):
         moved = np.zeros((len(rows), n_labels), dtype=values.dtype)
         moved[:, columns] = values if in_order else values[rows]
@@ -214,15 +249,18 @@ def _rearrange(
 @overload
 def select_columns(values: NDArray[Any], names: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[Any]: ...
 @overload
+def select_columns(values: Matrix, names: tuple[str, ...], wanted: tuple[str, ...]) -> Matrix: ...
+@overload
 def select_columns(values: CSR, names: tuple[str, ...], wanted: tuple[str, ...]) -> CSR: ...
 def select_columns(
-    values: NDArray[Any] | CSR, names: tuple[str, ...], wanted: tuple[str, ...]
-) -> NDArray[Any] | CSR:
+    values: NDArray[Any] | Matrix | CSR, names: tuple[str, ...], wanted: tuple[str, ...]
+) -> NDArray[Any] | Matrix | CSR:
     """Return the columns of these names, in the order wanted."""
     if names == wanted:
         return values
     if not isinstance(values, CSR):
-        return values[:, match(wanted, names, between=("the labels", "the columns"), extra="ignore")]
+        chosen = np.asarray(match(wanted, names, between=("the labels", "the columns"), extra="ignore"), np.int64)
+        return values.arranged(chosen) if isinstance(values, Matrix) else values[:, chosen]
     target = {name: column for column, name in enumerate(wanted)}
     columns = np.array([target.get(name, -1) for name in names], dtype=np.int64)
     column = columns[values.indices]
