@@ -55,8 +55,13 @@ class Taken(Blocks):
 
     def totals(self, before: Totals | None = None) -> Totals:
         """Return the weight of the positive and of the negative items of each label, added to ``before``."""
+        if before is None and self.summed is not None:
+            return self.summed
         rows = ((block.truth, block.weight) for block in self.blocks(check=False))
-        return totals_of(rows, len(self.labels), self.weighted, before)
+        totals = totals_of(rows, len(self.labels), self.weighted, before)
+        if before is None:
+            vars(self)["summed"] = totals  # sources are frozen
+        return totals
 
     def take(self, rows: NDArray[np.int64]) -> Taken:
         """Return a source of the rows of these ascending numbers only."""
@@ -105,7 +110,10 @@ def pairs_together(
 
 
 def count_together(sources: Sequence[Source], candidates: Candidates) -> list[Tallies]:
-    """Return the counts of each source at each candidate, in one pass where they are rows of one source."""
+    """Return the counts of each source at each candidate, in one pass where they are rows of one source.
+
+    These are summed in the same pass.
+    """
     from limen import _kernels
 
     exact = np.float64 if sources[0].weighted else np.int64
@@ -115,8 +123,15 @@ def count_together(sources: Sequence[Source], candidates: Candidates) -> list[Ta
         for _ in sources
     ]
     grid = _kernels.Grid(candidates.offsets, candidates.cuts)
+    totals = [Totals.none(len(candidates.labels), sources[0].weighted) for _ in sources]
     for number, _, block in together(sources):
         _kernels.count_block(block, grid, found[number])
+        if isinstance(sources[number], Taken):
+            codes = ((block.truth, block.weight),)
+            totals[number] = totals_of(codes, len(candidates.labels), sources[0].weighted, totals[number])
+    for source, total in zip(sources, totals, strict=True):
+        if isinstance(source, Taken):
+            vars(source)["summed"] = total
     for tallies in found:
         _kernels.complete(candidates.offsets, tallies)
     return found
