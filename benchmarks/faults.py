@@ -1,4 +1,4 @@
-"""Try damaged files, wrong options, full disks and kills: does limen ever answer wrongly, or not at all.
+"""Try damaged files, wrong options and full disks: does limen ever answer wrongly, or not at all.
 
 ``python benchmarks/faults.py --inputs 10000 --seed 1`` tries so many inputs, and prints how many of each kind end
 in a clear error (exit 1 or 2, one message that names the file), in a right result (that of the whole file, or of a
@@ -51,7 +51,7 @@ KINDS: dict[str, tuple[float, Any]] = {
     "full disk": (2, around.disks),
     "folder": (2, around.folders),
 }
-PROCESSES: dict[str, tuple[float, Any]] = {"kill": (1.5, around.killed), "lost output": (0.4, around.lost_output)}
+PROCESSES: dict[str, tuple[float, Any]] = {"lost output": (0.4, around.lost_output)}
 ALL = {**KINDS, **PROCESSES}
 
 
@@ -248,7 +248,7 @@ def main() -> int:
         pool = Pool(given.processes, given.limit, base, room, given.seed)
         tasks = [task for task in shares(given.inputs, ALL) if task[0].startswith(tuple(given.only.split(",")))]
         begun = time.monotonic()
-        # Processes that are killed are copies of one that ran no command: threads do not survive a fork.
+        # Processes are copies of one that ran no command: threads do not survive a fork.
         try:
             for part in (KINDS, PROCESSES):
                 for task, result in pool.run([task for task in tasks if task[0] in part]):

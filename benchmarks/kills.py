@@ -58,6 +58,8 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "export sql": (["export", "sql", "exact.json"], ["out.sql"]),
     "export duckdb": (["export", "duckdb", "exact.json"], ["out.sql"]),
     "export birdnet": (["export", "birdnet", "exact.json", "--confidences", "cuts.csv"], ["out.txt"]),
+    "export onnx": (["export", "onnx", "model.onnx", "exact.json"], ["out.onnx"]),
+    "birdnet-filter": (["birdnet-filter", "detections.csv", "exact.json"], ["out.csv"]),
     "export huggingface": (["export", "huggingface", "exact.json", "config.json"], ["config.json"]),
 }
 
@@ -81,6 +83,10 @@ def write_inputs(folder: Path, items: int) -> None:
         np.savez(folder / f"{name}scores.npz", scores=scores[rows], names=LABELS, ids=ids[rows])
         np.savez(folder / f"{name}labels.npz", labels=truth[rows], names=LABELS, ids=ids[rows])
     (folder / "config.json").write_text(json.dumps({"id2label": dict(enumerate(LABELS))}))
+    rows = [f"{k},{k + 3},Genus species{k % 12},Bird {k % 12},0.{k % 97:02d},a.wav" for k in range(20_000)]
+    header = "Start (s),End (s),Scientific name,Common name,Confidence,File"
+    (folder / "detections.csv").write_text("\n".join([header, *rows]) + "\n")
+    write_model(folder / "model.onnx")
     parts = [[f"{part}_scores.npz", f"{part}_labels.npz"] for part in ("one", "two")]
     first = [["candidates", *files, "-o", f"{files[0][:3]}.candidates"] for files in parts]
     for command in (
@@ -93,6 +99,19 @@ def write_inputs(folder: Path, items: int) -> None:
         said = folder.parent / "said"
         if ended(start(folder, command, said), 120) != 0:
             raise SystemExit(f"limen {' '.join(command)}: {said.read_text()}")
+
+
+def write_model(path: Path) -> None:
+    """Write a model of one layer that gives scores of all labels."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["clips", 2000])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["clips", len(LABELS)])
+    weight = np.random.default_rng(2).normal(size=(2000, len(LABELS))).astype(np.float32)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Sigmoid", ["z"], ["y"])]
+    graph = helper.make_graph(nodes, "tagger", [x], [y], [onnx.numpy_helper.from_array(weight, "w")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
 def warm(folder: Path) -> None:
