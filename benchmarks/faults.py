@@ -32,7 +32,7 @@ import faults_cases as cases
 import faults_files as files
 import faults_surroundings as around
 from faults_cases import Outcome, Trial
-from faults_counts import counts
+from faults_counts import stored_counts
 from faults_run import run
 
 CLASSES = ("clear", "right", "odd", "silent", "traceback", "hang")
@@ -41,8 +41,8 @@ KINDS: dict[str, tuple[float, Any]] = {
     **{f"file {form}": (4, cases.tables(form)) for form in FORMS},
     "query": (3, cases.queries),
     "thresholds.json": (12, cases.thresholds),
-    "curves": (4, counts("curves")),
-    "candidates": (3, counts("candidates")),
+    "curves": (4, stored_counts("curves")),
+    "candidates": (3, stored_counts("candidates")),
     "groups": (4, cases.pairs("--groups", "groups.csv")),
     "prevalence": (4, cases.pairs("--target-prevalence", "shares.csv")),
     "detections": (5, cases.birdnet),

@@ -16,7 +16,7 @@ from faults_texts import bytes_damaged
 PARTS = {"scores": "scores_one.npz", "labels": "labels_one.npz"}
 
 
-def counts(ending: str) -> Any:
+def stored_counts(ending: str) -> Any:
     """Return trials of files of curves, or of candidates."""
 
     def trial(draw: Draw, base: Path, folder: Path) -> Trial:
@@ -53,7 +53,7 @@ def content(outcome: Outcome) -> Any:
 
 
 def damaged(data: bytes, other: bytes, draw: Draw) -> tuple[bytes, str]:
-    """Return a file with damaged bytes, or packed anew with members that are changed, swapped or another file's."""
+    """Return a file with damaged bytes, or packed anew with members changed, swapped or another file's."""
     if draw.random() < 0.5:
         return bytes_damaged(data, draw)
     arrays, others = (dict(np.load(io.BytesIO(one))) for one in (data, other))
@@ -102,5 +102,3 @@ def header_changed(arrays: dict[str, Any], draw: Draw) -> str:
     header[key] = pick(draw, [value for value in values if value != old])
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     return f"{key}={str(header[key])[:30]!r}"
-
-

@@ -1,9 +1,10 @@
 """Kill commands that write files, at random moments: is a file ever lost, half written, or wrong.
 
-``python benchmarks/kills.py --kills 400 --seed 1`` kills each command in turn (SIGKILL, SIGTERM, SIGINT, SIGHUP), at
-any time of its run or while its file is being written, with an old file in its place or without. After each kill all
-inputs must be as they were, byte for byte, and the output the old one or the whole new one; then the command runs
-again, must succeed, and leaves nothing of the killed run behind. The exit status is 1 if anything else is found.
+``python benchmarks/kills.py --kills 400 --seed 1`` kills each command in turn (SIGKILL, SIGTERM, SIGINT,
+SIGHUP), at any time of its run or while its file is being written, with an old file in its place or without. After
+each kill all inputs must be as they were, byte for byte, and the output the old one or the whole new one; then the
+command runs again, must succeed, and leaves nothing of the killed run behind. The exit status is 1 if anything
+else is found.
 
 Commands are copies of one warm process, so that kills hit the work and not the start of Python.
 """
@@ -226,13 +227,15 @@ def same(name: str, here: bytes, whole: bytes) -> bool:
     return False
 
 
-def killed(folder: Path, run: Run, arguments: list[str], draw: np.random.Generator, limit: float) -> dict[str, Any]:
+def killed(
+    folder: Path, run: Run, arguments: list[str], draw: np.random.Generator, limit: float
+) -> dict[str, Any]:
     """Kill a command once, and return what was done, what was left, and what is wrong ("" if nothing)."""
     said, outputs = folder.parent / "said", list(run.files)
     number = SIGNALS[int(draw.integers(len(SIGNALS)))]
     inputs = digests(folder)
     in_place = {name: (folder / name).read_bytes() for name in outputs if name in inputs}
-    old = in_place or ({name: b"old" for name in outputs} if draw.random() < 0.6 else {})
+    old = in_place or (dict.fromkeys(outputs, b"old") if draw.random() < 0.6 else {})
     restore(folder, outputs, old)
     for name in outputs:
         inputs.pop(name, None)
@@ -253,7 +256,9 @@ def killed(folder: Path, run: Run, arguments: list[str], draw: np.random.Generat
     again = ended(start(folder, arguments, said), limit)
     if not found["wrong"] and again != 0:
         found["wrong"] = f"the next run failed: {said.read_text(errors='replace')[-300:]}"
-    if not found["wrong"] and not all(same(name, (folder / name).read_bytes(), run.files[name]) for name in outputs):
+    if not found["wrong"] and not all(
+        same(name, (folder / name).read_bytes(), run.files[name]) for name in outputs
+    ):
         found["wrong"] = "the next run wrote something else"
     if not found["wrong"] and strays(folder):
         found["wrong"] = f"left by a killed run, and by the next one: {strays(folder)}"
@@ -311,7 +316,13 @@ def campaign(folder: Path, kills: int, seed: int, limit: float) -> list[dict[str
 
 
 def show(found: list[dict[str, Any]]) -> None:
-    columns = ["kills", "while writing", *(f"{left} file" for left in (NONE, OLD, NEW)), "stray, then gone", "wrong"]
+    columns = [
+        "kills",
+        "while writing",
+        *(f"{left} file" for left in (NONE, OLD, NEW)),
+        "stray, then gone",
+        "wrong",
+    ]
     print("| command | " + " | ".join(columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
     for name in [*COMMANDS, "all"]:
@@ -346,7 +357,8 @@ def main() -> int:
     print(f"\nseed {given.seed}, {time.monotonic() - begun:.0f} s")
     for one in found:
         if one["wrong"]:
-            print(f"\n{one['turn']}: {one['command']}, {one['signal']}, while writing: {one['watch']}\n  {one['wrong']}")
+            when = "while writing" if one["watch"] else "at any time"
+            print(f"\n{one['turn']}: {one['command']}, {one['signal']} {when}\n  {one['wrong']}")
     return int(any(one["wrong"] for one in found))
 
 

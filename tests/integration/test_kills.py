@@ -14,7 +14,7 @@ KILLS = Path(__file__).parents[2] / "benchmarks" / "kills.py"
 def test_a_killed_command_leaves_the_old_file_or_the_new_one():
     for package in ("h5py", "onnx", "pyarrow"):
         pytest.importorskip(package)
-    command = [sys.executable, str(KILLS), "--kills", "20", "--seed", "20", "--items", "10000"]
+    command = [sys.executable, str(KILLS), "--kills", "20", "--seed", "20", "--items", "3000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     total = next(line for line in done.stdout.splitlines() if line.startswith("| all "))
