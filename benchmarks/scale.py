@@ -1,9 +1,9 @@
 """Rows against time and peak memory: in memory, streamed from .npy files, by DuckDB, by Spark and by Dask.
 
 ``python benchmarks/scale.py --rows 100000 500000 2000000 --engines memory stream dask spark duckdb`` writes
-simulated scores (float32) and labels (1.5 % of them positive) of 527 labels, tunes on them with each engine, each in
-a process of its own, and prints a table. Files are made one size at a time and deleted after it; ``--folder`` says
-where.
+simulated scores (float32) and labels (1.5 % of them positive) of 527 labels, tunes on them with each engine, each
+in a process of its own, and prints a table. Files are made one size at a time and deleted after it; ``--folder``
+says where.
 
 * "read" is the time that only reading and summing the same files takes, block by block, with a warm cache, in the
   same process just before and just after (the mean); its share of limen's time is the speed against reading.
