@@ -155,6 +155,7 @@ def _rows_of(path: str, start: int, stop: int) -> Any:
 def of_spark(folder: Path) -> tuple[Any, Any]:
     from pyspark.sql import SparkSession
 
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = SparkSession.builder.master(f"local[{WORKERS}]").config("spark.ui.enabled", "false")
     builder = builder.config("spark.driver.memory", "3g").config("spark.local.dir", str(folder / "spark"))
     spark = builder.config("spark.driver.maxResultSize", "2g").getOrCreate()
