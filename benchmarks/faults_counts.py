@@ -77,7 +77,8 @@ def damaged(data: bytes, other: bytes, draw: Draw) -> tuple[bytes, str]:
     elif sort == "shorten":
         arrays[name] = arrays[name][:-1]
     elif sort == "cast":
-        arrays[name] = arrays[name].astype(pick(draw, ["f4", "i4", ">f8", "U8", "O"]))
+        with np.errstate(invalid="ignore"):  # never, which is infinite, is no whole number
+            arrays[name] = arrays[name].astype(pick(draw, ["f4", "i4", ">f8", "U8", "O"]))
     elif sort == "header":
         name = header_changed(arrays, draw)
     elif sort == "add":
