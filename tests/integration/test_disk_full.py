@@ -109,3 +109,28 @@ def test_an_output_that_is_an_input(folder, command):
         done = run(*arguments[:-1], f"./{name}", cwd=folder, check=2)
         assert f"would replace {name}" in " ".join(done.stderr.split())
     assert listing(folder) == before
+
+
+def test_an_output_that_is_an_input_by_another_name(folder, tmp_path):
+    """An array in a file, a file that a query reads, or one of many files."""
+    from limen.cli.inputs import refuse_to_replace
+    from limen.errors import InputError
+
+    for name in ("a.npz", "b.npz", "x.parquet", "scores.db"):
+        (tmp_path / name).write_bytes(b"data")
+    (tmp_path / "here.json").write_text("{}")
+    inputs = [
+        ("{}/a.npz:scores", "a.npz"),
+        ("{}/*.npz", "b.npz"),
+        ("{}", "b.npz"),
+        ("duckdb:{}/scores.db?query=SELECT * FROM t", "scores.db"),
+        ("duckdb:?query=SELECT * FROM '{}/*.parquet'", "x.parquet"),
+    ]
+    for given, lost in inputs:
+        with pytest.raises(InputError, match=f"would replace .*{lost}"):
+            refuse_to_replace(str(tmp_path / lost), inputs=(given.format(tmp_path), None))
+        refuse_to_replace(str(tmp_path / "new.json"), str(tmp_path / "here.json"), inputs=(given.format(tmp_path),))
+    before = listing(folder)
+    run("apply", "scores.npz:scores", "t.json", "-o", "scores.npz", cwd=folder, check=2)
+    run("tune", "scores.npz:scores", "labels.npz:labels", "-o", "labels.npz", cwd=folder, check=2)
+    assert listing(folder) == before
