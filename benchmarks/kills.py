@@ -16,7 +16,6 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import argparse
-import atexit
 import hashlib
 import io
 import json
@@ -31,8 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from faults_run import readable
-from limen.cli import main as limen_main
+from faults_run import ended, readable, start
 
 BOTH = ["scores.npz", "labels.npz"]
 LABELS = [f"Genus species{k}_Bird {k}" for k in range(12)]
@@ -49,6 +47,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "merge": (["merge", "one.curves", "two.curves"], ["out.curves"]),
     "merge candidates": (["merge", "one.candidates", "two.candidates"], ["out.candidates"]),
     "evaluate": (["evaluate", *BOTH, "exact.json"], ["out.csv"]),
+    "evaluate --curves": (["evaluate", "--curves", "all.curves", "exact.json"], ["out.csv"]),
     "apply": (
         ["apply", "scores.npz", "exact.json", "--layout", "wide"],
         ["out.csv", "out.tsv", "out.parquet", "out.npy", "out.npz", "out.h5"],
@@ -128,50 +127,6 @@ def warm(folder: Path) -> None:
     for method in ("exact", "auto"):
         limen.evaluate(y_true, y_score, limen.tune(y_true, y_score, method=method))
     limen.guarantee(y_true, y_score, precision=0.8)
-
-
-def start(folder: Path, arguments: list[str], complaints: Path) -> int:
-    """Start a command in a process of its own, a copy of this one, and return its number."""
-    child = os.fork()
-    if child:
-        return child
-    code = 70
-    atexit._clear()  # what this process does at its end, such as removing its folders, is not the child's
-    try:
-        os.chdir(folder)
-        out = os.open(complaints, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-        os.dup2(out, 2)
-        sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        sys.argv = ["limen", *arguments]
-        try:
-            limen_main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else 0
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-            code = 71
-        atexit._run_exitfuncs()
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    finally:
-        os._exit(code)
-
-
-def ended(child: int, limit: float) -> int | None:
-    """Return the exit status of a child, or None if it had to be ended after ``limit`` seconds."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
 
 
 def strays(folder: Path) -> list[str]:

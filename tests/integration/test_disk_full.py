@@ -129,7 +129,8 @@ def test_an_output_that_is_an_input_by_another_name(folder, tmp_path):
     for given, lost in inputs:
         with pytest.raises(InputError, match=f"would replace .*{lost}"):
             refuse_to_replace(str(tmp_path / lost), inputs=(given.format(tmp_path), None))
-        refuse_to_replace(str(tmp_path / "new.json"), str(tmp_path / "here.json"), inputs=(given.format(tmp_path),))
+        outputs = [str(tmp_path / name) for name in ("new.json", "here.json")]
+        refuse_to_replace(*outputs, inputs=(given.format(tmp_path),))
     before = listing(folder)
     run("apply", "scores.npz:scores", "t.json", "-o", "scores.npz", cwd=folder, check=2)
     run("tune", "scores.npz:scores", "labels.npz:labels", "-o", "labels.npz", cwd=folder, check=2)

@@ -28,9 +28,7 @@ def refuse_to_replace(*outputs: str | None, inputs: tuple[str | None, ...]) -> N
 
 
 def _files_of(name: str) -> list[str]:
-    """Return the files that are there of an input: itself, without the key of an array, or all of a folder,
-    of a pattern, or in a query.
-    """
+    """Return the files that an input reads: without the key of an array, all of a pattern, those in a query."""
     import glob
     import re
     from pathlib import Path
