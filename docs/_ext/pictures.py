@@ -97,7 +97,7 @@ def bounds_by_bins(ax: Axes) -> None:
 def scores_kept(ax: Axes) -> None:
     """Draw the value reached with the best scores of each item."""
     numbers = range(1, 9)
-    best = [np.where(S >= np.partition(S, -k, axis=1)[:, [-k]], S, -1) for k in numbers]
+    best = [np.where(np.partition(S, -k, axis=1)[:, [-k]] <= S, S, -1) for k in numbers]
     ax.plot(numbers, [limen.tune(Y, kept, method="exact").value for kept in best], "o-", color="C0")
     ax.set(xlabel="scores kept for each item", ylabel="micro-F1")
 
