@@ -1,4 +1,4 @@
-"""Try damaged files, wrong options, full disks and kills: does limen ever answer wrongly, or not at all.
+"""Try damaged files, wrong options and full disks: does limen ever answer wrongly, or not at all.
 
 ``python benchmarks/faults.py --inputs 10000 --seed 1`` tries so many inputs, and prints how many of each kind end
 in a clear error (exit 1 or 2, one message that names the file), in a right result (that of the whole file, or of a
@@ -32,6 +32,7 @@ import faults_cases as cases
 import faults_files as files
 import faults_surroundings as around
 from faults_cases import Outcome, Trial
+from faults_counts import stored_counts
 from faults_run import run
 
 CLASSES = ("clear", "right", "odd", "silent", "traceback", "hang")
@@ -40,6 +41,8 @@ KINDS: dict[str, tuple[float, Any]] = {
     **{f"file {form}": (4, cases.tables(form)) for form in FORMS},
     "query": (3, cases.queries),
     "thresholds.json": (12, cases.thresholds),
+    "curves": (4, stored_counts("curves")),
+    "candidates": (3, stored_counts("candidates")),
     "groups": (4, cases.pairs("--groups", "groups.csv")),
     "prevalence": (4, cases.pairs("--target-prevalence", "shares.csv")),
     "detections": (5, cases.birdnet),
@@ -51,7 +54,7 @@ KINDS: dict[str, tuple[float, Any]] = {
     "full disk": (2, around.disks),
     "folder": (2, around.folders),
 }
-PROCESSES: dict[str, tuple[float, Any]] = {"kill": (1.5, around.killed), "lost output": (0.4, around.lost_output)}
+PROCESSES: dict[str, tuple[float, Any]] = {"lost output": (0.4, around.lost_output)}
 ALL = {**KINDS, **PROCESSES}
 
 
@@ -248,7 +251,7 @@ def main() -> int:
         pool = Pool(given.processes, given.limit, base, room, given.seed)
         tasks = [task for task in shares(given.inputs, ALL) if task[0].startswith(tuple(given.only.split(",")))]
         begun = time.monotonic()
-        # Processes that are killed are copies of one that ran no command: threads do not survive a fork.
+        # Processes are copies of one that ran no command: threads do not survive a fork.
         try:
             for part in (KINDS, PROCESSES):
                 for task, result in pool.run([task for task in tasks if task[0] in part]):

@@ -92,6 +92,12 @@ def write_base(folder: Path, run: Callable[..., Any]) -> None:
     np.savez(folder / "inputs.npz", x=np.random.default_rng(1).normal(size=(5, 6)).astype(np.float32))
     whole = ("tune", "scores.npz", "labels.npz")
     run(folder, *whole, "-o", "thresholds.json")
+    for name, rows in (("one", slice(0, 20)), ("two", slice(20, None))):
+        for kind in ("scores", "labels"):
+            part = {kind: values_of(kind)[rows], "names": LABELS, "ids": IDS[rows]}
+            (folder / f"{kind}_{name}.npz").write_bytes(matrix_file("npz", kind, part))
+        for command in ("candidates", "curves"):
+            run(folder, command, f"scores_{name}.npz", f"labels_{name}.npz", "-o", f"{name}.{command}")
     run(folder, *whole, "-o", "exact.json", "--method", "exact", "--average", "macro")
 
 

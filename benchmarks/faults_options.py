@@ -8,7 +8,7 @@ from faults_cases import ONNX
 
 BOTH = ["scores.npz", "labels.npz"]
 READ = ("scores.npz", "labels.npz", "exact.json", "groups.csv", "shares.csv", "detections.csv", "config.json",
-        "model.onnx", "species.txt", "inputs.npz")  # fmt: skip
+        "model.onnx", "species.txt", "inputs.npz", "one.candidates", "one.curves", "two.curves")  # fmt: skip
 COMMANDS = {
     "tune": ["tune", *BOTH, "--method", "exact"],
     "auto": ["tune", *BOTH],
@@ -24,14 +24,22 @@ COMMANDS = {
     "birdnet": ["export", "birdnet", "exact.json"],
     "birdnet-filter": ["birdnet-filter", "detections.csv", "exact.json"],
     "onnx": [*ONNX, "model.onnx", "exact.json"],
+    "tune-curves": ["tune", "--curves", "one.curves"],
+    "candidates": ["candidates", *BOTH],
+    "curves": ["curves", *BOTH],
+    "merge": ["merge", "one.curves", "two.curves"],
+    "guarantee": ["guarantee", *BOTH, "--precision", "0.5"],
 }  # fmt: skip
 ENDINGS = {
     "tune": (".json",), "auto": (".json",), "evaluate": (".csv",), "report": (".html",),
     "birdnet-filter": (".csv",),
     "apply": (".csv", ".tsv", ".parquet", ".npy", ".npz", ".h5"), "sql": (".sql",), "duckdb": (".sql",),
-    "birdnet": (".txt",), "onnx": (".onnx",),
+    "birdnet": (".txt",), "onnx": (".onnx",), "tune-curves": (".json",), "candidates": (".candidates",),
+    "curves": (".curves",), "merge": (".curves",), "guarantee": (".json",),
 }  # fmt: skip
-TUNING, EVERY = "tune auto compare learning-curve", " ".join(COMMANDS)
+TUNING = "tune auto compare learning-curve"
+WITH_OUTPUT = ("candidates", "curves", "merge")  # these always write
+EVERY = " ".join(name for name in COMMANDS if name not in WITH_OUTPUT)
 # Commands, option, then values that are taken, those that are refused, and those where either is right.
 _TABLE = [
     (TUNING + " report", "--seed", "0 7", "-1 1.5 '' x 1e3 nan", "99999999999999999999 '٣'"),

@@ -1,7 +1,8 @@
-"""Commands run in this process as a shell would run them, and what they left behind."""
+"""Commands run in this process, or in a copy of it, as a shell would run them, and what they left behind."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import io
@@ -11,6 +12,7 @@ import re
 import resource
 import signal
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -144,3 +146,47 @@ def run(folder: Path, *arguments: str, most_bytes: int | None = None) -> Outcome
     changed = {name: data for name, data in after.items() if before.get(name) != data}
     changed.update({name: b"<gone>" for name in before if name not in after})
     return Outcome(code, said[0], said[1], error, changed)
+
+
+def start(folder: Path, arguments: list[str], complaints: Path) -> int:
+    """Start a command in a process of its own, a copy of this one, and return its number."""
+    child = os.fork()
+    if child:
+        return child
+    code = 70
+    atexit._clear()  # what this process does at its end, such as removing its folders, is not the child's
+    try:
+        os.chdir(folder)
+        out = os.open(complaints, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+        os.dup2(out, 2)
+        sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        sys.argv = ["limen", *arguments]
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 0
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            code = 71
+        atexit._run_exitfuncs()
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)
+
+
+def ended(child: int, limit: float) -> int | None:
+    """Return the exit status of a child, or None if it had to be ended after ``limit`` seconds."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None

@@ -1,26 +1,20 @@
-"""Wrong options, outputs that are inputs, full disks, read-only folders, and commands that are killed."""
+"""Wrong options, outputs that are inputs, full disks, read-only folders, and standard output that is lost."""
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from faults_cases import ONNX, Outcome, Trial, bring, pick
-from faults_files import LABELS, Draw
-from faults_options import BOTH, COMMANDS, ENDINGS, OPTIONS, READ
-from faults_run import readable, run, snapshot
-from limen.cli import main
+from faults_cases import Outcome, Trial, bring, pick
+from faults_files import Draw
+from faults_options import COMMANDS, ENDINGS, OPTIONS, READ
+from faults_run import run
 
 
 def options(draw: Draw, base: Path, folder: Path) -> Trial:
@@ -157,152 +151,6 @@ def folders(draw: Draw, base: Path, folder: Path) -> Trial:
         os.mkfifo(place / name)
     arguments = [*COMMANDS[command], "-o", f"place/{name}"]
     return Trial(f"{sort} output", arguments, (name, "place"), lambda _: "", refuse=sort != "loop", after=after)
-
-
-KILLED = {
-    "apply": (
-        ["apply", "big.npz", "exact.json", "--layout", "wide"], (".csv", ".tsv", ".parquet", ".npy",
-        ".npz", ".h5"),
-    ),
-    "tune": (["tune", *BOTH], (".json",)),
-    "report": (["report", *BOTH, "exact.json", "--no-compare"], (".html",)),
-    "evaluate": (["evaluate", *BOTH, "exact.json"], (".csv",)),
-    "sql": (["export", "sql", "exact.json"], (".sql",)),
-    "onnx": ([*ONNX, "model.onnx", "exact.json"], (".onnx",)),
-    "birdnet-filter": (["birdnet-filter", "detections.csv", "exact.json"], (".csv",)),
-}  # fmt: skip
-
-
-def start(folder: Path, arguments: list[str], complaints: Path) -> int:
-    """Start a command in a process of its own, a copy of this one, and return its number."""
-    child = os.fork()
-    if child:
-        return child
-    code = 70
-    atexit._clear()  # what this process does at its end, such as removing its folders, is not the child's
-    try:
-        os.chdir(folder)
-        out = os.open(complaints, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
-        os.dup2(out, 2)
-        sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        sys.argv = ["limen", *arguments]
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else 0
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-            code = 71
-        atexit._run_exitfuncs()
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    finally:
-        os._exit(code)
-
-
-def ended(child: int, limit: float) -> int | None:
-    """Return the exit status of a child, or None if it had to be ended after ``limit`` seconds."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
-
-
-def killed(draw: Draw, base: Path, folder: Path, limit: float) -> tuple[str, str, str]:
-    """Kill a command at a random moment, and return class, what was done and what is wrong."""
-    bring(base, folder, "scores.npz", "labels.npz", "exact.json", "model.onnx", "detections.csv")
-    number = pick(draw, [signal.SIGKILL, signal.SIGTERM, signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-    command = pick(draw, KILLED)
-    arguments, endings = KILLED[command]
-    name = f"out{pick(draw, endings)}"
-    arguments = [*arguments, "-o", name]
-    if command == "apply":
-        rows = 30_000
-        scores = np.random.default_rng(4).random((rows, len(LABELS)), np.float32)
-        np.savez(folder / "big.npz", scores=scores, names=LABELS, ids=np.arange(rows).astype(str))
-    errors = folder.parent / f"{folder.name}.errors"
-    begun = time.monotonic()
-    ended(start(folder, arguments, errors), limit)
-    took = time.monotonic() - begun
-    if not (folder / name).exists():
-        return "odd", " ".join(arguments), f"nothing was written: {errors.read_text(errors='replace')[-300:]}"
-    whole = (folder / name).read_bytes()
-    old = b"old" if draw.random() < 0.7 else b""
-    (folder / name).unlink()
-    if old:
-        (folder / name).write_bytes(old)
-    before = snapshot(folder)
-    child = start(folder, arguments, errors)
-    watch = draw.random() < 0.6
-    end = time.monotonic() + (took * 2 if watch else draw.random() * took * 1.1)
-    while time.monotonic() < end and not (watch and any(".limen-" in one for one in os.listdir(folder))):  # noqa: PTH208
-        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            break
-    if watch:
-        time.sleep(draw.random() * 0.03)
-    what = f"{number.name} {'while writing' if watch else 'at any time'}: {' '.join(arguments)}"
-    os.kill(child, number)
-    status = ended(child, limit)
-    if status is None:
-        return "hang", what, "not ended by the signal"
-    complained = errors.read_text(errors="replace")
-    errors.unlink()
-    found = wrong_after(folder, name, before, whole, old, number, status, complained)
-    if not found and number == signal.SIGKILL and strays(folder):
-        ended(start(folder, arguments, errors), limit)
-        left = strays(folder)
-        return ("odd", what, f"left by a killed run, and by the next one: {left}") if left else ("right", what, "")
-    if found:
-        return ("traceback" if "Traceback" in complained else "silent" if found[0] == "!" else "odd"), what, found
-    return ("right" if status == 0 else "clear"), what, ""
-
-
-def strays(folder: Path) -> list[str]:
-    return [name for name in snapshot(folder) if ".limen-" in name]
-
-
-def wrong_after(
-    folder: Path,
-    name: str,
-    before: dict[str, bytes],
-    whole: bytes,
-    old: bytes,
-    number: int,
-    status: int,
-    said: str,
-) -> str:
-    """Return what is wrong after a kill, or ""; "!" first if a file was lost."""
-    after = snapshot(folder)
-    here = after.pop(name, b"")
-    if here != old and not same(name, here, whole):
-        return f"! {name} is neither the old file nor the new one"
-    if "no output file was changed" in said and here != old:
-        return "says that no output file was changed, and the new one is there"
-    if "Traceback" in said:
-        return f"Traceback: {said.splitlines()[-1]}"
-    left = [one for one in after if one not in before]
-    if number != signal.SIGKILL and left:
-        return f"left behind: {left}, status {status}"
-    if any(after.get(one) != data for one, data in before.items() if one != name):
-        return "! an input was changed"
-    return ""
-
-
-def same(name: str, here: bytes, whole: bytes) -> bool:
-    if not here:
-        return False
-    if name.endswith((".json", ".html")):
-        return bool(readable(name, here) == readable(name, whole))
-    return here == whole or (name.endswith((".npz", ".h5", ".parquet")) and len(here) == len(whole))
 
 
 def lost_output(draw: Draw, base: Path, folder: Path, limit: float) -> tuple[str, str, str]:

@@ -94,6 +94,14 @@ def bounds_by_bins(ax: Axes) -> None:
     ax.set(xticks=bins, xticklabels=bins, xlabel="bins", ylabel="micro-F1, %")
 
 
+def scores_kept(ax: Axes) -> None:
+    """Draw the value reached with the best scores of each item."""
+    numbers = range(1, 9)
+    best = [np.where(np.partition(S, -k, axis=1)[:, [-k]] <= S, S, -1) for k in numbers]
+    ax.plot(numbers, [limen.tune(Y, kept, method="exact").value for kept in best], "o-", color="C0")
+    ax.set(xlabel="scores kept for each item", ylabel="micro-F1")
+
+
 def methods(ax: Axes) -> None:
     """Draw the held-out values of some methods."""
     names = ("fixed:0.5", "shared", "sgl", "exact", "auto")
@@ -293,6 +301,9 @@ PICTURES = {
         "Precision against recall: the frontier lies above one shared threshold; a line at 90 % precision.",
     ),
     "audioset-size": Picture(
+        scores_kept, "Micro-F1 against the number of scores kept for each item: a few of them are enough."
+    ),
+    "larger-than-memory": Picture(
         counts_of_machines, "True tags against the cut, as counted by two machines, and their sum."
     ),
     "streams": Picture(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zipfile
@@ -68,7 +69,7 @@ def write(path: str | os.PathLike[str], form: Form, stored: Stored) -> None:
     arrays = {"sizes": np.diff(candidates.offsets), "cuts": candidates.cuts, **stored.arrays}
     if stored.beside is not None:
         arrays |= {"beside_sizes": np.diff(stored.beside.offsets), "beside_cuts": stored.beside.cuts}
-    write_arrays(path, header, arrays)
+    write_arrays(path, {**header, "digest": digest_of(header, arrays)}, arrays)
 
 
 def write_arrays(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
@@ -83,6 +84,17 @@ def write_arrays(path: str | os.PathLike[str], header: dict[str, Any], arrays: d
     arrays = {name: array.astype(array.dtype.newbyteorder("<")) for name, array in arrays.items()}
     with write_atomically(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **{HEADER: text, **arrays})
+
+
+def digest_of(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
+    """Return a digest of all that a file says: arrays of different files do not mix unseen."""
+    said = {key: value for key, value in header.items() if key != "digest"}
+    state = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)
+        state.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        state.update(np.ascontiguousarray(array).data)
+    return "sha256:" + state.hexdigest()[:32]
 
 
 def form_of(path: str | os.PathLike[str]) -> Form:
@@ -123,6 +135,8 @@ def read(path: str | os.PathLike[str], form: Form, header: dict[str, type], arra
     name = os.fspath(path)
     found, stored = opened(path, (form,))
     _check_version(path, found)
+    if found.get("digest") != digest_of(found, stored):
+        raise altered(name, form, "its digest is not that of its content")
     try:
         labels, dtype = found["labels"], np.dtype(found["score_dtype"])
         if dtype not in (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)):

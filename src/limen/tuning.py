@@ -155,6 +155,8 @@ def tune(
         problem = Problem.of(objective, data, seed, progress)
     problem = replace(problem, target_prevalence=_prevalence(target_prevalence, problem))
     objective.check_labels(len(problem.labels))
+    if not min_positive >= 0:  # NaN as well
+        raise InputError(f"min_positive is {min_positive}. It is a number of positives: 0 or more.")
     if isinstance(solver, solvers.Auto) and min_positive:
         solver = replace(solver, min_positive=min_positive)
     elif min_positive:

@@ -366,6 +366,26 @@ def test_an_interrupt_keeps_the_old_file(tmp_path):
     assert (tmp_path / "thresholds.json").read_text() == "old"
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_that_a_library_makes_an_error_of_is_no_mistake(tmp_path, monkeypatch, number, code):
+    def importing(**_):
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        except BaseException:
+            raise ImportError("initialization failed") from None
+
+    monkeypatch.setattr("limen.cli.cli", importing)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        done = run("show", "t.json", cwd=tmp_path, check=code)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    said = "stopped by SIGTERM" if number == signal.SIGTERM else "interrupted"
+    assert " ".join(done.stderr.split()).startswith(f"limen: {said}; every output file is as it was")
+    assert "mistake" not in done.stderr
+
+
 def test_labels_without_positives_warn_once(tmp_path):
     np.savez(tmp_path / "d.npz", scores=[[0.1, 0.2], [0.8, 0.9]], labels=[[0, 0], [1, 0]], names=["a", "b"])
     done = run("tune", "d.npz", "d.npz", "--method", "exact", cwd=tmp_path, check=0)

@@ -289,6 +289,11 @@ class TestPool:
         a, b = auto(problem, min_positive=30), tuned(problem, method=Auto(min_positive=30))
         np.testing.assert_array_equal(a.values, b.values)
 
+    @pytest.mark.parametrize("wrong", [np.nan, -1])
+    def test_min_positive_is_a_number_of_positives(self, wrong):
+        with pytest.raises(limen.InputError, match=r"min_positive is .* 0 or more"):
+            limen.tune(*mixed()[:2], min_positive=wrong)
+
     @pytest.mark.parametrize("method", ["exact", "bagged"])
     def test_min_positive_goes_with_auto(self, method):
         with pytest.raises(limen.InputError, match=f"goes with method='auto', not with '{method}'"):

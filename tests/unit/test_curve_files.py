@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import limen
-from limen import Curves
+from limen import Curves, curve_files
 from limen.curves import merged
 from limen.errors import MergeError, UnsupportedError
 from limen.shards import Cuts, count_shard, merge_files
@@ -96,12 +96,15 @@ def test_damage_is_told(tmp_path):
         Curves.load(tmp_path / "none.curves")
 
 
-def altered(path, change):
-    """Write a file of curves anew, with a change to its header and arrays."""
+def altered(path, change, *, signed=True):
+    """Write a file of curves anew, with a change to its header and arrays, and the digest of the change."""
     with np.load(path) as stored:
         arrays = dict(stored)
     header = json.loads(arrays["header"].tobytes())
+    del arrays["header"]
     change(header, arrays)
+    if signed:
+        header["digest"] = curve_files.digest_of(header, arrays)
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     with path.open("wb") as file:
         np.savez(file, **arrays)
@@ -134,6 +137,20 @@ def test_what_contradicts_itself_is_refused(tmp_path, change, words):
     altered(path, change)
     with pytest.raises(limen.InputError, match=words):
         Curves.load(path)
+
+
+def test_what_does_not_contradict_itself_is_refused_as_well(tmp_path):
+    path, other = tmp_path / "a.curves", tmp_path / "b.curves"
+    curves_of((*random(3, 40)[:2], None)).save(path)
+    curves_of((*random(3, 40)[:2], None)).save(other)
+    altered(path, lambda _, arrays: None, signed=False)
+    assert Curves.load(path) == Curves.load(other)
+    altered(path, lambda header, _: header.update(n_items=header["n_items"] + 1), signed=False)
+    with pytest.raises(limen.InputError, match=r"a\.curves was altered: its digest"):
+        Curves.load(path)
+    altered(other, lambda header, _: header["labels"].reverse(), signed=False)
+    with pytest.raises(limen.InputError, match=r"b\.curves was altered: its digest"):
+        Curves.load(other)
 
 
 def test_nothing_is_unpickled(tmp_path):

@@ -5,11 +5,12 @@ import os
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
 from limen.errors import FileError
-from limen.files.writing import write_atomically
+from limen.files.writing import ABANDONED_S, HOST, is_temporary, write_atomically
 
 
 def listing(folder):
@@ -142,7 +143,7 @@ for name in {names}:
 def test_what_a_killed_run_left_behind_goes(tmp_path):
     code = """
 import os, signal
-from limen.files.writing import write_atomically
+from limen.files.writing import ABANDONED_S, HOST, is_temporary, write_atomically
 with write_atomically("a.csv") as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -182,3 +183,21 @@ def test_target_is_write_protected(tmp_path, monkeypatch):
 
 def test_name_too_long(tmp_path):
     assert "Choose a shorter name." in refused(tmp_path / ("x" * 300))
+
+
+def test_what_another_computer_is_writing_stays(tmp_path):
+    """Numbers of its processes say nothing here, so that only age tells whether anybody still writes."""
+    other = "00000000" if HOST != "00000000" else "11111111"
+    young, old = (tmp_path / f".limen-{other}-{number}-beef.curves" for number in (1, 2))
+    ours, theirs = tmp_path / ".limen-notes.txt", tmp_path / f".limen-{HOST}-{os.getpid()}-beef.curves"
+    for path in (young, old, ours, theirs):
+        path.write_text("half")
+    for path in (old, ours, theirs):
+        os.utime(path, (time.time() - ABANDONED_S - 60,) * 2)
+    with write_atomically(tmp_path / "a.curves") as temporary:
+        temporary.write_text("whole")
+        assert is_temporary(temporary.name)
+    assert listing(tmp_path) == sorted(["a.curves", young.name, ours.name, theirs.name])
+    assert [path.name for path in sorted(tmp_path.iterdir()) if is_temporary(path.name)] == sorted(
+        [young.name, theirs.name]
+    )

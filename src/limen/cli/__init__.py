@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 import warnings
+from types import FrameType
 from typing import NoReturn
 
 import click
@@ -39,6 +40,9 @@ from limen.errors import InputError, LimenError, UnsupportedError
 
 WHOLE = "every output file is as it was before, or whole and new"
 """What is true at any moment: a signal may come just after the last file took its name."""
+
+_signals: list[int] = []
+"""Those that ended this run: a library may turn what their handlers raise into an error of its own."""
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -93,6 +97,9 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     warnings.showwarning = show_warning
     forget()
+    _signals.clear()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in the background
+        signal.signal(signal.SIGINT, _interrupt)
     for name in ("SIGTERM", "SIGHUP"):  # files half written go, as after Ctrl-C
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)
@@ -109,15 +116,28 @@ def main() -> None:
         click.echo(wrapped(said.getvalue().rstrip("\n")), err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _fail(f"interrupted; {WHOLE}", 130)
+        _end_by_signal()
     except BrokenPipeError:  # the reader of a pipe has seen enough
         _close_stdout()
         sys.exit(0)
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if _signals:
+            _end_by_signal()
         _explain(error)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    _signals.append(number)
+    signal.default_int_handler(number, frame)
+
+
+def _end_by_signal() -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if _signals and _signals[0] != signal.SIGINT:  # its handler has said it
+        sys.exit(128 + _signals[0])
+    _fail(f"interrupted; {WHOLE}", 130)
 
 
 def _explain(error: Exception) -> NoReturn:
@@ -143,6 +163,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def _stop(number: int, _frame: object) -> NoReturn:
     signal.signal(number, signal.SIG_IGN)
+    _signals.append(number)
     # Where C called Python, its end is swallowed with a traceback: it ends a moment later, without one.
     sys.unraisablehook = lambda _: _thread.interrupt_main()
     _fail(f"stopped by {signal.Signals(number).name}; {WHOLE}", 128 + number)

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 def refuse_to_replace(*outputs: str | None, inputs: tuple[str | None, ...]) -> None:
     """Raise `InputError` if an output is one of the inputs, or two outputs are one file."""
     from os.path import realpath
-    from pathlib import Path
 
-    seen = {realpath(name): name for name in inputs if name and Path(name).exists()}
+    seen = {realpath(file): file for name in inputs if name for file in _files_of(name)}
     for output in filter(None, outputs):
         path = realpath(output)
         if path in seen:
@@ -28,6 +27,25 @@ def refuse_to_replace(*outputs: str | None, inputs: tuple[str | None, ...]) -> N
                 f"{output} would replace {seen[path]}, which this command needs. Choose another name."
             )
         seen[path] = output
+
+
+def _files_of(name: str) -> list[str]:
+    """Return the files that an input reads: without the key of an array, all of a pattern, those in a query."""
+    import glob
+    import re
+    from pathlib import Path
+
+    file, _, query = name.removeprefix("duckdb:").partition("?") if name.startswith("duckdb:") else (name, "", "")
+    without_key = re.sub(r"(\.(?:npz|h5|hdf5)):[^\\]+$", r"\1", file, flags=re.IGNORECASE)
+    found = []
+    for own in filter(None, {file, without_key, *re.findall(r"'([^']+)'", query)}):
+        if not Path(own).exists():
+            found += glob.glob(own, recursive=True)  # noqa: PTH207
+        elif Path(own).is_dir():  # nothing is read from a folder's thresholds and reports
+            found += [own, *(str(one) for one in Path(own).iterdir() if one.suffix not in (".json", ".html"))]
+        else:
+            found.append(own)
+    return found
 
 
 def read_data(

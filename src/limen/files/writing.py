@@ -8,6 +8,7 @@ import platform
 import re
 import secrets
 import stat
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,21 @@ from pathlib import Path
 
 from limen.errors import FileError
 
-HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+
+def _host() -> str:
+    """Return a word for where process numbers mean the same: a computer, and in containers a part of it."""
+    try:
+        numbering = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        numbering = ""
+    return f"{zlib.crc32(f'{platform.node()} {numbering}'.encode()):08x}"
+
+
+HOST = _host()
+ABANDONED_S = 7 * 24 * 3600.0
+"""Age at which a temporary file of another computer is taken for one of a run that is over."""
+
+TEMPORARY = re.compile(r"\.limen-([0-9a-f]{8})-(\d+)-[0-9a-f]{4}(\.|$)")
 
 ADVICE = {
     errno.ENOSPC: "Free some space, or choose another disk.",
@@ -34,8 +49,9 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The data is on the disk before the name changes, so that a crash at any time leaves the old file or
     the new one. If the body raises, the temporary file goes and the old file stays; one that a killed run
-    left in the folder goes when the next file is written there. A symbolic link is followed; the
-    permissions of an old file are kept.
+    left in the folder goes when the next file is written there (of a run on another computer, after a week).
+    Its name begins with ``.limen-``, so that a shell's ``*.curves`` does not find it; `is_temporary` tells. A
+    symbolic link is followed; the permissions of an old file are kept.
 
     Raises
     ------
@@ -73,15 +89,31 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     _sync_folder(target.parent)
 
 
+def is_temporary(name: str) -> bool:
+    """Return whether a file of this name is being written, or was left by a run that was killed."""
+    return TEMPORARY.match(name) is not None
+
+
 def _remove_left_behind(folder: Path) -> None:
-    """Remove the temporary files of runs on this computer that are over."""
-    if os.name != "posix":  # elsewhere asking for a process ends it
-        return
-    for path in folder.glob(f".limen-{HOST}-*"):
-        match = re.match(rf"\.limen-{HOST}-(\d+)-[0-9a-f]{{4}}(\.|$)", path.name)
-        if match and not _runs(int(match[1])):
+    """Remove the temporary files of runs that are over."""
+    for path in folder.glob(".limen-*"):
+        match = TEMPORARY.match(path.name)
+        if match and (_is_over(int(match[2])) if match[1] == HOST else _is_abandoned(path)):
             with suppress(OSError):
                 path.unlink()
+
+
+def _is_over(process: int) -> bool:
+    # Only POSIX can ask for a process; elsewhere asking ends it.
+    return os.name == "posix" and not _runs(process)
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Return whether a file of another computer, whose processes cannot be asked for, is old."""
+    try:
+        return time.time() - path.stat().st_mtime > ABANDONED_S
+    except OSError:
+        return False
 
 
 def _runs(process: int) -> bool:
