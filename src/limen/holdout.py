@@ -110,5 +110,5 @@ def _several(part: Data) -> Data:
     numbers, own = np.unique(part.groups, return_inverse=True)
     if len(numbers) < 2:
         return replace(part, groups=None, group_names=())
-    names = tuple(part.group_names[number] for number in numbers)
+    names = tuple(part.group_names[number] for number in numbers) if part.group_names else ()
     return replace(part, groups=np.asarray(own, np.int64), group_names=names)

@@ -132,7 +132,8 @@ class Scored:
 
         None where nothing is left to tune on.
         """
-        data = Data(self.source, groups=self._member)
+        names = () if self.groups is None else tuple(map(str, np.unique(self.groups).tolist()))
+        data = Data(self.source, groups=self._member, group_names=names)
         return list(Parallel(n_jobs=n_jobs)(delayed(self._sums)(data, part, tuning) for part in parts))
 
     def parts(self, random_state: int) -> list[NDArray[np.int64]]:
