@@ -77,7 +77,7 @@ class Problem(NamedTuple):
         return count_shard(data)
 
 
-def problem(seed=0, n_items=300, n_labels=5, dtype=np.float32):
+def problem(seed=0, n_items=120, n_labels=5, dtype=np.float32):
     """Ties, a label in half of the items, one without positives, one of constant scores, unknown labels."""
     rng = np.random.default_rng(seed)
     y_score = rng.random((n_items, n_labels)).round(2).astype(dtype)
@@ -99,7 +99,7 @@ def nullable(values):
 FLOAT = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
 
-def arrays(spark, p):
+def arrays(spark, p, *, weighted=False):
     dtype = FLOAT[p.y_score.dtype]
     scores = spark.createDataFrame(
         [(i, row.tolist()) for i, row in zip(p.ids, p.y_score, strict=True)], f"id string, scores array<{dtype}>"
@@ -108,7 +108,7 @@ def arrays(spark, p):
         [(i, nullable(row), w) for i, row, w in zip(p.ids, p.y_true, p.weight.tolist(), strict=True)][::-1],
         "id string, truth array<float>, weight double",
     )
-    return truth, scores
+    return truth if weighted else truth.drop("weight"), scores
 
 
 def columns(spark, p):
@@ -125,7 +125,7 @@ def columns(spark, p):
     return truth, scores
 
 
-def long(spark, p, keep=None):
+def long(spark, p, keep=None, *, weighted=False):
     """A row for each pair, in no order; with ``keep`` (n_items, n_labels) only some scores are listed."""
     n_items, n_labels = p.y_score.shape
     pairs = np.random.default_rng(1).permutation(n_items * n_labels)
@@ -135,13 +135,12 @@ def long(spark, p, keep=None):
     if keep is not None:
         scores += [(i, None, None) for i, any_ in zip(p.ids, keep.any(axis=1), strict=True) if not any_]
     truth = [(i, name, float(p.y_true[r, c]), float(p.weight[r])) for i, name, r, c in cells]
-    return (
-        spark.createDataFrame(
-            [row for row in truth if not np.isnan(row[2])],
-            "id string, label string, value float, weight double",
-        ),
-        spark.createDataFrame(scores, f"id string, label string, score {dtype}"),
-    )
+    truth = [row for row in truth if not np.isnan(row[2])]
+    known = {row[0] for row in truth}
+    truth += [(i, None, None, w) for i, w in zip(p.ids, p.weight.tolist(), strict=True) if i not in known]
+    truth = spark.createDataFrame(truth, "id string, label string, value float, weight double")
+    scores = spark.createDataFrame(scores, f"id string, label string, score {dtype}")
+    return truth if weighted else truth.drop("weight"), scores
 
 
 def tags(spark, p):
