@@ -48,6 +48,10 @@ def same(curves, expected):
     assert curves.digest() == expected.digest()
     assert curves == expected
     assert curves.candidates.dtype == expected.candidates.dtype
+    assert expected.folds is not None
+    for name in ("tp", "fp", "beneath", "n_positive", "n_known", "n_items", "squares", "half", "few"):
+        assert np.array_equal(getattr(curves.folds, name), getattr(expected.folds, name)), name
+    assert curves.folds.goes_with(expected.folds)
 
 
 @pytest.mark.parametrize("layout", [arrays, columns, long, tags])
@@ -81,6 +85,12 @@ def test_tune_takes_frames_as_it_takes_arrays(spark):
     t, expected = tuned(truth, scores, labels=p.labels), tuned(p.y_true, p.y_score, labels=p.labels)
     assert np.array_equal(t.values, expected.values)
     assert (t.value, t.status, t.digest) == (expected.value, expected.status, expected.digest)
+    with pytest.warns(limen.LimenWarning, match="1 label without a positive item"):
+        auto = limen.tune(truth, scores, labels=p.labels)
+    with pytest.warns(limen.LimenWarning, match="1 label without a positive item"):
+        expected = limen.tune(p.y_true, p.y_score, labels=p.labels)
+    assert np.array_equal(auto.values, expected.values)
+    assert (auto.value, auto.expected) == (expected.value, expected.expected)
 
 
 def test_scores_that_are_not_listed_are_below_every_cut(spark):

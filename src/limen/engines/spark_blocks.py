@@ -13,11 +13,14 @@ import numpy as np
 
 from limen.curves import Curves, merged
 from limen.shards import Cuts
+from limen.solvers.grid import SMALL
 from limen.sources.candidates import Candidates
 
 BLOCK = 64
 """So many labels are merged together."""
 MOST_EXAMPLES = 5
+OF_ITEMS = ("n_items", "units")
+"""Fields of summaries that have nothing to do with labels."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,11 @@ def blocks_of(summary: Cuts | Curves) -> Iterator[tuple[int, Cuts | Curves]]:
 
 def joined(blocks: Sequence[Any]) -> Any:
     """Return the blocks of one summary, in the order of their numbers, as one."""
-    return _joined(
-        blocks, [Candidates((), np.dtype(np.float32), np.zeros(1, np.int64), np.zeros(0))] * len(blocks)
-    )
+    none = Candidates((), np.dtype(np.float32), np.zeros(1, np.int64), np.zeros(0))
+    summary = _joined(blocks, [none] * len(blocks))
+    if isinstance(summary, Cuts) and summary.n_items * len(summary.positive.labels) > SMALL:
+        return replace(summary, every=None)  # a block of few labels keeps them for more items
+    return summary
 
 
 def _cut(value: Any, labels: slice, of: Candidates) -> Any:
@@ -98,6 +103,8 @@ def _cut(value: Any, labels: slice, of: Candidates) -> Any:
 def _joined(values: Sequence[Any], of: Sequence[Candidates]) -> Any:
     """Return what `_cut` has taken apart."""
     first = values[0]
+    if any(value is None for value in values):
+        return None
     if isinstance(first, np.ndarray):
         sizes = [value.shape[-1] for value in values]
         of_labels = sizes in ([len(one.cuts) for one in of], [len(one.labels) for one in of])
@@ -113,11 +120,11 @@ def _joined(values: Sequence[Any], of: Sequence[Candidates]) -> Any:
 
 
 def _parts(value: Any) -> dict[str, Any]:
-    """Return the fields of a summary that differ from label to label; the number of items is that of all."""
+    """Return the fields of a summary that may differ from label to label; what is of items is whole."""
     names = value._fields if hasattr(value, "_fields") else ()
     if is_dataclass(value):
         names = [one.name for one in fields(value)]
-    return {name: getattr(value, name) for name in names if name != "n_items"}
+    return {name: getattr(value, name) for name in names if name not in OF_ITEMS}
 
 
 def _candidates(parts: dict[str, Any], of: Candidates) -> Candidates:
