@@ -5,13 +5,21 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from limen.curves import Curves
 from limen.errors import InputError, require
+from limen.folds import check_groups
 from limen.shards import Cuts
+from limen.sources.blocks import Tallies, Totals
+from limen.sources.candidates import Candidates
 
 require("pyspark", extra="spark", user="limen.engines.spark")
 
@@ -57,8 +65,10 @@ def curves_of(
         columns, or of names.
     sample_weight : str, optional
         The column of weights, in either frame; the same in all rows of an item.
-    mask, groups
-        Not taken.
+    groups : str, optional
+        The column of the group of each item, likewise: the folds that are counted apart keep groups whole.
+    mask
+        Not taken: unknown labels are null.
     random_state : int
         Not used.
 
@@ -76,35 +86,38 @@ def curves_of(
     Notes
     -----
     Both frames are moved once, so that an item lies in one partition, and kept on the disks of the executors for
-    the two passes. Each pass makes one summary a partition, in blocks of labels, which tasks merge, ``FAN_IN`` at
-    a time: the driver gets one summary of each block, some 24 bytes for each candidate.
+    the two passes, and for one at other cuts, until the curves are gone. Each pass makes one summary a partition,
+    in blocks of labels, which tasks merge, ``FAN_IN`` at a time: the driver gets one summary of each block.
     """
-    for name, given in (("mask", mask), ("groups", groups)):
-        if given is not None:
-            raise InputError(
-                f"{name} cannot be given with DataFrames of Spark. Make unknown labels null, or leave it out."
-            )
-    if sample_weight is not None and not isinstance(sample_weight, str):
-        raise InputError("sample_weight is no column name. With DataFrames of Spark, name the column of weights.")
-    names = None if labels is None else tuple(map(str, labels))
-    scores = side_of(y_score, "y_score", "scores", sample_weight)
-    truth = side_of(y_true, "y_true", "labels", sample_weight)
-    if sample_weight is not None and scores.weight is None and truth.weight is None:
-        raise InputError(
-            f"neither frame has the column of weights {sample_weight!r}. Name a column of one of them."
-        )
-    names = matched(scores, truth, names)
-    plan = Plan(names, _read_as(scores), _read_as(truth), sample_weight is not None)
+    if mask is not None:
+        raise InputError("mask cannot be given with DataFrames of Spark. Make unknown labels null.")
+    beside = {}
+    for name, what, column in (("sample_weight", "weight", sample_weight), ("groups", "group", groups)):
+        if column is not None:
+            if not isinstance(column, str):
+                raise InputError(f"{name} is no column name. With DataFrames of Spark, name a column.")
+            beside[column] = what
+    scores, truth = side_of(y_score, "y_score", "scores", beside), side_of(y_true, "y_true", "labels", beside)
+    for column, what in beside.items():
+        if (column, what) not in scores.beside + truth.beside:
+            raise InputError(f"neither frame has the column {column!r}, the {what}. Name a column of one of them.")
+    names = matched(scores, truth, None if labels is None else tuple(map(str, labels)))
+    plan = Plan(names, _read_as(scores), _read_as(truth), sample_weight is not None, groups is not None)
     n_parts = part_count(scores, truth, len(names))
     rows = rows_of(scores, names).unionByName(rows_of(truth, names), allowMissingColumns=True)
     rows = rows.repartition(n_parts, "id").persist(StorageLevel.DISK_ONLY)
-    try:
-        cuts = _summary(rows, plan, None, n_parts)
-        assert isinstance(cuts, Cuts)
-        curves = _summary(rows, plan, cuts, n_parts)
-        assert isinstance(curves, Curves)
-        return curves
-    finally:
+    counted = SparkSource(rows, plan, n_parts)
+    weakref.finalize(counted, _let_go, rows).atexit = False
+    cuts = counted.summary(None)
+    if plan.grouped and cuts.units is not None:
+        check_groups(cuts.units.tolist(), groups)
+    curves: Curves = counted.summary(cuts)
+    counted.curves = replace(curves, folds=None)
+    return replace(curves, sources=(counted,))
+
+
+def _let_go(rows: DataFrame) -> None:
+    with suppress(Exception):  # the session may have ended
         rows.unpersist()
 
 
@@ -129,18 +142,60 @@ def part_count(scores: Side, truth: Side, n_labels: int) -> int:
     return min(max(1, -(-size // PART)), MOST_PARTS)
 
 
-def _summary(rows: DataFrame, plan: Plan, cuts: Cuts | None, n_parts: int) -> Cuts | Curves:
-    """Return the cuts of all parts, after checking them; or, at given cuts, their curves."""
-    # A function that is large, by the cuts in it, is sent as a broadcast.
-    found = rows.mapInArrow(partial(summaries, plan, cuts), SUMMARIES)
-    n_blocks = block_count(len(plan.labels))
-    while n_parts > 1:
-        n_parts = -(-n_parts // FAN_IN)
-        found = found.withColumn("parent", functions.expr(f"CAST(part DIV {FAN_IN} AS INT)"))
-        found = found.repartition(min(n_parts * (n_blocks + 1), MOST_PARTS), "block", "parent")
-        found = found.groupBy("block", "parent").applyInArrow(merge_group, SUMMARIES)
-    blocks: dict[int, Any] = {row.block: unpacked(row.summary) for row in found.collect()}
-    if cuts is None:
-        check_notes(blocks.get(n_blocks, Notes()), plan)
-    summary: Cuts | Curves = joined([blocks[number] for number in range(n_blocks)])
-    return summary
+class SparkSource:
+    """Rows that Spark keeps, to be counted as often as it takes; see `limen.sources.blocks.Countable`."""
+
+    curves: Curves
+
+    def __init__(self, rows: DataFrame, plan: Plan, n_parts: int) -> None:
+        self.rows, self.plan, self.n_parts = rows, plan, n_parts
+
+    def summary(self, cuts: Cuts | Candidates | None) -> Any:
+        """Return the cuts of all parts, after checking their rows; or, at given cuts, their curves."""
+        # A function that is large, by the cuts in it, is sent as a broadcast.
+        found = self.rows.mapInArrow(partial(summaries, self.plan, cuts), SUMMARIES)
+        n_blocks, n_parts = block_count(len(self.plan.labels)), self.n_parts
+        while n_parts > 1:
+            n_parts = -(-n_parts // FAN_IN)
+            found = found.withColumn("parent", functions.expr(f"CAST(part DIV {FAN_IN} AS INT)"))
+            found = found.repartition(min(n_parts * (n_blocks + 1), MOST_PARTS), "block", "parent")
+            found = found.groupBy("block", "parent").applyInArrow(merge_group, SUMMARIES)
+        blocks: dict[int, Any] = {row.block: unpacked(row.summary) for row in found.collect()}
+        if cuts is None:
+            check_notes(blocks.get(n_blocks, Notes()), self.plan)
+        return joined([blocks[number] for number in range(n_blocks)])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels."""
+        return self.plan.labels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the scores."""
+        return self.curves.dtype
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return self.curves.n_items
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the counts are sums of weights (float64) and not of items (int64)."""
+        return self.plan.weighted
+
+    def totals(self, before: Totals | None = None) -> Totals:
+        """Return the weight of the positive and of the negative items of each label, added to ``before``."""
+        before = before or Totals.none(len(self.labels), self.weighted)
+        positive, known = self.curves.n_positive, self.curves.n_known
+        return Totals(before.positive + positive, before.negative + (known - positive))
+
+    def candidates(self) -> Candidates:
+        """Return the distinct scores of the positive items of each label."""
+        return self.curves.candidates
+
+    def counts(self, candidates: Candidates) -> Tallies:
+        """Return the counts at each candidate: one pass."""
+        found = self.summary(candidates)
+        return Tallies(found.tp, found.fp, found.beneath)

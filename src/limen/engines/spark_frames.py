@@ -36,7 +36,8 @@ class Side:
     id : str
     columns : tuple of str
         The array; or one for each label; or label and value; or label.
-    weight : str or None
+    beside : tuple of (str, str)
+        Columns of what belongs to the item, and what the tasks call them: weight, group.
     listed : bool
     """
 
@@ -46,7 +47,7 @@ class Side:
     layout: str
     id: str
     columns: tuple[str, ...]
-    weight: str | None = None
+    beside: tuple[tuple[str, str], ...] = ()
     listed: bool = False
 
     def column(self, number: int) -> Column:
@@ -59,8 +60,8 @@ def quoted(name: str) -> Column:
     return functions.col("`" + name.replace("`", "``") + "`")
 
 
-def side_of(frame: Any, name: str, kind: Kind, weight: str | None) -> Side:
-    """Return what the columns of a frame are.
+def side_of(frame: Any, name: str, kind: Kind, beside: dict[str, str]) -> Side:
+    """Return what the columns of a frame are; those ``beside`` are of the items.
 
     Raises
     ------
@@ -73,9 +74,11 @@ def side_of(frame: Any, name: str, kind: Kind, weight: str | None) -> Side:
             f"{name} is a {type(frame).__name__}. Scores and labels must both be DataFrames of Spark{of_pandas}."
         )
     unique(frame.columns, name, "Every column needs a name of its own.")
-    dtypes: dict[str, Any] = {field.name: field.dataType for field in frame.schema.fields if field.name != weight}
+    dtypes: dict[str, Any] = {
+        field.name: field.dataType for field in frame.schema.fields if field.name not in beside
+    }
     names = tuple(dtypes)
-    has_weight = weight if weight in frame.columns else None
+    aside = tuple((column, what) for column, what in beside.items() if column in frame.columns)
     roles = roles_of(names, kind)
     if roles is not None and isinstance(dtypes[names[roles.label]], _LIST):
         roles = None
@@ -89,17 +92,17 @@ def side_of(frame: Any, name: str, kind: Kind, weight: str | None) -> Side:
         layout = "tags" if roles.value is None else "long"
         if roles.value is not None and not isinstance(dtypes[columns[1]], _NUMBER):
             raise _not_numbers(name, kind, [columns[1]])
-        return Side(frame, name, kind, layout, names[roles.item], tuple(columns), has_weight)
+        return Side(frame, name, kind, layout, names[roles.item], tuple(columns), aside)
     item = _id_of(dtypes, name, kind)
     rest = tuple(column for column in names if column != item)
     element = dtypes[rest[0]].elementType if len(rest) == 1 and isinstance(dtypes[rest[0]], _LIST) else None
     if kind == "labels" and isinstance(element, types.StringType):
-        return Side(frame, name, kind, "tags", item, rest, has_weight, listed=True)
+        return Side(frame, name, kind, "tags", item, rest, aside, listed=True)
     if isinstance(element, _NUMBER):
-        return Side(frame, name, kind, "array", item, rest, has_weight)
+        return Side(frame, name, kind, "array", item, rest, aside)
     if not rest or (wrong := [column for column in rest if not isinstance(dtypes[column], _NUMBER)]):
         raise _not_numbers(name, kind, wrong if rest else [item])
-    return Side(frame, name, kind, "columns", item, rest, has_weight)
+    return Side(frame, name, kind, "columns", item, rest, aside)
 
 
 def _id_of(dtypes: dict[str, types.DataType], name: str, kind: Kind) -> str:
@@ -165,12 +168,12 @@ def rows_of(side: Side, labels: tuple[str, ...]) -> DataFrame:
     """Return the rows of a frame as the tasks read them.
 
     They hold ``id`` (text) and ``of_scores``; ``scores`` or ``truth``, an array in the order of the labels; or
-    ``label``, its number, and ``score`` or ``value``; and the weight if there is one.
+    ``label``, its number, and ``score`` or ``value``; and weight and group if they have them.
     """
     of_scores = side.kind == "scores"
     common = [quoted(side.id).cast("string").alias("id"), functions.lit(of_scores).alias("of_scores")]
-    if side.weight is not None:
-        common.append(quoted(side.weight).cast("double").alias("weight"))
+    for column, what in side.beside:
+        common.append(quoted(column).cast("double" if what == "weight" else "string").alias(what))
     if side.layout in ("array", "columns"):
         return side.frame.select(*common, _array_of(side, labels).alias("scores" if of_scores else "truth"))
     name = _names(side).alias("name")

@@ -10,10 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from limen.curves import Curves
 from limen.data import Data
 from limen.engines.spark_blocks import MOST_EXAMPLES, Notes, block_count, blocks_of, merge, packed
+from limen.folds import numbered_groups
 from limen.shards import Cuts, count_shard
 from limen.sources.arrays import CSR
+from limen.sources.candidates import Candidates
 from limen.sources.door import as_source
 from limen.sources.tables import csr_from_codes
 
@@ -31,13 +34,14 @@ class Plan(NamedTuple):
         Whether a row has an item's scores of all labels, or one score.
     truth : {"array", "long", "tags"}
         Whether a row has an item's labels, one label with its value, or one positive label.
-    weighted : bool
+    weighted, grouped : bool
     """
 
     labels: tuple[str, ...]
     scores: str
     truth: str
     weighted: bool
+    grouped: bool
 
 
 class _Rows:
@@ -116,6 +120,21 @@ class _Rows:
         values = pc.fill_null(value, False if pa.types.is_boolean(value.type) else 0)
         return codes, values.to_numpy(zero_copy_only=False)[listed][order], null[listed][order]
 
+    def shared(self, column: str, dtype: pa.DataType, rule: str) -> pa.Array:
+        """Return what each item has in a column, the same in all its rows; null if it is nowhere."""
+        values, rows = [], []
+        for table, row in ((self.of_scores, self.score_row), (self.of_truth, self.truth_row)):
+            there = pc.is_valid(table[column]).to_numpy()
+            values.append(table[column].cast(dtype).drop_null().combine_chunks())
+            rows.append(row[there])
+        value, row = pa.concat_arrays(values), np.concatenate(rows)
+        at = np.full(self.n_items, -1)
+        at[row[::-1]] = np.arange(len(row))[::-1]
+        found = value.take(pa.array(at, mask=at < 0))
+        alike = pc.equal(value, found.take(pa.array(row))).to_numpy(zero_copy_only=False)
+        self.found(rule, np.unique(row[~alike]))
+        return found
+
     def cells(self, rule: str, wrong: NDArray[np.bool_], codes: NDArray[np.int64] | None = None) -> None:
         """Note cells of a matrix, or entries with these codes, that break a rule."""
         at = np.flatnonzero(wrong)
@@ -166,14 +185,18 @@ def _truth(rows: _Rows, layout: str) -> tuple[NDArray[Any] | CSR, NDArray[np.boo
 
 def _weight(rows: _Rows) -> NDArray[np.float64]:
     """Return the weight of each item; all its rows must have the same."""
-    weight = np.full(rows.n_items, np.nan)
-    for table, row in ((rows.of_scores, rows.score_row), (rows.of_truth, rows.truth_row)):
-        values = pc.fill_null(table["weight"], np.nan).to_numpy()
-        there = ~pc.is_null(table["weight"]).to_numpy()
-        weight[row[there]] = values[there]
-        rows.found("weights differ", np.unique(row[there][weight[row[there]] != values[there]]))
+    weight: NDArray[np.float64] = rows.shared("weight", pa.float64(), "weights differ").to_numpy(
+        zero_copy_only=False
+    )
     rows.found("no weight", np.flatnonzero(~(np.isfinite(weight) & (weight >= 0))))
     return weight
+
+
+def _groups(rows: _Rows) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return the number of each item's group, and the names of the groups."""
+    groups = rows.shared("group", pa.string(), "groups differ")
+    rows.found("no group", np.flatnonzero(pc.is_null(groups).to_numpy(zero_copy_only=False)))
+    return numbered_groups(groups.fill_null("").to_numpy(zero_copy_only=False).astype(str), rows.n_items)
 
 
 def read(table: pa.Table, plan: Plan) -> tuple[Data | None, Notes]:
@@ -182,22 +205,26 @@ def read(table: pa.Table, plan: Plan) -> tuple[Data | None, Notes]:
     scores = _scores(rows, plan.scores)
     truth, known, listed = _truth(rows, plan.truth)
     weight = _weight(rows) if plan.weighted else None
+    groups, names = _groups(rows) if plan.grouped else (None, ())
     largest = 0.0 if weight is None else float(weight.max(initial=0.0))
     notes = listed | Notes(rows.n_items, weight=largest, wrong=rows.wrong)
     if rows.wrong or not rows.n_items:
         return None, notes
     source = as_source(truth, scores, labels=plan.labels, sample_weight=weight, mask=known, part=True)
-    return Data(source, tuple(rows.items.to_pylist())), notes
+    return Data(source, tuple(rows.items.to_pylist()), groups, group_names=names), notes
 
 
-def summaries(plan: Plan, cuts: Cuts | None, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def summaries(
+    plan: Plan, cuts: Cuts | Candidates | None, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
     """Return the packed summary of a part, a row for each block of labels.
 
     Parameters
     ----------
     plan : Plan
-    cuts : Cuts or None
-        Where to count. Without them, the part's own cuts are returned, and its notes as one block more.
+    cuts : Cuts, Candidates or None
+        Where to count all that tuning needs; or only the items above. Without them, the part's own cuts are
+        returned, and its notes as one block more.
     batches : iterable of RecordBatch
         The rows of the part.
     """
@@ -213,9 +240,14 @@ def summaries(plan: Plan, cuts: Cuts | None, batches: Iterable[pa.RecordBatch]) 
     if cuts is None:
         yield _batch([(block_count(len(plan.labels)), part, packed(notes))])
     if data is not None:
-        summary = Cuts.of(data) if cuts is None else count_shard(data, cuts)
-        for number, block in blocks_of(summary):
+        for number, block in blocks_of(_summary(data, cuts)):
             yield _batch([(number, part, packed(block))])
+
+
+def _summary(data: Data, cuts: Cuts | Candidates | None) -> Cuts | Curves:
+    if cuts is None:
+        return Cuts.of(data)
+    return count_shard(data, cuts) if isinstance(cuts, Cuts) else Curves.from_source(data.source, cuts)
 
 
 def merge_group(table: pa.Table) -> pa.Table:

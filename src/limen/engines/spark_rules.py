@@ -44,6 +44,8 @@ RULES: dict[str, tuple[str, str, str]] = {
         "Labels must be 0, 1, true, false, or null for unknown.",
     ),
     "weights differ": ("the column of weights", "several values for {items}", "Every item needs one weight."),
+    "groups differ": ("the column of groups", "several values for {items}", "Every item needs one group."),
+    "no group": ("the column of groups", "no value for {items}", "Every item needs one group."),
     "no weight": (
         "the column of weights",
         "no finite number from 0 for {items}",
