@@ -1,4 +1,4 @@
-"""Faults in tasks of the real Spark: a process is killed, or one task is slow, once each."""
+"""Faults in tasks of the real Spark: a process is killed, once each."""
 
 import os
 import signal
@@ -43,15 +43,3 @@ def merged_killed_once(folder, victim, table):
     if first(folder, f"{victim} merge"):
         kill(victim)
     return merge_group(table)
-
-
-def slow_once(folder, plan, cuts, batches):
-    """The summaries of a part; the first attempt at one of the parts takes too long."""
-    from pyspark import TaskContext
-
-    context = TaskContext.get()
-    if context.partitionId() == 0:
-        first(folder, f"part 0 {'cuts' if cuts is None else 'counts'} attempt {context.attemptNumber()}")
-        if context.attemptNumber() == 0:
-            time.sleep(30)
-    yield from summaries(plan, cuts, batches)

@@ -1,4 +1,4 @@
-"""On a cluster of two executors, processes die and tasks are slow, and the counts are the same bit for bit."""
+"""On a cluster of two executors, processes die, and the counts are the same bit for bit."""
 
 import shutil
 from functools import partial
@@ -17,17 +17,11 @@ pytestmark = [
     pytest.mark.xdist_group("spark"),
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
 ]
-SPECULATION = {
-    "spark.speculation": "true",
-    "spark.speculation.interval": "100ms",
-    "spark.speculation.multiplier": "1.5",
-    "spark.speculation.quantile": "0.5",
-}
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    with session("local-cluster[2,1,1024]", tmp_path_factory.mktemp("spark"), **SPECULATION) as found:
+    with session("local-cluster[2,1,1024]", tmp_path_factory.mktemp("spark")) as found:
         yield found
 
 
@@ -67,10 +61,3 @@ def test_a_process_is_killed_in_mid_run(recounted, monkeypatch, tmp_path, victim
         )
     recounted()
     assert [path.name for path in tmp_path.iterdir()] == [f"{victim} {when}"]
-
-
-def test_a_slow_task_is_tried_twice_at_once_and_counted_once(recounted, monkeypatch, tmp_path):
-    monkeypatch.setattr(spark_engine, "summaries", partial(spark_faults.slow_once, tmp_path))
-    recounted()
-    attempts = {path.name for path in tmp_path.iterdir()}
-    assert attempts == {f"part 0 {when} attempt {number}" for when in ("cuts", "counts") for number in (0, 1)}

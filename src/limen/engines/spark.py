@@ -49,7 +49,6 @@ def curves_of(
     sample_weight: Any = None,
     mask: Any = None,
     groups: Any = None,
-    random_state: int = 0,
 ) -> Curves:
     """Return the curves of labels and scores that lie in Spark, counted there.
 
@@ -69,8 +68,6 @@ def curves_of(
         The column of the group of each item, likewise: the folds that are counted apart keep groups whole.
     mask
         Not taken: unknown labels are null.
-    random_state : int
-        Not used.
 
     Returns
     -------
