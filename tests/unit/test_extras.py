@@ -12,6 +12,7 @@ LEAVES = [
     ("limen.torch", "torch", "torch"),
     ("limen.onnx", "onnx", "onnx"),
     ("limen.engines.dask", "dask", "dask"),
+    ("limen.engines.spark", "pyspark", "spark"),
     ("limen.exports.polars", "polars", "polars"),
     ("limen.learn.sketch", "sklearn", "learn"),
     ("limen.learn.online", "torch", "learn"),
