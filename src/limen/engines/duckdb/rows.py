@@ -1,0 +1,172 @@
+"""The rows of a long table where DuckDB can read them: Parquet in place, databases copied once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from limen.engines.duckdb.places import Asked, Files, Place
+from limen.engines.duckdb.streams import streamed
+from limen.engines.duckdb.workplace import Workplace
+from limen.errors import InputError, UnreadableError, examples
+from limen.files.queries import Query, select_of
+from limen.files.stored import first_line, quoted
+from limen.sources.columns import check_names, id_columns
+from limen.sources.layouts import LAYOUTS, Roles, roles_of
+from limen.sources.tables import Kind
+
+_WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
+_NUMBERS = {"FLOAT", "DOUBLE", *_WHOLE, *(f"U{name}" for name in _WHOLE)}
+
+
+class Rows(NamedTuple):
+    """Rows as a text that follows FROM, what messages call them, their columns, and an expression of their order."""
+
+    sql: str
+    source: str
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    order: str = "rowid"
+
+    def text(self, column: int) -> str:
+        """Return a column of names as SQL: text, NULL where the cell is empty."""
+        return f"nullif(CAST({quoted(self.names[column])} AS VARCHAR), '')"
+
+    def number(self, column: int) -> str:
+        """Return a column of numbers as SQL, FLOAT where it is that and else DOUBLE.
+
+        Raises
+        ------
+        InputError
+            If it is none.
+        """
+        name, form = self.names[column], self.types[column]
+        if form not in _NUMBERS and not form.startswith("DECIMAL") and form != "BOOLEAN":
+            raise InputError(
+                f"{self.source} has {form} in the column {name!r}, where numbers belong. Give numbers: in a query, "
+                f"CAST({name} AS DOUBLE)."
+            )
+        return f"CAST({quoted(name)} AS {'FLOAT' if form == 'FLOAT' else 'DOUBLE'})"
+
+
+def rows_of(work: Workplace, place: Place, name: str, kind: Kind) -> Rows:
+    """Return the rows that lie at a place; those of a database are copied to the table ``name``, read once.
+
+    Raises
+    ------
+    InputError
+        If a query fails, or columns have no names of their own.
+    UnreadableError
+        If a file or database cannot be read.
+    """
+    if isinstance(place, Files):
+        return _in_files(work, place)
+    if isinstance(place, Query):
+        _copy(work, place, name)
+    else:
+        assert isinstance(place, Asked)
+        streamed(work, place, name, kind)
+    return _described(work, name, str(place))
+
+
+def roles_in(rows: Rows, kind: Kind) -> Roles:
+    """Return what the columns of a long table mean, by their names.
+
+    Raises
+    ------
+    InputError
+        If they are not those of a long table (or, for labels, of pairs or tag lists).
+    """
+    roles = roles_of(rows.names, kind)
+    if roles is None:
+        raise InputError(
+            f"{rows.source} has the columns {examples(rows.names)}: no long table. {LAYOUTS[kind]} Rename columns "
+            "in a query, or read a wide table with limen.tune or limen curves."
+        )
+    return roles
+
+
+def id_in(rows: Rows) -> int:
+    """Return the column of ids in a table of all items.
+
+    Raises
+    ------
+    InputError
+        If there is none, or several could be it, or there are weights.
+    """
+    folded = [name.strip().casefold() for name in rows.names]
+    if weighted := [name for name in ("weight", "sample_weight") if name in folded]:
+        raise InputError(
+            f"{rows.source} has a column {weighted[0]!r}. Long tables are counted without weights: leave it out, or "
+            "read them with limen.tune."
+        )
+    found = [0] if len(folded) == 1 else id_columns(rows.names)
+    if len(found) != 1:
+        raise InputError(
+            f"{rows.source} has the columns {examples(rows.names)}, and {len(found)} of them could be the id. A "
+            "table of all items has one column of ids, called id."
+        )
+    return found[0]
+
+
+@contextmanager
+def read_here(source: str) -> Iterator[None]:
+    """Say of a source that it cannot be read, where DuckDB says that of it."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        raise UnreadableError(
+            f"{source} cannot be read ({first_line(error)}). Write it again with the program that made it."
+        ) from error
+
+
+def _in_files(work: Workplace, files: Files) -> Rows:
+    paths = ", ".join(quoted(str(Path(path).absolute()), "'") for path in files.paths)
+    # One type for all files: the wider one, where they differ.
+    options = "hive_partitioning = false, union_by_name = true"
+    with read_here(str(files)):
+        plain = _described(work, f"read_parquet([{paths}], {options})", str(files))
+        if len(files.paths) == 1:
+            return plain._replace(
+                sql=f"read_parquet([{paths}], {options}, file_row_number = true)", order="file_row_number"
+            )
+        named = f"read_parquet([{paths}], {options}, file_row_number = true, filename = 'limen file')"
+        # Files have no numbers in older versions of DuckDB; their names do for an order.
+        return plain._replace(sql=named, order='row("limen file", file_row_number)')
+
+
+def _described(work: Workplace, sql: str, source: str) -> Rows:
+    described = work.ask(f"DESCRIBE FROM {sql}")
+    names = tuple(str(column[0]) for column in described)
+    check_names(names, source)
+    return Rows(sql, source, names, tuple(str(column[1]) for column in described))
+
+
+def _copy(work: Workplace, query: Query, name: str) -> None:
+    """Ask a query of a DuckDB database once, and keep its rows in their order."""
+    con, home = work.con, "limen_work.main"
+    if query.file:
+        file = Path(query.file)
+        if not file.is_file():
+            raise UnreadableError(f"{file} does not exist. Check the path of the database, and the folder you are in.")
+        with read_here(str(file)):
+            con.execute(f"ATTACH {quoted(str(file.absolute()), chr(39))} AS {quoted(file.stem)} (READ_ONLY)")
+            con.execute(f"USE {quoted(file.stem)}")
+    try:
+        con.execute("SET preserve_insertion_order = true")
+        con.execute(f"CREATE TABLE {home}.{name} AS SELECT * FROM ({select_of(con, query)}\n)")
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        raise InputError(f"{query}: the query fails ({first_line(error)}). Correct it.") from error
+    finally:
+        con.execute("SET preserve_insertion_order = false")
+        con.execute(f"USE {home}")
+        if query.file:
+            con.execute(f"DETACH {quoted(Path(query.file).stem)}")

@@ -1,0 +1,109 @@
+"""Where an engine works: a database of its own in a folder for the time being, with bounded memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limen.errors import FileError, InputError
+from limen.files.stored import first_line
+
+if TYPE_CHECKING:
+    import duckdb
+
+LEAST_MB = 100
+"""Less than this, DuckDB cannot even read a Parquet file."""
+THREAD_MB = 250
+"""What a thread needs to sort and to group without waiting for the disk."""
+ROW_BYTES = 100
+"""What a row takes in memory while it is sorted or grouped."""
+
+
+@contextmanager
+def workplace(memory_mb: int = 1000, folder: str | os.PathLike[str] | None = None) -> Iterator[Workplace]:
+    """Give a database on disk that holds what is made on the way; it is removed at the end, whatever happens.
+
+    Parameters
+    ----------
+    memory_mb : int
+        What DuckDB may hold in memory, in megabytes; what does not fit goes to the folder.
+    folder : path, optional
+        Where there is room; the system's folder for temporary files (TMPDIR), if left out.
+
+    Raises
+    ------
+    InputError
+        If it is too little memory, or the folder is none.
+    FileError
+        If the disk is full, or memory does not suffice.
+    """
+    import duckdb
+
+    if memory_mb < LEAST_MB:
+        raise InputError(f"memory_mb={memory_mb} is too little for DuckDB. Give {LEAST_MB} or more.")
+    if folder is not None and not Path(folder).is_dir():
+        raise InputError(f"{os.fspath(folder)} is no folder. What does not fit memory needs one: make it.")
+    place = tempfile.mkdtemp(prefix="limen-", dir=folder)
+    try:
+        config = {
+            "memory_limit": f"{memory_mb}MB",
+            "threads": max(1, min(os.cpu_count() or 1, memory_mb // THREAD_MB)),
+            "temp_directory": str(Path(place) / "spilled"),
+            "preserve_insertion_order": False,
+        }
+        with duckdb.connect(str(Path(place) / "limen_work.duckdb"), config=config) as con:
+            con.execute("SET enable_progress_bar = false")
+            yield Workplace(con, memory_mb)
+    except duckdb.OutOfMemoryException as error:
+        raise FileError(
+            f"DuckDB cannot go on with {memory_mb} MB of memory ({first_line(error)}). Give more (memory_mb), and a "
+            "folder with room for what does not fit (temp_directory, or TMPDIR)."
+        ) from error
+    except duckdb.IOException as error:
+        raise FileError(f"DuckDB cannot read or write ({first_line(error)}). Check the disk's room.") from error
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+class Workplace:
+    """A connection to the database to work in, and how many rows are worked on at once."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, memory_mb: int) -> None:
+        self.con, self.rows_at_once = con, memory_mb * 1_000_000 // ROW_BYTES
+
+    def ask(self, sql: str, given: list[object] | None = None) -> list[tuple[object, ...]]:
+        """Return all rows of a statement, few as they are."""
+        return list(self.con.execute(sql, given).fetchall())
+
+    def columns(self, sql: str, given: list[object] | None = None) -> list[NDArray[np.generic]]:
+        """Return the columns of a statement; cells may not be NULL."""
+        return [np.ma.getdata(array) for array in self.con.execute(sql, given).fetchnumpy().values()]
+
+    def keep(self, table: str, **arrays: NDArray[np.generic]) -> None:
+        """Make a table of arrays of one length, or add them to it."""
+        exists = self.ask("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table])[0][0]
+        self.con.register("arrays", arrays)
+        self.con.execute(f"INSERT INTO {table} FROM arrays" if exists else f"CREATE TABLE {table} AS FROM arrays")
+        self.con.unregister("arrays")
+
+    def parts(self, table: str) -> list[tuple[int, int]]:
+        """Return runs of labels (first, last) of ``table`` with as many rows as are worked on at once.
+
+        What is sorted or grouped is sorted or grouped label by label, so that memory is bounded however many
+        rows there are; a label with more is left to DuckDB, which spills.
+        """
+        label, rows = self.columns(f"SELECT label, count(*) FROM {table} GROUP BY label ORDER BY label")
+        if not len(label):
+            return []
+        number = (np.cumsum(rows) - rows) // self.rows_at_once
+        first = np.flatnonzero(np.diff(number, prepend=-1))
+        last = np.append(first[1:], len(label)) - 1
+        return [(int(a), int(b)) for a, b in zip(label[first], label[last], strict=True)]
