@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from limen.curves import Curves
-from limen.engines.duckdb.table import LongTable, opened
-from limen.errors import InputError
-from limen.shards import Cuts
+from limen.engines.duckdb.table import opened
+from limen.shards import Cuts, count_shard
 
-__all__ = ["LongTable", "curves", "cuts", "opened"]
+__all__ = ["curves", "cuts", "opened"]
 
 
 def curves(
@@ -39,7 +38,8 @@ def curves(
     labels : sequence of n_labels str, optional
         Names of all labels, in this order; those with scores, by first appearance, if left out.
     items : as y_score, optional
-        A table of all items, for scores and labels that do not name each. If left out, both must name the same items.
+        A table of all items (id, or id, weight), for scores and labels that do not name each. If left out, both must
+        name the same items.
     floor : float, optional
         Count only scores from here on. What is not stored counts as below it in any case.
     cuts : limen.shards.Cuts, optional
@@ -87,17 +87,11 @@ def curves(
         floor=floor,
         memory_mb=memory_mb,
         temp_directory=temp_directory,
-    ) as table:
-        found = Curves.from_source(table, (cuts or table.cuts()).candidates)
-    if not found.complete:
-        raise InputError(
-            "the candidates lack positive scores of these data: they were made without this part, or from other "
-            "scores. Make them from all parts: limen candidates for each, then limen merge."
-        )
-    return replace(found, sources=())
+    ) as data:
+        return replace(count_shard(data, cuts), sources=())
 
 
 def cuts(y_true: Any, y_score: Any, **given: Any) -> Cuts:
     """Return where to count a long table that is one part of the data; parameters are those of `curves`."""
-    with opened(y_true, y_score, **given) as table:
-        return table.cuts()
+    with opened(y_true, y_score, **given) as data:
+        return Cuts.of(data)

@@ -1,4 +1,7 @@
-"""Names as numbers: the tables ``items``, ``labels``, ``scored`` and ``truth``, joined by name and checked."""
+"""Names as numbers: scores and labels joined by name, checked, and sorted by item and label.
+
+A pair of item and label is one number, ``item * n_labels + label``: its code.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from limen.engines.duckdb.annotations import Annotated
-from limen.engines.duckdb.rows import Rows, read_here, roles_in
+from limen.engines.duckdb.rows import Items, Rows, read_here, roles_in
 from limen.engines.duckdb.workplace import Workplace
 from limen.errors import InputError, count, examples
 from limen.sources.layouts import Roles
-
-_TWICE = "SELECT item, label, count(*) FROM {table} WHERE label BETWEEN {first} AND {last} GROUP BY ALL HAVING count(*) > 1"
-
 
 def code_labels(work: Workplace, rows: Rows, labels: Sequence[str] | None) -> tuple[str, ...]:
     """Check the scores, and return the names of the labels: by first appearance, or those given.
@@ -42,12 +42,12 @@ def code_labels(work: Workplace, rows: Rows, labels: Sequence[str] | None) -> tu
                 "Name all labels, or leave these scores out."
             )
         names = tuple(labels)
-    work.keep("labels", label=np.arange(len(names), dtype=np.uint32), name=np.array(names, object))
+    work.keep("labels", label=np.arange(len(names)), name=np.array(names, object))
     return names
 
 
-def code_items(work: Workplace, rows: Rows, annotated: Annotated, items: tuple[Rows, int] | None) -> int:
-    """Number the items, and return how many there are.
+def code_items(work: Workplace, rows: Rows, annotated: Annotated, items: Items | None) -> int:
+    """Number the items by their first appearance among the scores, and return how many there are.
 
     They are those in the table of all items; without one, those in both scores and labels, which then must be the
     same.
@@ -59,25 +59,33 @@ def code_items(work: Workplace, rows: Rows, annotated: Annotated, items: tuple[R
     """
     with read_here(rows.source):
         work.con.execute(
-            f"CREATE TABLE scored_ids AS SELECT DISTINCT {rows.text(roles_in(rows, 'scores').item)} AS id FROM {rows.sql}"
+            f"""CREATE TABLE scored_ids AS
+            SELECT {rows.text(roles_in(rows, 'scores').item)} AS id, min({rows.order}) AS first
+            FROM {rows.sql} GROUP BY ALL"""
         )
     if items is None:
-        work.con.execute("CREATE TABLE ids AS SELECT DISTINCT id FROM annotated")
+        work.con.execute("CREATE TABLE ids AS SELECT DISTINCT id, 1.0::DOUBLE AS weight FROM annotated")
         _check_same_items(work, rows.source, annotated)
     else:
-        table, column = items
+        table = items.rows
+        weight = "1.0" if items.weight is None else table.number(items.weight)
         with read_here(table.source):
-            work.con.execute(f"CREATE TABLE ids AS SELECT {table.text(column)} AS id FROM {table.sql}")
+            work.con.execute(
+                f"CREATE TABLE ids AS SELECT {table.text(items.id)} AS id, {weight}::DOUBLE AS weight FROM {table.sql}"
+            )
         _check_all_items(work, rows.source, annotated.source, table.source)
-    work.con.execute("CREATE TABLE items AS SELECT CAST(row_number() OVER () - 1 AS UINTEGER) AS item, id FROM ids")
+    work.con.execute(
+        """CREATE TABLE items AS
+        SELECT row_number() OVER (ORDER BY first, id) - 1 AS item, id, weight FROM ids LEFT JOIN scored_ids USING (id)"""
+    )
     n_items = int(str(work.ask("SELECT count(*) FROM items")[0][0]))
     for table_ in ("ids", "scored_ids"):
         work.con.execute(f"DROP TABLE {table_}")
     return n_items
 
 
-def code_scores(work: Workplace, rows: Rows, floor: float | None) -> None:
-    """Make the table ``scored`` of item, label and score: those from the floor on.
+def code_scores(work: Workplace, rows: Rows, floor: float | None, n_labels: int) -> None:
+    """Make the table ``scored`` of code and score, by code: those from the floor on.
 
     Raises
     ------
@@ -87,26 +95,26 @@ def code_scores(work: Workplace, rows: Rows, floor: float | None) -> None:
     roles = roles_in(rows, "scores")
     assert roles.value is not None
     score = rows.number(roles.value)
-    single = score.endswith("AS FLOAT)")
-    kept = "" if floor is None else f"WHERE found.score >= CAST(? AS {'FLOAT' if single else 'DOUBLE'})"
+    kept = "" if floor is None else f"WHERE score >= CAST(? AS {'FLOAT' if score.endswith('AS FLOAT)') else 'DOUBLE'})"
     with read_here(rows.source):
         work.con.execute(
             f"""CREATE TABLE scored AS
-            SELECT item, label, score
+            SELECT item * {n_labels} + label AS code, score
             FROM (
                 SELECT {rows.text(roles.item)} AS id, {rows.text(roles.label)} AS name, {score} AS score FROM {rows.sql}
             ) AS found
             JOIN items USING (id)
-            JOIN labels USING (name) {kept}""",
+            JOIN labels USING (name) {kept}
+            ORDER BY code""",
             None if floor is None else [floor],
         )
     if not work.ask("SELECT count(*) FROM scored")[0][0]:
         raise InputError(f"{rows.source} has no score of {floor} or more. Give a lower floor.")
-    _check_once(work, "scored", rows.source)
+    _check_once(work, "scored", rows.source, n_labels)
 
 
-def code_truth(work: Workplace, annotated: Annotated, source: str, *, given: bool) -> None:
-    """Make the table ``truth`` of item, label and code; ``given`` tells that the labels were named.
+def code_truth(work: Workplace, annotated: Annotated, source: str, n_labels: int, *, given: bool) -> None:
+    """Make the table ``truth`` of code and value, by code; ``given`` tells that the labels were named.
 
     Raises
     ------
@@ -127,12 +135,13 @@ def code_truth(work: Workplace, annotated: Annotated, source: str, *, given: boo
             "joined by name: rename them or drop what is not shared."
         )
     work.con.execute(
-        """CREATE TABLE truth AS
-        SELECT item, labels.label, value
-        FROM annotated JOIN items USING (id) JOIN labels ON labels.name = annotated.label"""
+        f"""CREATE TABLE truth AS
+        SELECT item * {n_labels} + label AS code, value
+        FROM (SELECT id, label AS name, value FROM annotated) AS found JOIN items USING (id) JOIN labels USING (name)
+        ORDER BY code"""
     )
     work.con.execute("DROP TABLE annotated")
-    _check_once(work, "truth", annotated.source)
+    _check_once(work, "truth", annotated.source, n_labels)
 
 
 def _check_scores(work: Workplace, rows: Rows, roles: Roles) -> None:
@@ -204,23 +213,20 @@ def _check_all_items(work: Workplace, scores: str, labels: str, items: str) -> N
             )
 
 
-def _check_once(work: Workplace, table: str, source: str) -> None:
-    """Raise `InputError` if a pair of item and label stands more than once in a table."""
-    twice, n_pairs = None, 0
-    for first, last in work.parts(table):
-        again = _TWICE.format(table=table, first=first, last=last)
-        n_again, item, label = work.ask(f"SELECT count(*), min(item), arg_min(label, item) FROM ({again})")[0]
-        if n_again:
-            n_pairs += int(str(n_again))
-            twice = twice or (item, label)
-    if twice is not None:
-        pair = work.ask(
-            "SELECT id, name FROM items, labels WHERE item = ? AND label = ?",
-            list(twice),
-        )[0]
+def _check_once(work: Workplace, table: str, source: str, n_labels: int) -> None:
+    """Raise `InputError` if a code stands more than once in a table that is in their order."""
+    n_rows = int(str(work.ask(f"SELECT count(*) FROM {table}")[0][0]))
+    again: list[int] = []
+    for start in range(0, n_rows, work.rows_at_once):
+        within = f"rowid BETWEEN {max(0, start - 1)} AND {start + work.rows_at_once - 1}"
+        codes = work.columns(f"SELECT code FROM {table} WHERE {within}")[0].astype(np.int64)
+        again += np.unique(codes[1:][np.diff(codes) == 0]).tolist()
+    if again:
+        item, label = divmod(again[0], n_labels)
+        found = work.ask("SELECT id, name FROM items, labels WHERE item = ? AND label = ?", [item, label])[0]
         raise InputError(
-            f"{source} lists {count(n_pairs, 'pair')} of id and label more than once (first: '{pair[0]}, {pair[1]}'). "
-            "Keep one line for each pair."
+            f"{source} lists {count(len(again), 'pair')} of id and label more than once (first: '{found[0]}, "
+            f"{found[1]}'). Keep one line for each pair."
         )
 
 

@@ -90,27 +90,30 @@ def roles_in(rows: Rows, kind: Kind) -> Roles:
     return roles
 
 
-def id_in(rows: Rows) -> int:
-    """Return the column of ids in a table of all items.
+class Items(NamedTuple):
+    """A table of all items: its rows, and the columns of ids and, if there is one, of weights."""
+
+    rows: Rows
+    id: int
+    weight: int | None
+
+
+def items_in(rows: Rows) -> Items:
+    """Return what the columns of a table of all items mean: one is the id, and one may be called weight.
 
     Raises
     ------
     InputError
-        If there is none, or several could be it, or there are weights.
+        If none is the id, or several could be.
     """
     folded = [name.strip().casefold() for name in rows.names]
-    if weighted := [name for name in ("weight", "sample_weight") if name in folded]:
-        raise InputError(
-            f"{rows.source} has a column {weighted[0]!r}. Long tables are counted without weights: leave it out, or "
-            "read them with limen.tune."
-        )
     found = [0] if len(folded) == 1 else id_columns(rows.names)
     if len(found) != 1:
         raise InputError(
             f"{rows.source} has the columns {examples(rows.names)}, and {len(found)} of them could be the id. A "
-            "table of all items has one column of ids, called id."
+            "table of all items has one column of ids, called id, and may have one of weights, called weight."
         )
-    return found[0]
+    return Items(rows, found[0], folded.index("weight") if "weight" in folded else None)
 
 
 @contextmanager
@@ -159,14 +162,12 @@ def _copy(work: Workplace, query: Query, name: str) -> None:
             con.execute(f"ATTACH {quoted(str(file.absolute()), chr(39))} AS {quoted(file.stem)} (READ_ONLY)")
             con.execute(f"USE {quoted(file.stem)}")
     try:
-        con.execute("SET preserve_insertion_order = true")
         con.execute(f"CREATE TABLE {home}.{name} AS SELECT * FROM ({select_of(con, query)}\n)")
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
         raise InputError(f"{query}: the query fails ({first_line(error)}). Correct it.") from error
     finally:
-        con.execute("SET preserve_insertion_order = false")
         con.execute(f"USE {home}")
         if query.file:
             con.execute(f"DETACH {quoted(Path(query.file).stem)}")

@@ -54,7 +54,6 @@ def streamed(work: Workplace, asked: Asked, table: str, kind: Kind) -> None:
             types[value] = "FLOAT" if answer.single[value] else "DOUBLE"
         columns = ", ".join(f"{quoted(name)} {form}" for name, form in zip(answer.names, types, strict=True))
         work.con.execute(f"CREATE TABLE {table} ({columns})")
-        work.con.execute("SET preserve_insertion_order = true")
         for block in answer.blocks:
             cells = zip(*block, strict=True)
             arrays = {
@@ -64,7 +63,6 @@ def streamed(work: Workplace, asked: Asked, table: str, kind: Kind) -> None:
             work.con.register("arrays", arrays)
             work.con.execute(f"INSERT INTO {table} FROM arrays")
             work.con.unregister("arrays")
-        work.con.execute("SET preserve_insertion_order = false")
 
 
 @contextmanager

@@ -1,124 +1,27 @@
-"""A long table that is counted where it lies: what `limen.Curves` needs of data, asked in SQL."""
+"""A long table as data in blocks: DuckDB joins, checks and sorts it once, and limen counts what it hands out."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from limen.engines.duckdb.annotations import annotate_rows, annotate_table
+from limen.data import Data
+from limen.engines.duckdb.annotations import Annotated, annotate_rows, annotate_table
 from limen.engines.duckdb.coding import code_items, code_labels, code_scores, code_truth
 from limen.engines.duckdb.places import place_of
-from limen.engines.duckdb.rows import id_in, rows_of
+from limen.engines.duckdb.rows import items_in, rows_of
 from limen.engines.duckdb.workplace import Workplace, workplace
 from limen.errors import InputError
 from limen.names import unique
-from limen.shards import Cuts
-from limen.solvers.grid import Extent
-from limen.sources.arrays import UNKNOWN
-from limen.sources.blocks import Tallies, Totals
-from limen.sources.candidates import Candidates
-from limen.sources.tables import Table
-
-# Each score falls to the highest cut that is not above it; below all cuts, ``number`` is NULL.
-_AT_CUTS = """
-SELECT coalesce(cuts.number, -1) AS number, found.label, CAST(sum({times}) AS BIGINT) AS n, max(score) AS highest
-FROM (SELECT * FROM {table} WHERE label BETWEEN {first} AND {last}) AS found
-ASOF LEFT JOIN (SELECT * FROM cuts WHERE label BETWEEN {first} AND {last}) AS cuts
-    ON found.label = cuts.label AND found.score >= cuts.cut
-GROUP BY cuts.number, found.label
-"""
-
-
-@dataclass(frozen=True, eq=False)
-class LongTable:
-    """Scores (item, label, score) and labels of the same items, as numbers in a database to work in.
-
-    It is a `limen.sources.blocks.Countable`. A pair that has no score is below every cut.
-
-    Attributes
-    ----------
-    labels : tuple of n_labels str
-    dtype : float32 or float64
-    n_items : int
-    """
-
-    labels: tuple[str, ...]
-    dtype: np.dtype[Any]
-    n_items: int
-    work: Workplace
-    absent: int
-    weighted: bool = False
-
-    def totals(self, before: Totals | None = None) -> Totals:
-        """Return the number of positive and of negative items of each label, added to ``before``."""
-        label, positive, negative, unknown = self.work.columns(
-            """SELECT label, count(*) FILTER (value = 1), count(*) FILTER (value = 0), count(*) FILTER (value < 0)
-            FROM truth GROUP BY label"""
-        )
-        found = Totals.none(len(self.labels), False)
-        found.positive[label] = positive
-        found.negative[label] = negative
-        if self.absent != UNKNOWN:
-            found.negative[:] = self.n_items - found.positive
-            found.negative[label] -= unknown
-        return found if before is None else Totals(*(a + b for a, b in zip(before, found, strict=True)))
-
-    def candidates(self) -> Candidates:
-        """Return the distinct scores of the positive items of each label."""
-        label, scores = self.work.columns("SELECT label, score FROM positives")
-        return Candidates.distinct(self.labels, self.dtype, label.astype(np.int64), scores)
-
-    def counts(self, candidates: Candidates) -> Tallies:
-        """Return the counts at each candidate: each score falls to a cut in SQL, and what fell is added up."""
-        from limen import _kernels
-
-        size, offsets, cuts = len(candidates.cuts), candidates.offsets, candidates.cuts
-        tallies = Tallies(np.zeros(size, np.int64), np.zeros(size, np.int64), np.full(size, -np.inf, cuts.dtype))
-        finite = np.flatnonzero(cuts < np.inf)
-        label_of = np.repeat(np.arange(len(self.labels)), np.diff(offsets))
-        self.work.con.execute("DROP TABLE IF EXISTS cuts")
-        self.work.keep("cuts", label=label_of[finite].astype(np.uint32), number=finite, cut=cuts[finite])
-        for number, _, times, _ in self._at_cuts("positives", "times"):
-            some = number >= 0
-            tallies.tp[number[some]] += times[some]
-        for number, label, times, highest in self._at_cuts("known", "1"):
-            some = number >= 0
-            tallies.fp[number[some]] += times[some]
-            # A score at a cut lies beneath the next higher one, and one below all cuts beneath the last.
-            above = np.where(some, number, offsets[label.astype(np.int64) + 1]) - 1
-            np.maximum.at(tallies.beneath, above, highest)
-        tallies.fp[:] -= tallies.tp
-        _kernels.complete(offsets, tallies)
-        return tallies
-
-    def extent(self) -> Extent:
-        """Return where the scores lie."""
-        low, high = np.full(len(self.labels), np.inf), np.full(len(self.labels), -np.inf)
-        n_scores = self.work.ask("SELECT count(*) FROM scored")[0][0]
-        # Of scores of all pairs those with unknown labels are seen too, as in memory, where these are no CSR.
-        table = "scored" if n_scores == self.n_items * len(self.labels) else "known"
-        label, lowest, highest = self.work.columns(
-            f"SELECT label, min(score), max(score) FROM {table} GROUP BY label"
-        )
-        low[label], high[label] = lowest, highest
-        ends = self.work.ask(
-            "SELECT min(score) FILTER (score > 0), max(score) FILTER (score < 1) FROM scored"
-        )[0]
-        tiny, nearly = (other if end is None else float(str(end)) for end, other in zip(ends, (np.inf, -np.inf), strict=True))
-        return Extent(low, high, tiny, nearly)
-
-    def cuts(self) -> Cuts:
-        """Return where to count: the candidates, and where all scores lie."""
-        return Cuts(self.candidates(), self.extent())
-
-    def _at_cuts(self, table: str, times: str) -> Iterator[list[NDArray[Any]]]:
-        for first, last in self.work.parts(table):
-            yield self.work.columns(_AT_CUTS.format(table=table, times=times, first=first, last=last))
+from limen.sources import blocks
+from limen.sources.arrays import UNKNOWN, as_weight
+from limen.sources.chunks import ChunkSource
+from limen.sources.tables import Table, csr_from_codes
 
 
 @contextmanager
@@ -130,9 +33,31 @@ def opened(
     items: Any = None,
     floor: float | None = None,
     memory_mb: int = 1000,
-    temp_directory: Any = None,
-) -> Iterator[LongTable]:
-    """Give a long table, joined by name and checked, while it is worked with; parameters are those of `curves`."""
+    temp_directory: str | os.PathLike[str] | None = None,
+) -> Iterator[Data]:
+    """Give a long table of scores and labels as data that every function of limen takes, block by block.
+
+    The data can be used while the context is open: they lie in a database in a temporary folder, sorted by item,
+    which is removed at the end. Parameters and errors are those of `curves`.
+
+    Yields
+    ------
+    Data
+        Its items are in the order of their first appearance among the scores, and have no ids.
+
+    Examples
+    --------
+    >>> import duckdb, limen, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     scores = f"{folder}/scores.parquet"
+    ...     rows = "('a', 'dog', 0.9), ('b', 'dog', 0.4), ('c', 'dog', 0.2)"
+    ...     _ = duckdb.sql(f"COPY (FROM (VALUES {rows}) t(id, label, score)) TO '{scores}'")
+    ...     tags = "SELECT * FROM (VALUES ('a', 'dog'), ('b', NULL), ('c', NULL)) t(id, label)"
+    ...     with opened(f"duckdb:?query={tags}", scores) as data:
+    ...         thresholds = limen.tune(data, method="exact")
+    >>> thresholds.values
+    array([0.65])
+    """
     place, of_items = place_of(y_score), None if items is None else place_of(items)
     if place is None or (items is not None and of_items is None):
         wrong = y_score if place is None else items
@@ -144,45 +69,69 @@ def opened(
     with workplace(memory_mb, temp_directory) as work:
         rows = rows_of(work, place, "score_rows", "scores")
         found = code_labels(work, rows, names)
-        if isinstance(y_true, Table):
-            annotated = annotate_table(work, y_true)
-        else:
-            of_labels = place_of(y_true)
-            if of_labels is None:
-                raise InputError(
-                    f"the labels are a {type(y_true).__name__}. Give a place as for the scores, or what "
-                    "limen.files.reading.read_table returns."
-                )
-            annotated = annotate_rows(work, rows_of(work, of_labels, "label_rows", "labels"))
-        every = None if of_items is None else rows_of(work, of_items, "item_rows", "labels")
-        n_items = code_items(work, rows, annotated, None if every is None else (every, id_in(every)))
-        code_scores(work, rows, floor)
-        code_truth(work, annotated, rows.source, given=names is not None)
-        work.con.execute("DROP TABLE IF EXISTS score_rows")
-        _keep_known(work, annotated.absent)
-        kind = work.ask("SELECT typeof(score) FROM scored LIMIT 1")[0][0]
-        dtype = np.dtype(np.float32 if kind == "FLOAT" else np.float64)
-        yield LongTable(found, dtype, n_items, work, annotated.absent)
+        annotated = _annotated(work, y_true)
+        all_items = None if of_items is None else items_in(rows_of(work, of_items, "item_rows", "labels"))
+        n_items = code_items(work, rows, annotated, all_items)
+        code_scores(work, rows, floor, len(found))
+        code_truth(work, annotated, rows.source, len(found), given=names is not None)
+        for table in ("score_rows", "label_rows", "item_rows"):
+            work.con.execute(f"DROP TABLE IF EXISTS {table}")
+        weighted = all_items is not None and all_items.weight is not None
+        yield Data(_source(work, found, n_items, annotated.absent, weighted))
 
 
-def _keep_known(work: Workplace, absent: int) -> None:
-    """Make ``known``, the scores of pairs whose label is known, and ``positives``, how often each has which score."""
-    if absent == UNKNOWN:
-        kept = "CREATE TABLE known AS SELECT scored.* FROM scored SEMI JOIN (FROM truth WHERE value >= 0) USING (item, label)"
-    elif work.ask("SELECT count(*) FROM truth WHERE value < 0")[0][0]:
-        kept = "CREATE TABLE known AS SELECT scored.* FROM scored ANTI JOIN (FROM truth WHERE value < 0) USING (item, label)"
-    else:
-        kept = "CREATE VIEW known AS FROM scored"
-    work.con.execute(kept)
-    work.con.execute("CREATE TABLE positives (label UINTEGER, score " + _score_type(work) + ", times BIGINT)")
-    for first, last in work.parts("known"):
-        work.con.execute(
-            f"""INSERT INTO positives SELECT label, score, count(*)
-            FROM (FROM known WHERE label BETWEEN {first} AND {last}) AS known
-            SEMI JOIN (FROM truth WHERE value = 1 AND label BETWEEN {first} AND {last}) AS truth USING (item, label)
-            GROUP BY label, score"""
+def _annotated(work: Workplace, y_true: Any) -> Annotated:
+    if isinstance(y_true, Table):
+        return annotate_table(work, y_true)
+    place = place_of(y_true)
+    if place is None:
+        raise InputError(
+            f"the labels are a {type(y_true).__name__}. Give a place as for the scores, or what "
+            "limen.files.reading.read_table returns."
         )
+    return annotate_rows(work, rows_of(work, place, "label_rows", "labels"))
 
 
-def _score_type(work: Workplace) -> str:
-    return str(work.ask("SELECT typeof(score) FROM scored LIMIT 1")[0][0])
+def _source(
+    work: Workplace, labels: tuple[str, ...], n_items: int, absent: int, weighted: bool
+) -> ChunkSource:
+    """Return the source that reads blocks of whole items; what is not known and not 0 is unknown."""
+    kind = work.ask("SELECT typeof(score) FROM scored LIMIT 1")[0][0]
+    dtype = np.dtype(np.float32 if kind == "FLOAT" else np.float64)
+    n_scores, n_labels = work.number("SELECT count(*) FROM scored"), len(labels)
+    # Scores of every pair are a matrix, as in memory.
+    full = n_scores == n_items * n_labels
+    step = blocks.BLOCK_ELEMENTS
+    begins = work.columns(f"SELECT code // {n_labels} FROM scored WHERE rowid % {step} = 0 ORDER BY rowid")[0]
+    # Labels that are unknown unless they are listed make a matrix too: few rows of many labels.
+    widest = max(1, step // n_labels) if absent == UNKNOWN else step
+    bounds = np.unique(np.concatenate([begins[1:], np.arange(0, n_items, widest), [0, n_items]])).tolist()
+    if weighted:
+        as_weight(work.columns("SELECT weight FROM items")[0], n_items)
+
+    def read() -> Iterator[tuple[Any, ...]]:
+        for first, beyond in pairwise(bounds):
+            shape = (beyond - first, n_labels)
+            codes, scores = _between(work, "scored", "score", first * n_labels, beyond * n_labels)
+            y_score = scores.reshape(shape) if full else csr_from_codes(codes, scores, shape)
+            codes, values = _between(work, "truth", "value", first * n_labels, beyond * n_labels)
+            known = np.where(values == UNKNOWN, np.float32(np.nan), values.astype(np.float32))
+            y_true: Any = csr_from_codes(codes, known, shape)
+            if absent == UNKNOWN:
+                y_true = np.full(shape, np.nan, np.float32)
+                y_true.reshape(-1)[codes] = known
+            if weighted:
+                own = f"SELECT weight FROM items WHERE item >= {first} AND item < {beyond} ORDER BY item"
+                yield y_true, y_score, work.columns(own)[0]
+            else:
+                yield y_true, y_score
+
+    return ChunkSource(read, labels, dtype, weighted, n_items)
+
+
+def _between(work: Workplace, table: str, value: str, first: int, beyond: int) -> list[Any]:
+    """Return the codes, from 0, and the values of a run of pairs, in order."""
+    codes, values = work.columns(
+        f"SELECT code, {value} FROM {table} WHERE code >= {first} AND code < {beyond} ORDER BY code"
+    )
+    return [codes.astype(np.int64) - first, values]

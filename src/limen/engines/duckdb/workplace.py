@@ -24,7 +24,7 @@ LEAST_MB = 100
 THREAD_MB = 250
 """What a thread needs to sort and to group without waiting for the disk."""
 ROW_BYTES = 100
-"""What a row takes in memory while it is sorted or grouped."""
+"""What a row may take in memory while it is looked at."""
 
 
 @contextmanager
@@ -57,7 +57,6 @@ def workplace(memory_mb: int = 1000, folder: str | os.PathLike[str] | None = Non
             "memory_limit": f"{memory_mb}MB",
             "threads": max(1, min(os.cpu_count() or 1, memory_mb // THREAD_MB)),
             "temp_directory": str(Path(place) / "spilled"),
-            "preserve_insertion_order": False,
         }
         with duckdb.connect(str(Path(place) / "limen_work.duckdb"), config=config) as con:
             con.execute("SET enable_progress_bar = false")
@@ -79,6 +78,10 @@ class Workplace:
     def __init__(self, con: duckdb.DuckDBPyConnection, memory_mb: int) -> None:
         self.con, self.rows_at_once = con, memory_mb * 1_000_000 // ROW_BYTES
 
+    def number(self, sql: str) -> int:
+        """Return the one number that a statement gives."""
+        return int(str(self.ask(sql)[0][0]))
+
     def ask(self, sql: str, given: list[object] | None = None) -> list[tuple[object, ...]]:
         """Return all rows of a statement, few as they are."""
         return list(self.con.execute(sql, given).fetchall())
@@ -93,17 +96,3 @@ class Workplace:
         self.con.register("arrays", arrays)
         self.con.execute(f"INSERT INTO {table} FROM arrays" if exists else f"CREATE TABLE {table} AS FROM arrays")
         self.con.unregister("arrays")
-
-    def parts(self, table: str) -> list[tuple[int, int]]:
-        """Return runs of labels (first, last) of ``table`` with as many rows as are worked on at once.
-
-        What is sorted or grouped is sorted or grouped label by label, so that memory is bounded however many
-        rows there are; a label with more is left to DuckDB, which spills.
-        """
-        label, rows = self.columns(f"SELECT label, count(*) FROM {table} GROUP BY label ORDER BY label")
-        if not len(label):
-            return []
-        number = (np.cumsum(rows) - rows) // self.rows_at_once
-        first = np.flatnonzero(np.diff(number, prepend=-1))
-        last = np.append(first[1:], len(label)) - 1
-        return [(int(a), int(b)) for a, b in zip(label[first], label[last], strict=True)]
