@@ -32,7 +32,7 @@ def candidates(scores: str, labels: str, output: str, groups: str | None) -> Non
 
     refuse_to_replace(output, inputs=(scores, labels, groups))
     with busy(f"reading {scores} and {labels}"):
-        cuts = Cuts.of(read_data(scores, labels, groups, part=True))
+        cuts = Cuts.of(read_data(scores, labels, groups, part=True, in_blocks=True))
         cuts.save(output)
     say(f"wrote {output} ({count(len(cuts.positive.labels), 'label')}, {count(len(cuts.positive.cuts), 'cut')})")
 
@@ -61,7 +61,7 @@ def curves(scores: str, labels: str, output: str, given: str | None, groups: str
     refuse_to_replace(output, inputs=(scores, labels, given, groups))
     cuts = None if given is None else Cuts.load(given)
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups, part=True)
+        data = read_data(scores, labels, groups, part=True, in_blocks=True)
         if cuts is not None:
             data = data.in_order(cuts.positive.labels)
         found = count_shard(data, cuts)

@@ -36,8 +36,11 @@ def read_data(
     extra: Literal["refuse", "ignore"] = "refuse",
     corrections: str | None = None,
     part: bool = False,
+    in_blocks: bool = False,
 ) -> Data:
     """Return a file of scores and a file of labels, joined by name and id, corrected and checked once.
+
+    Long tables are read by DuckDB, larger than memory, where ``in_blocks`` tells that the command needs no ids.
 
     With thresholds, the columns are in their order, others left aside on request; files without names have theirs.
     A file of `limen sample`, with its answers, holds its scores itself. A ``part`` of data may be of one group.
@@ -51,10 +54,12 @@ def read_data(
     if is_checked(labels):
         data = checked_data(labels)
         return data.in_order(thresholds.labels, extra=extra) if isinstance(thresholds, Thresholds) else data
+    tuned = thresholds if isinstance(thresholds, Thresholds) else None
+    if in_blocks and groups is None and corrections is None and (streamed := _long_data(scores, labels)) is not None:
+        return streamed if tuned is None else streamed.in_order(tuned.labels, extra=extra)
     scored, annotated = read_table(scores, kind="scores"), read_table(labels, kind="labels")
     of_sound = sound_of(scores) is not None and scored.ids is not None
     joined = join(scored, _of_recordings(annotated, scored) if of_sound else annotated)
-    tuned = thresholds if isinstance(thresholds, Thresholds) else None
     data = as_data(
         joined.y_true,
         joined.y_score,
@@ -66,6 +71,19 @@ def read_data(
         part=part,
     )
     return data if tuned is None else data.in_order(tuned.labels, extra=extra)
+
+
+def _long_data(scores: str, labels: str) -> Data | None:
+    """Return data whose scores are a long table in Parquet or a database, for as long as the command runs; or None."""
+    import click
+
+    from limen.engines.duckdb import is_long, opened
+    from limen.files.reading import read_table
+
+    if not is_long(scores, "scores"):
+        return None
+    y_true = labels if is_long(labels, "labels") else read_table(labels, kind="labels")
+    return click.get_current_context().with_resource(opened(y_true, scores))
 
 
 def checked_data(path: str, only: str | None = None) -> Data:

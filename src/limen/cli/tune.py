@@ -125,7 +125,7 @@ def tune(
         )
     refuse_to_replace(output, report, inputs=(scores, labels, groups, corrections, target_prevalence, adapt_to))
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups, corrections=corrections)
+        data = read_data(scores, labels, groups, corrections=corrections, in_blocks=report is None)
         prevalence = prevalence_of(target_prevalence, adapt_to, data)
     if data.corrected:
         say(str(data.corrected))

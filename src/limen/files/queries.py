@@ -123,4 +123,6 @@ def select_of(con: duckdb.DuckDBPyConnection, query: Query) -> str:
     pivot = kinds == ["MULTI"] and re.match(r"[\s(]*(WITH|SELECT|FROM|PIVOT)\b", query.sql, re.IGNORECASE)
     if kinds != ["SELECT"] and not pivot:
         raise InputError(f"{query}: the query holds {', '.join(kinds) or 'nothing'}. It must be one SELECT.")
-    return re.sub(r";\s*(?:(?:--[^\n]*(?:\n|$)|/\*.*?\*/)\s*)*$", "", statements[0].query.rstrip(), flags=re.DOTALL)
+    return re.sub(
+        r";\s*(?:(?:--[^\n]*(?:\n|$)|/\*.*?\*/)\s*)*$", "", statements[0].query.rstrip(), flags=re.DOTALL
+    )

@@ -76,7 +76,8 @@ def annotate_table(work: Workplace, table: Table) -> Annotated:
             "too."
         )
     ids, names = (np.array(found, object) for found in (table.ids, table.labels))
-    work.keep("annotated", id=ids, label=np.full(len(ids), None, object), value=np.zeros(len(ids), np.int8))
+    work.con.execute("CREATE TABLE annotated (id VARCHAR, label VARCHAR, value TINYINT)")
+    work.add("annotated", id=ids, label=np.full(len(ids), None, object), value=np.zeros(len(ids), np.int8))
     absent = UNKNOWN if table.layout == "long" else 0
     step = max(1, BLOCK // max(1, len(names)))
     for start in range(0, len(ids), step):
@@ -87,7 +88,7 @@ def annotate_table(work: Workplace, table: Table) -> Annotated:
             dense = truth_codes(table.values[start : start + step], table.labels, start)
             row, label = np.nonzero(dense != absent)
             codes = dense[row, label]
-        work.keep("annotated", id=ids[start + row], label=names[label], value=codes)
+        work.add("annotated", id=ids[start + row], label=names[label], value=codes)
     return Annotated(table.source, table.layout != "tags", absent)
 
 
@@ -98,7 +99,7 @@ def _unnest(work: Workplace, rows: Rows, roles: Roles) -> None:
     if form.endswith("]"):
         tags = f"CAST({column} AS VARCHAR[])"
     else:
-        many = work.ask(f"SELECT count(*) FROM {rows.sql} WHERE contains({name}, ';')")[0][0]
+        many = work.number(f"SELECT count(*) FROM {rows.sql} WHERE contains({name}, ';')")
         tags = f"string_split({name}, '{';' if many else '|'}')"
     twice = work.ask(f"SELECT {item} FROM {rows.sql} GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 5")
     if twice:
@@ -142,7 +143,7 @@ def _check(work: Workplace, source: str, *, with_values: bool) -> None:
             f"{source} has {value} for label {label!r}, id {item!r} ({count(int(str(wrong)), 'such value')}). Labels "
             "must be 0, 1, True, False, or NULL or NaN for unknown."
         )
-    pairs = int(str(work.ask("SELECT count(DISTINCT id) * count(DISTINCT label) FROM annotated")[0][0]))
+    pairs = work.number("SELECT count(DISTINCT id) * count(DISTINCT label) FROM annotated")
     if listed and listed == ones and int(str(listed)) < pairs:
         raise InputError(
             f"{source} lists {listed} of {count(pairs, 'pair')}, all with value 1, so the others could be 0 or "

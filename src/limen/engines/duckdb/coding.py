@@ -16,6 +16,7 @@ from limen.engines.duckdb.workplace import Workplace
 from limen.errors import InputError, count, examples
 from limen.sources.layouts import Roles
 
+
 def code_labels(work: Workplace, rows: Rows, labels: Sequence[str] | None) -> tuple[str, ...]:
     """Check the scores, and return the names of the labels: by first appearance, or those given.
 
@@ -42,7 +43,8 @@ def code_labels(work: Workplace, rows: Rows, labels: Sequence[str] | None) -> tu
                 "Name all labels, or leave these scores out."
             )
         names = tuple(labels)
-    work.keep("labels", label=np.arange(len(names)), name=np.array(names, object))
+    work.con.execute("CREATE TABLE labels (label BIGINT, name VARCHAR)")
+    work.add("labels", label=np.arange(len(names)), name=np.array(names, object))
     return names
 
 
@@ -60,7 +62,7 @@ def code_items(work: Workplace, rows: Rows, annotated: Annotated, items: Items |
     with read_here(rows.source):
         work.con.execute(
             f"""CREATE TABLE scored_ids AS
-            SELECT {rows.text(roles_in(rows, 'scores').item)} AS id, min({rows.order}) AS first
+            SELECT {rows.text(roles_in(rows, "scores").item)} AS id, min({rows.order}) AS first
             FROM {rows.sql} GROUP BY ALL"""
         )
     if items is None:
@@ -78,7 +80,7 @@ def code_items(work: Workplace, rows: Rows, annotated: Annotated, items: Items |
         """CREATE TABLE items AS
         SELECT row_number() OVER (ORDER BY first, id) - 1 AS item, id, weight FROM ids LEFT JOIN scored_ids USING (id)"""
     )
-    n_items = int(str(work.ask("SELECT count(*) FROM items")[0][0]))
+    n_items = work.number("SELECT count(*) FROM items")
     for table_ in ("ids", "scored_ids"):
         work.con.execute(f"DROP TABLE {table_}")
     return n_items
@@ -95,7 +97,11 @@ def code_scores(work: Workplace, rows: Rows, floor: float | None, n_labels: int)
     roles = roles_in(rows, "scores")
     assert roles.value is not None
     score = rows.number(roles.value)
-    kept = "" if floor is None else f"WHERE score >= CAST(? AS {'FLOAT' if score.endswith('AS FLOAT)') else 'DOUBLE'})"
+    kept = (
+        ""
+        if floor is None
+        else f"WHERE score >= CAST(? AS {'FLOAT' if score.endswith('AS FLOAT)') else 'DOUBLE'})"
+    )
     with read_here(rows.source):
         work.con.execute(
             f"""CREATE TABLE scored AS
@@ -108,7 +114,7 @@ def code_scores(work: Workplace, rows: Rows, floor: float | None, n_labels: int)
             ORDER BY code""",
             None if floor is None else [floor],
         )
-    if not work.ask("SELECT count(*) FROM scored")[0][0]:
+    if not work.number("SELECT count(*) FROM scored"):
         raise InputError(f"{rows.source} has no score of {floor} or more. Give a lower floor.")
     _check_once(work, "scored", rows.source, n_labels)
 
@@ -121,8 +127,13 @@ def code_truth(work: Workplace, annotated: Annotated, source: str, n_labels: int
     InputError
         If labels stand on one side only, or a pair stands there more than once.
     """
-    extra = _found(work, "SELECT DISTINCT label FROM annotated WHERE label IS NOT NULL AND label NOT IN (SELECT name FROM labels)")
-    missing = _found(work, "SELECT name FROM labels WHERE name NOT IN (SELECT label FROM annotated WHERE label IS NOT NULL)")
+    extra = _found(
+        work,
+        "SELECT DISTINCT label FROM annotated WHERE label IS NOT NULL AND label NOT IN (SELECT name FROM labels)",
+    )
+    missing = _found(
+        work, "SELECT name FROM labels WHERE name NOT IN (SELECT label FROM annotated WHERE label IS NOT NULL)"
+    )
     if extra.number:
         raise InputError(
             f"{annotated.source} has {count(extra.number, 'label')} without a score in {source}: {extra.shown}. Every "
@@ -163,7 +174,9 @@ def _check_scores(work: Workplace, rows: Rows, roles: Roles) -> None:
             "Scores must be finite: drop those rows or fix the model.",
         ),
     }
-    counts = work.ask(f"SELECT {', '.join(f'count(*) FILTER ({rule})' for rule in broken)}, count(*) FROM {cells}")[0]
+    counts = work.ask(
+        f"SELECT {', '.join(f'count(*) FILTER ({rule})' for rule in broken)}, count(*) FROM {cells}"
+    )[0]
     if not counts[-1]:
         raise InputError(f"{rows.source} has no rows. At least one item is needed.")
     for (rule, (what, advice)), n_rows in zip(broken.items(), counts, strict=False):
@@ -215,7 +228,7 @@ def _check_all_items(work: Workplace, scores: str, labels: str, items: str) -> N
 
 def _check_once(work: Workplace, table: str, source: str, n_labels: int) -> None:
     """Raise `InputError` if a code stands more than once in a table that is in their order."""
-    n_rows = int(str(work.ask(f"SELECT count(*) FROM {table}")[0][0]))
+    n_rows = work.number(f"SELECT count(*) FROM {table}")
     again: list[int] = []
     for start in range(0, n_rows, work.rows_at_once):
         within = f"rowid BETWEEN {max(0, start - 1)} AND {start + work.rows_at_once - 1}"
@@ -238,6 +251,6 @@ class Found(NamedTuple):
 
 
 def _found(work: Workplace, sql: str) -> Found:
-    number = int(str(work.ask(f"SELECT count(*) FROM ({sql})")[0][0]))
+    number = work.number(f"SELECT count(*) FROM ({sql})")
     few = examples(row[0] for row in work.ask(f"SELECT * FROM ({sql}) ORDER BY 1 LIMIT 5")) if number else ""
     return Found(number, few + (f" and {number - 5} more" if number > 5 else ""))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
-from limen.engines.duckdb.places import Asked, Files, Place
+from limen.engines.duckdb.places import Asked, Files, Place, place_of
 from limen.engines.duckdb.streams import streamed
 from limen.engines.duckdb.workplace import Workplace
 from limen.errors import InputError, UnreadableError, examples
 from limen.files.queries import Query, select_of
-from limen.files.stored import first_line, quoted
+from limen.files.stored import connect, first_line, quoted
 from limen.sources.columns import check_names, id_columns
 from limen.sources.layouts import LAYOUTS, Roles, roles_of
 from limen.sources.tables import Kind
@@ -45,7 +45,7 @@ class Rows(NamedTuple):
             If it is none.
         """
         name, form = self.names[column], self.types[column]
-        if form not in _NUMBERS and not form.startswith("DECIMAL") and form != "BOOLEAN":
+        if not _is_number(form):
             raise InputError(
                 f"{self.source} has {form} in the column {name!r}, where numbers belong. Give numbers: in a query, "
                 f"CAST({name} AS DOUBLE)."
@@ -116,6 +116,31 @@ def items_in(rows: Rows) -> Items:
     return Items(rows, found[0], folded.index("weight") if "weight" in folded else None)
 
 
+def is_long(given: Any, kind: Kind) -> bool:
+    """Return whether a text names a long table (for labels: or pairs, or tag lists) that DuckDB can read.
+
+    What cannot be read is none: whoever reads it says why.
+    """
+    place = place_of(given)
+    if place is None or isinstance(place, Asked):
+        return place is not None
+    try:
+        with connect(place.file if isinstance(place, Query) else "") as con:
+            if isinstance(place, Query):
+                sql = f"({select_of(con, place)}\n)"
+            else:
+                sql = f"read_parquet({quoted(str(Path(place.paths[0]).absolute()), chr(39))})"
+            described = con.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
+    except (duckdb.Error, InputError, UnicodeDecodeError):
+        return False
+    roles = roles_of([str(column[0]) for column in described], kind)
+    return roles is not None and (roles.value is None or _is_number(str(described[roles.value][1])))
+
+
+def _is_number(form: str) -> bool:
+    return form in _NUMBERS or form.startswith("DECIMAL") or form == "BOOLEAN"
+
+
 @contextmanager
 def read_here(source: str) -> Iterator[None]:
     """Say of a source that it cannot be read, where DuckDB says that of it."""
@@ -157,7 +182,9 @@ def _copy(work: Workplace, query: Query, name: str) -> None:
     if query.file:
         file = Path(query.file)
         if not file.is_file():
-            raise UnreadableError(f"{file} does not exist. Check the path of the database, and the folder you are in.")
+            raise UnreadableError(
+                f"{file} does not exist. Check the path of the database, and the folder you are in."
+            )
         with read_here(str(file)):
             con.execute(f"ATTACH {quoted(str(file.absolute()), chr(39))} AS {quoted(file.stem)} (READ_ONLY)")
             con.execute(f"USE {quoted(file.stem)}")

@@ -57,12 +57,12 @@ def streamed(work: Workplace, asked: Asked, table: str, kind: Kind) -> None:
         for block in answer.blocks:
             cells = zip(*block, strict=True)
             arrays = {
-                f"c{column}": _numbers(own, f"{asked} has", answer.names[column]) if column == value else _texts(own)
+                f"c{column}": _numbers(own, f"{asked} has", answer.names[column])
+                if column == value
+                else _texts(own)
                 for column, own in enumerate(cells)
             }
-            work.con.register("arrays", arrays)
-            work.con.execute(f"INSERT INTO {table} FROM arrays")
-            work.con.unregister("arrays")
+            work.add(table, **arrays)
 
 
 @contextmanager
@@ -110,6 +110,8 @@ def _numbers(cells: Sequence[Any], found: str, name: str) -> NDArray[Any]:
     """Return cells of numbers as an array that DuckDB reads, masked where they are NULL."""
     wrong = [cell for cell in cells if isinstance(cell, (str, bytes, list))]
     if wrong:
-        raise InputError(f"{found} {wrong[0]!r} in the column {name!r}, where numbers belong. Write CAST in the query.")
+        raise InputError(
+            f"{found} {wrong[0]!r} in the column {name!r}, where numbers belong. Write CAST in the query."
+        )
     empty = [cell is None for cell in cells]
     return np.ma.MaskedArray([0.0 if cell is None else float(cell) for cell in cells], empty)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -20,8 +21,50 @@ from limen.errors import InputError
 from limen.names import unique
 from limen.sources import blocks
 from limen.sources.arrays import UNKNOWN, as_weight
+from limen.sources.blocks import Totals
+from limen.sources.candidates import Candidates
 from limen.sources.chunks import ChunkSource
 from limen.sources.tables import Table, csr_from_codes
+
+
+@dataclass(frozen=True)
+class LongSource(ChunkSource):
+    """Blocks out of DuckDB, which itself finds the positive scores, and how many items have a label."""
+
+    work: Workplace | None = None
+    absent: int = 0
+
+    @property
+    def _whole(self) -> bool:
+        return self.rows is None and self.read_as is None
+
+    def candidates(self) -> Candidates:
+        """Return the distinct scores of the positive items of each label."""
+        if self.work is None or not self._whole:
+            return super().candidates()
+        label, scores = self.work.columns(
+            f"""SELECT code % {len(self.labels)} AS label, score
+            FROM scored JOIN (FROM truth WHERE value = 1) USING (code) GROUP BY ALL"""
+        )
+        return Candidates.distinct(self.labels, self.dtype, label.astype(np.int64), scores)
+
+    def totals(self, before: Totals | None = None) -> Totals:
+        """Return the weight of the positive and of the negative items of each label, added to ``before``."""
+        if self.work is None or self.weighted or not self._whole:
+            return super().totals(before)
+        label, positive, known, unknown = self.work.columns(
+            f"""SELECT code % {len(self.labels)} AS label, count(*) FILTER (value = 1), count(*) FILTER (value >= 0),
+                count(*) FILTER (value < 0)
+            FROM truth GROUP BY label"""
+        )
+        found = Totals.none(len(self.labels), False)
+        found.positive[label] = positive
+        if self.absent == UNKNOWN:
+            found.negative[label] = known - positive
+        else:
+            found.negative[:] = self.n_items
+            found.negative[label] -= positive + unknown
+        return found if before is None else Totals(*(a + b for a, b in zip(before, found, strict=True)))
 
 
 @contextmanager
@@ -92,9 +135,7 @@ def _annotated(work: Workplace, y_true: Any) -> Annotated:
     return annotate_rows(work, rows_of(work, place, "label_rows", "labels"))
 
 
-def _source(
-    work: Workplace, labels: tuple[str, ...], n_items: int, absent: int, weighted: bool
-) -> ChunkSource:
+def _source(work: Workplace, labels: tuple[str, ...], n_items: int, absent: int, weighted: bool) -> LongSource:
     """Return the source that reads blocks of whole items; what is not known and not 0 is unknown."""
     kind = work.ask("SELECT typeof(score) FROM scored LIMIT 1")[0][0]
     dtype = np.dtype(np.float32 if kind == "FLOAT" else np.float64)
@@ -126,7 +167,7 @@ def _source(
             else:
                 yield y_true, y_score
 
-    return ChunkSource(read, labels, dtype, weighted, n_items)
+    return LongSource(read, labels, dtype, weighted, n_items, work=work, absent=absent)
 
 
 def _between(work: Workplace, table: str, value: str, first: int, beyond: int) -> list[Any]:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,13 +86,12 @@ class Workplace:
         """Return all rows of a statement, few as they are."""
         return list(self.con.execute(sql, given).fetchall())
 
-    def columns(self, sql: str, given: list[object] | None = None) -> list[NDArray[np.generic]]:
+    def columns(self, sql: str, given: list[object] | None = None) -> list[NDArray[Any]]:
         """Return the columns of a statement; cells may not be NULL."""
         return [np.ma.getdata(array) for array in self.con.execute(sql, given).fetchnumpy().values()]
 
-    def keep(self, table: str, **arrays: NDArray[np.generic]) -> None:
-        """Make a table of arrays of one length, or add them to it."""
-        exists = self.ask("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table])[0][0]
+    def add(self, table: str, **arrays: NDArray[Any]) -> None:
+        """Add arrays of one length to a table, as rows."""
         self.con.register("arrays", arrays)
-        self.con.execute(f"INSERT INTO {table} FROM arrays" if exists else f"CREATE TABLE {table} AS FROM arrays")
+        self.con.execute(f"INSERT INTO {table} FROM arrays")
         self.con.unregister("arrays")
