@@ -1,9 +1,6 @@
 """Long tables counted by DuckDB, against the same tables read into memory."""
 
-import os
 import sqlite3
-import subprocess
-import sys
 
 import duckdb
 import numpy as np
@@ -13,7 +10,7 @@ import limen
 from limen.curves import Curves
 from limen.data import as_data
 from limen.engines.duckdb import curves, cuts, opened
-from limen.errors import FileError, InputError, UnreadableError
+from limen.errors import InputError, UnreadableError
 from limen.files.reading import join, read_table
 from limen.shards import Cuts, count_shard
 
@@ -67,7 +64,11 @@ def assert_same(labels, scores, **given):
     assert found.digest() == expected.digest()
     assert found.labels == expected.labels
     assert found.dtype == expected.dtype
-    assert cuts(labels, scores, memory_mb=100, **given).candidates == Cuts.of(in_memory(labels, scores)).candidates
+    assert np.array_equal(found.folds.tp, expected.folds.tp)
+    assert np.array_equal(found.folds.fp, expected.folds.fp)
+    here, there = cuts(labels, scores, memory_mb=100, **given), Cuts.of(in_memory(labels, scores))
+    assert here.positive == there.positive
+    assert here.fine.candidates == there.fine.candidates
     return found
 
 
@@ -81,7 +82,7 @@ def test_curves_are_those_of_the_table_in_memory(tmp_path, form, digits):
 
 def test_small_blocks_and_many_labels(tmp_path, monkeypatch):
     monkeypatch.setattr("limen.sources.blocks.BLOCK_ELEMENTS", 64)
-    scores, tags = table(300, 40, seed=1, share=0.3)
+    scores, tags = table(90, 12, seed=1, share=0.3)
     assert_same(tags_file(tmp_path / "t.parquet", tags), scores_file(tmp_path / "s.parquet", scores))
 
 
@@ -175,6 +176,9 @@ def test_everything_takes_the_data_while_they_are_open(tmp_path):
         assert np.array_equal(found.values, expected.values)
         assert found.expected == expected.expected
         assert limen.evaluate(data, None, found).value == limen.evaluate(here, None, expected).value
+    counted, there = limen.tune(curves(labels, path)), limen.tune(count_shard(here))
+    assert np.array_equal(counted.values, there.values)
+    assert counted.expected == there.expected
 
 
 def test_files_are_one_table_with_the_wider_type(tmp_path):
@@ -271,7 +275,7 @@ def test_tables_and_queries_of_duckdb(tmp_path):
     assert curves(f"duckdb:{tmp_path}/a.db?table=tags", f"duckdb:{tmp_path}/a.db?table=my scores") == expected
     asked = f'duckdb:{tmp_path}/a.db?query=SELECT id, label, score FROM a.main."my scores" -- all'
     assert curves(f"duckdb:{tmp_path}/a.db?table=tags", asked) == expected
-    with pytest.raises(InputError, match="it must be one SELECT|It must be one SELECT"):
+    with pytest.raises(InputError, match="It must be one SELECT"):
         curves(f"duckdb:{tmp_path}/a.db?table=tags", f"duckdb:{tmp_path}/a.db?query=DROP TABLE tags")
     with pytest.raises(InputError, match="the query fails"):
         curves(f"duckdb:{tmp_path}/a.db?table=tags", f"duckdb:{tmp_path}/a.db?table=none")
@@ -363,7 +367,7 @@ def test_errors_of_items_and_places(tmp_path):
         curves(labels, "none*.parquet")
     with pytest.raises(InputError, match="is named twice"):
         curves(labels, [path, path])
-    with pytest.raises(InputError, match="no long table. A wide file"):
+    with pytest.raises(InputError, match=r"no long table\. A wide file"):
         curves(labels, write(tmp_path / "w.parquet", ("id", "x"), [("a", 0.5)], ("VARCHAR", "FLOAT")))
     with pytest.raises(InputError, match="VARCHAR in the column 'score', where numbers belong"):
         curves(labels, scores_file(tmp_path / "v.parquet", [("a", "x", "0.5")], "VARCHAR"))

@@ -57,6 +57,7 @@ def curves(scores: str, labels: str, output: str, given: str | None, groups: str
     limen tune --curves all.curves
     """
     from limen.shards import Cuts, count_shard
+    from limen.unscored import said_unscored, unscored
 
     refuse_to_replace(output, inputs=(scores, labels, given, groups))
     cuts = None if given is None else Cuts.load(given)
@@ -67,6 +68,8 @@ def curves(scores: str, labels: str, output: str, given: str | None, groups: str
         found = count_shard(data, cuts)
         found.save(output)
     say(f"wrote {output}: {found}")
+    if lacking := said_unscored(unscored(found)):
+        say(lacking)
 
 
 @click.command(cls=Command, short_help="Join curves, or candidates, of parts.")

@@ -55,7 +55,12 @@ def read_data(
         data = checked_data(labels)
         return data.in_order(thresholds.labels, extra=extra) if isinstance(thresholds, Thresholds) else data
     tuned = thresholds if isinstance(thresholds, Thresholds) else None
-    if in_blocks and groups is None and corrections is None and (streamed := _long_data(scores, labels)) is not None:
+    if (
+        in_blocks
+        and groups is None
+        and corrections is None
+        and (streamed := _long_data(scores, labels)) is not None
+    ):
         return streamed if tuned is None else streamed.in_order(tuned.labels, extra=extra)
     scored, annotated = read_table(scores, kind="scores"), read_table(labels, kind="labels")
     of_sound = sound_of(scores) is not None and scored.ids is not None
@@ -74,7 +79,7 @@ def read_data(
 
 
 def _long_data(scores: str, labels: str) -> Data | None:
-    """Return data whose scores are a long table in Parquet or a database, for as long as the command runs; or None."""
+    """Return data of scores in a long table, in Parquet or a database, while the command runs; else None."""
     import click
 
     from limen.engines.duckdb import is_long, opened

@@ -31,16 +31,16 @@ def curves(
     Parameters
     ----------
     y_true : path, pattern, sequence of paths, or str
-        Labels: pairs (id, label) of the positives, or with their values (id, label, value), or tag lists (id, tags).
-        A place as for ``y_score``; or a `limen.sources.tables.Table` that is in memory, of any file that limen reads.
+        Labels: pairs (id, label) of the positives, or with values (id, label, value), or tag lists (id, tags).
+        A place as for ``y_score``; or what `limen.files.reading.read_table` returns for any file.
     y_score : path, pattern, sequence of paths, or str
         Scores (id, label, score): Parquet files; ``duckdb:FILE?table=NAME`` or ``duckdb:FILE?query=SELECT ...``;
         ``sqlite:FILE?table=NAME`` or ``postgresql://USER@HOST/DATABASE?table=NAME``, or with ``query=``.
     labels : sequence of n_labels str, optional
         Names of all labels, in this order; those with scores, by first appearance, if left out.
     items : as y_score, optional
-        A table of all items (id, or id, weight), for scores and labels that do not name each. If left out, both must
-        name the same items.
+        A table of all items (id, or id, weight), for scores and labels that do not name each. If left out, both
+        must name the same items.
     floor : float, optional
         Count only scores from here on. What is not stored counts as below it in any case.
     cuts : limen.shards.Cuts, optional
@@ -55,13 +55,13 @@ def curves(
     Curves
         Those that `Curves.from_arrays` counts on the same table in memory, bit for bit, at the cuts that serve all
         methods. Positive items without a score are in ``n_positive``, so that recall counts them as missed:
-        `Curves.n_unscored` tells how many.
+        `limen.unscored.unscored` tells how many.
 
     Raises
     ------
     InputError
-        If names stand on one side only, a pair is listed twice, a score is not finite, or columns are not those of a
-        long table.
+        If names stand on one side only, a pair is listed twice, a score is not finite, or columns are not those
+        of a long table.
     UnreadableError
         If a file or database cannot be read.
     FileError
@@ -74,7 +74,8 @@ def curves(
     ...     scores, tags = f"{folder}/scores.parquet", f"{folder}/tags.parquet"
     ...     rows = "('a', 'dog', 0.9), ('b', 'dog', 0.4), ('c', 'dog', 0.2)"
     ...     _ = duckdb.sql(f"COPY (FROM (VALUES {rows}) t(id, label, score)) TO '{scores}'")
-    ...     _ = duckdb.sql(f"COPY (FROM (VALUES ('a', 'dog'), ('b', 'dog'), ('c', NULL)) t(id, label)) TO '{tags}'")
+    ...     pairs = "('a', 'dog'), ('b', 'dog'), ('c', NULL)"
+    ...     _ = duckdb.sql(f"COPY (FROM (VALUES {pairs}) t(id, label)) TO '{tags}'")
     ...     found = curves(tags, scores)
     >>> limen.tune(found, method="exact").values
     array([0.3])

@@ -1,4 +1,4 @@
-"""Labels of every form as one table ``annotated`` of id, label and code; a row without a label names an item only."""
+"""Labels of every form as one table ``annotated`` of id, label and code; without a label, of an item only."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def annotate_table(work: Workplace, table: Table) -> Annotated:
     if table.ids is None or table.labels is None:
         what = "ids" if table.ids is None else "label names"
         raise InputError(
-            f"{table.source} has no {what}. A long table of scores names items and labels: name them in the labels "
-            "too."
+            f"{table.source} has no {what}. A long table of scores names items and labels: name them in the "
+            "labels too."
         )
     ids, names = (np.array(found, object) for found in (table.ids, table.labels))
     work.con.execute("CREATE TABLE annotated (id VARCHAR, label VARCHAR, value TINYINT)")
@@ -104,13 +104,15 @@ def _unnest(work: Workplace, rows: Rows, roles: Roles) -> None:
     twice = work.ask(f"SELECT {item} FROM {rows.sql} GROUP BY 1 HAVING count(*) > 1 ORDER BY 1 LIMIT 5")
     if twice:
         raise InputError(
-            f"{rows.source} repeats ids: {examples(row[0] for row in twice)}. A tag list has one line for each item; "
-            "for one line a tag, call the second column label."
+            f"{rows.source} repeats ids: {examples(row[0] for row in twice)}. A tag list has one line for each "
+            "item; for one line a tag, call the second column label."
         )
     work.con.execute(
         f"""CREATE TABLE annotated AS
         WITH lists AS (
-            SELECT {item} AS id, list_filter(list_transform({tags}, lambda tag: trim(tag)), lambda tag: tag <> '') AS tags
+            SELECT
+                {item} AS id,
+                list_filter(list_transform({tags}, lambda tag: trim(tag)), lambda tag: tag <> '') AS tags
             FROM {rows.sql}
         )
         SELECT id, unnest(CASE WHEN len(tags) > 0 THEN tags ELSE [NULL] END) AS label, 1 AS value FROM lists"""
@@ -118,7 +120,7 @@ def _unnest(work: Workplace, rows: Rows, roles: Roles) -> None:
 
 
 def _check(work: Workplace, source: str, *, with_values: bool) -> None:
-    """Raise `InputError` if an id is missing, a value stands alone or is none of a label, or most pairs are missing."""
+    """Raise `InputError` if an id is missing, or a value stands alone, is none of a label, or never 0."""
     nameless, alone, wrong, listed, ones = work.ask(
         """SELECT count(*) FILTER (id IS NULL),
             count(*) FILTER (label IS NULL AND value IS NOT NULL),
@@ -132,16 +134,16 @@ def _check(work: Workplace, source: str, *, with_values: bool) -> None:
         return
     if alone:
         raise InputError(
-            f"{source} has a value and no label in {count(int(str(alone)), 'row')}. Name the label; leave both cells "
-            "empty only for an item that has nothing to list."
+            f"{source} has a value and no label in {count(int(str(alone)), 'row')}. Name the label; leave both "
+            "cells empty only for an item that has nothing to list."
         )
     if wrong:
         item, label, value = work.ask(
             "SELECT id, label, value FROM annotated WHERE value NOT IN (0, 1) AND NOT isnan(value::DOUBLE) LIMIT 1"
         )[0]
         raise InputError(
-            f"{source} has {value} for label {label!r}, id {item!r} ({count(int(str(wrong)), 'such value')}). Labels "
-            "must be 0, 1, True, False, or NULL or NaN for unknown."
+            f"{source} has {value} for label {label!r}, id {item!r} ({count(int(str(wrong)), 'such value')}). "
+            "Labels must be 0, 1, True, False, or NULL or NaN for unknown."
         )
     pairs = work.number("SELECT count(DISTINCT id) * count(DISTINCT label) FROM annotated")
     if listed and listed == ones and int(str(listed)) < pairs:

@@ -39,8 +39,8 @@ def code_labels(work: Workplace, rows: Rows, labels: Sequence[str] | None) -> tu
         given = set(labels)
         if extra := [name for name in names if name not in given]:
             raise InputError(
-                f"{rows.source} has scores of {examples(extra)}, not among the {count(len(given), 'label')} given. "
-                "Name all labels, or leave these scores out."
+                f"{rows.source} has scores of {examples(extra)}, not among the {count(len(given), 'label')} "
+                "given. Name all labels, or leave these scores out."
             )
         names = tuple(labels)
     work.con.execute("CREATE TABLE labels (label BIGINT, name VARCHAR)")
@@ -49,7 +49,7 @@ def code_labels(work: Workplace, rows: Rows, labels: Sequence[str] | None) -> tu
 
 
 def code_items(work: Workplace, rows: Rows, annotated: Annotated, items: Items | None) -> int:
-    """Number the items by their first appearance among the scores, and return how many there are.
+    """Make the table ``items`` in the order of first appearance among the scores; return how many there are.
 
     They are those in the table of all items; without one, those in both scores and labels, which then must be the
     same.
@@ -73,12 +73,14 @@ def code_items(work: Workplace, rows: Rows, annotated: Annotated, items: Items |
         weight = "1.0" if items.weight is None else table.number(items.weight)
         with read_here(table.source):
             work.con.execute(
-                f"CREATE TABLE ids AS SELECT {table.text(items.id)} AS id, {weight}::DOUBLE AS weight FROM {table.sql}"
+                f"""CREATE TABLE ids AS
+                SELECT {table.text(items.id)} AS id, {weight}::DOUBLE AS weight FROM {table.sql}"""
             )
         _check_all_items(work, rows.source, annotated.source, table.source)
     work.con.execute(
         """CREATE TABLE items AS
-        SELECT row_number() OVER (ORDER BY first, id) - 1 AS item, id, weight FROM ids LEFT JOIN scored_ids USING (id)"""
+        SELECT row_number() OVER (ORDER BY first, id) - 1 AS item, id, weight
+        FROM ids LEFT JOIN scored_ids USING (id)"""
     )
     n_items = work.number("SELECT count(*) FROM items")
     for table_ in ("ids", "scored_ids"):
@@ -107,7 +109,8 @@ def code_scores(work: Workplace, rows: Rows, floor: float | None, n_labels: int)
             f"""CREATE TABLE scored AS
             SELECT item * {n_labels} + label AS code, score
             FROM (
-                SELECT {rows.text(roles.item)} AS id, {rows.text(roles.label)} AS name, {score} AS score FROM {rows.sql}
+                SELECT {rows.text(roles.item)} AS id, {rows.text(roles.label)} AS name, {score} AS score
+                FROM {rows.sql}
             ) AS found
             JOIN items USING (id)
             JOIN labels USING (name) {kept}
@@ -136,9 +139,9 @@ def code_truth(work: Workplace, annotated: Annotated, source: str, n_labels: int
     )
     if extra.number:
         raise InputError(
-            f"{annotated.source} has {count(extra.number, 'label')} without a score in {source}: {extra.shown}. Every "
-            "label must have scores, spelled alike: rename it or drop it. If all its scores are below the floor, "
-            "name all labels (labels=)."
+            f"{annotated.source} has {count(extra.number, 'label')} without a score in {source}: {extra.shown}. "
+            "Every label must have scores, spelled alike: rename it or drop it. If all its scores are below the "
+            "floor, name all labels (labels=)."
         )
     if missing.number and annotated.every and not given:
         raise InputError(
@@ -148,7 +151,9 @@ def code_truth(work: Workplace, annotated: Annotated, source: str, n_labels: int
     work.con.execute(
         f"""CREATE TABLE truth AS
         SELECT item * {n_labels} + label AS code, value
-        FROM (SELECT id, label AS name, value FROM annotated) AS found JOIN items USING (id) JOIN labels USING (name)
+        FROM (SELECT id, label AS name, value FROM annotated) AS found
+        JOIN items USING (id)
+        JOIN labels USING (name)
         ORDER BY code"""
     )
     work.con.execute("DROP TABLE annotated")
@@ -221,8 +226,8 @@ def _check_all_items(work: Workplace, scores: str, labels: str, items: str) -> N
         unknown = _found(work, f"SELECT DISTINCT id FROM {table} ANTI JOIN ids USING (id)")
         if unknown.number:
             raise InputError(
-                f"{source} has {count(unknown.number, 'item')} that {items} does not list: {unknown.shown}. The table "
-                "of all items must name every item."
+                f"{source} has {count(unknown.number, 'item')} that {items} does not list: {unknown.shown}. The "
+                "table of all items must name every item."
             )
 
 

@@ -97,7 +97,7 @@ def _files(given: Sequence[str]) -> Files | None:
         return None
     paths: list[str] = []
     for one in given:
-        found = [one] if Path(one).exists() else sorted(glob.glob(one, recursive=True))
+        found = [one] if Path(one).exists() else sorted(glob.glob(one, recursive=True))  # noqa: PTH207 (patterns may be absolute)
         if not found:
             raise UnreadableError(f"{one} does not exist. Check the path or pattern, and the folder you are in.")
         paths += found

@@ -24,7 +24,7 @@ _NUMBERS = {"FLOAT", "DOUBLE", *_WHOLE, *(f"U{name}" for name in _WHOLE)}
 
 
 class Rows(NamedTuple):
-    """Rows as a text that follows FROM, what messages call them, their columns, and an expression of their order."""
+    """Rows: what follows FROM, what messages call them, their columns, and an expression of their order."""
 
     sql: str
     source: str
@@ -47,8 +47,8 @@ class Rows(NamedTuple):
         name, form = self.names[column], self.types[column]
         if not _is_number(form):
             raise InputError(
-                f"{self.source} has {form} in the column {name!r}, where numbers belong. Give numbers: in a query, "
-                f"CAST({name} AS DOUBLE)."
+                f"{self.source} has {form} in the column {name!r}, where numbers belong. Give numbers: in a "
+                f"query, CAST({name} AS DOUBLE)."
             )
         return f"CAST({quoted(name)} AS {'FLOAT' if form == 'FLOAT' else 'DOUBLE'})"
 

@@ -53,7 +53,10 @@ class LongSource(ChunkSource):
         if self.work is None or self.weighted or not self._whole:
             return super().totals(before)
         label, positive, known, unknown = self.work.columns(
-            f"""SELECT code % {len(self.labels)} AS label, count(*) FILTER (value = 1), count(*) FILTER (value >= 0),
+            f"""SELECT
+                code % {len(self.labels)} AS label,
+                count(*) FILTER (value = 1),
+                count(*) FILTER (value >= 0),
                 count(*) FILTER (value < 0)
             FROM truth GROUP BY label"""
         )
@@ -105,8 +108,8 @@ def opened(
     if place is None or (items is not None and of_items is None):
         wrong = y_score if place is None else items
         raise InputError(
-            f"{wrong if isinstance(wrong, str) else type(wrong).__name__} is no long table. Give Parquet files, or "
-            "duckdb:FILE?table=NAME, sqlite:FILE?table=NAME or postgresql://USER@HOST/DATABASE?table=NAME."
+            f"{wrong if isinstance(wrong, str) else type(wrong).__name__} is no long table. Give Parquet files, "
+            "or duckdb:FILE?table=NAME, sqlite:FILE?table=NAME or postgresql://USER@HOST/DATABASE?table=NAME."
         )
     names = None if labels is None else unique(labels, "labels")
     with workplace(memory_mb, temp_directory) as work:

@@ -53,7 +53,7 @@ def workplace(memory_mb: int = 1000, folder: str | os.PathLike[str] | None = Non
         raise InputError(f"{os.fspath(folder)} is no folder. What does not fit memory needs one: make it.")
     place = tempfile.mkdtemp(prefix="limen-", dir=folder)
     try:
-        config = {
+        config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{memory_mb}MB",
             "threads": max(1, min(os.cpu_count() or 1, memory_mb // THREAD_MB)),
             "temp_directory": str(Path(place) / "spilled"),
@@ -63,8 +63,8 @@ def workplace(memory_mb: int = 1000, folder: str | os.PathLike[str] | None = Non
             yield Workplace(con, memory_mb)
     except duckdb.OutOfMemoryException as error:
         raise FileError(
-            f"DuckDB cannot go on with {memory_mb} MB of memory ({first_line(error)}). Give more (memory_mb), and a "
-            "folder with room for what does not fit (temp_directory, or TMPDIR)."
+            f"DuckDB cannot go on with {memory_mb} MB of memory ({first_line(error)}). Give more (memory_mb), and "
+            "a folder with room for what does not fit (temp_directory, or TMPDIR)."
         ) from error
     except duckdb.IOException as error:
         raise FileError(f"DuckDB cannot read or write ({first_line(error)}). Check the disk's room.") from error
