@@ -1,6 +1,13 @@
 """Long tables counted by DuckDB, against the same tables read into memory."""
 
+import os
+import pickle
+import shutil
 import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -13,6 +20,7 @@ from limen.engines.duckdb import curves, cuts, opened
 from limen.errors import InputError, UnreadableError
 from limen.files.reading import join, read_table
 from limen.shards import Cuts, count_shard
+from limen.unscored import said_unscored, unscored
 
 
 def write(path, names, rows, types):
@@ -176,7 +184,7 @@ def test_everything_takes_the_data_while_they_are_open(tmp_path):
         assert np.array_equal(found.values, expected.values)
         assert found.expected == expected.expected
         assert limen.evaluate(data, None, found).value == limen.evaluate(here, None, expected).value
-    counted, there = limen.tune(curves(labels, path)), limen.tune(count_shard(here))
+    counted, there = limen.tune(curves(labels, path)), limen.tune(pickle.loads(pickle.dumps(count_shard(here))))
     assert np.array_equal(counted.values, there.values)
     assert counted.expected == there.expected
 
@@ -391,3 +399,108 @@ def test_nothing_stays_in_the_temporary_folder(tmp_path):
     with pytest.raises(InputError):
         curves(labels, scores_file(tmp_path / "twice.parquet", [*SCORES, *SCORES]), temp_directory=place)
     assert not list(place.iterdir())
+
+
+SERVER = max(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), default=shutil.which("pg_ctl"))
+
+
+@pytest.fixture(scope="module")
+def postgresql():
+    """A PostgreSQL of our own, listening on a socket in a temporary folder; gives its address."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install psycopg[binary]")
+    if SERVER is None:
+        pytest.skip("no PostgreSQL server is installed: apt-get install postgresql")
+    user = {"user": "postgres"} if os.geteuid() == 0 else {}  # a server refuses to run as root
+    with tempfile.TemporaryDirectory() as folder:
+        if user:
+            shutil.chown(folder, "postgres")
+        tools, data = Path(SERVER).resolve().parent, f"{folder}/data"
+
+        def run(*words):
+            subprocess.run(words, check=True, capture_output=True, cwd=folder, **user)
+
+        run(str(tools / "initdb"), "-D", data, "-A", "trust", "-U", "limen", "--no-sync")
+        run(
+            str(tools / "pg_ctl"),
+            "-D",
+            data,
+            "-w",
+            "-o",
+            f"-k {folder} -c listen_addresses=",
+            "-l",
+            f"{folder}/log",
+            "start",
+        )
+        try:
+            yield f"postgresql://limen@/postgres?host={folder}"
+        finally:
+            run(str(tools / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
+
+
+@pytest.mark.parametrize("form", ["real", "double precision", "numeric"])
+def test_tables_and_queries_of_postgresql(tmp_path, postgresql, form):
+    import psycopg
+
+    scores, tags = table(seed=13, digits=4)  # numeric keeps 15 digits of a float
+    with psycopg.connect(postgresql, autocommit=True) as con:
+        con.execute("DROP TABLE IF EXISTS scores, tags")
+        con.execute(f"CREATE TABLE scores (id text, label text, score {form})")
+        con.execute("CREATE TABLE tags (id text, label text)")
+        with con.cursor() as cursor:
+            cursor.executemany("INSERT INTO scores VALUES (%s, %s, %s)", scores)
+            cursor.executemany("INSERT INTO tags VALUES (%s, %s)", tags)
+    expected = count_shard(
+        in_memory(
+            tags_file(tmp_path / "t.parquet", tags),
+            scores_file(tmp_path / "s.parquet", scores, "FLOAT" if form == "real" else "DOUBLE"),
+        )
+    )
+    assert curves(f"{postgresql}&table=tags", f"{postgresql}&table=public.scores") == expected
+    assert (
+        curves(f"{postgresql}&table=tags", f"{postgresql}&query=SELECT id, label, score FROM scores") == expected
+    )
+    with pytest.raises(InputError, match="the query fails"):
+        curves(f"{postgresql}&table=tags", f"{postgresql}&table=none")
+    with pytest.raises(InputError, match="the query fails"):
+        curves(f"{postgresql}&table=tags", f"{postgresql}&query=DELETE FROM scores RETURNING *")
+
+
+def test_a_server_that_is_not_there(tmp_path):
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install psycopg[binary]")
+    with pytest.raises(UnreadableError, match=r"postgresql://me:\*\*\*@/db\?host=.* cannot be reached"):
+        curves(tags_file(tmp_path / "t.parquet", TAGS), f"postgresql://me:secret@/db?host={tmp_path}&table=scores")
+
+
+def command(*words, cwd):
+    """Run limen in a process of its own; return what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "limen", *words], capture_output=True, text=True, cwd=cwd, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_commands_count_long_tables_and_say_what_has_no_score(tmp_path):
+    scores, tags = table(120, 3, seed=14)
+    scores_file(tmp_path / "s.parquet", scores)
+    in_database(tmp_path / "a.db", scores, tags, sqlite3.connect)
+    (tmp_path / "t.csv").write_text("id,label\n" + "\n".join(f"{one},{tag or ''}" for one, tag in tags))
+    said = said_unscored(unscored(count_shard(in_memory(tmp_path / "t.csv", tmp_path / "s.parquet"))))
+    assert "have no score" in said
+    code, found = command("tune", "s.parquet", "t.csv", "--method", "exact", "-o", "t.json", cwd=tmp_path)
+    assert code == 0
+    assert said in found
+    assert said in command("show", "t.json", cwd=tmp_path)[1]
+    expected = limen.tune(in_memory(tmp_path / "t.csv", tmp_path / "s.parquet"), method="exact")
+    assert np.array_equal(limen.Thresholds.load(tmp_path / "t.json").values, expected.values)
+    assert limen.Thresholds.load(tmp_path / "t.json").details["unscored"] == expected.details["unscored"]
+    code, found = command("curves", "s.parquet", "t.csv", "-o", "s.curves", cwd=tmp_path)
+    assert code == 0
+    assert said in found
+    assert Curves.load(tmp_path / "s.curves") == count_shard(in_memory(tmp_path / "t.csv", tmp_path / "s.parquet"))
+    code, found = command(
+        "curves", "sqlite:a.db?table=my scores", "sqlite:a.db?table=tags", "-o", "b.curves", cwd=tmp_path
+    )
+    assert code == 0
+    assert Curves.load(tmp_path / "b.curves").dtype == np.float64
+    code, found = command("evaluate", "sqlite:a.db?table=my scores", "t.csv", "t.json", cwd=tmp_path)
+    assert code == 0

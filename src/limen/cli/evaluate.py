@@ -96,7 +96,7 @@ def evaluate(
         data = limen.Curves.load(str(curves))
     else:
         with busy(f"reading {scores} and {labels}"):
-            data = read_data(scores, labels, groups, chosen, extra, corrections)
+            data = read_data(scores, labels, groups, chosen, extra, corrections, in_blocks=True)
         if data.corrected:
             say(str(data.corrected))
     result = limen.evaluate(
