@@ -27,6 +27,7 @@ MODULES = (
     "limen.events",
     "limen.events.formats",
     "limen.reporting.events",
+    "limen.engines.duckdb",
     "limen.exports.birdnet",
     "limen.exports.huggingface",
     "limen.exports.polars",

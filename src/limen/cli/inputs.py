@@ -82,7 +82,8 @@ def _long_data(scores: str, labels: str) -> Data | None:
     """Return data of scores in a long table, in Parquet or a database, while the command runs; else None."""
     import click
 
-    from limen.engines.duckdb import is_long, opened
+    from limen.engines.duckdb import opened
+    from limen.engines.duckdb.rows import is_long
     from limen.files.reading import read_table
 
     if not is_long(scores, "scores"):

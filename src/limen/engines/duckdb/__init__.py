@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from limen.curves import Curves
-from limen.engines.duckdb.rows import is_long
 from limen.engines.duckdb.table import opened
 from limen.shards import Cuts, count_shard
 
-__all__ = ["curves", "cuts", "is_long", "opened"]
+__all__ = ["curves", "cuts", "opened"]
 
 
 def curves(
