@@ -76,14 +76,11 @@ def measured(how: str, folder: Path, memory_mb: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[5_000_000])
-    parser.add_argument(
-        "--in-memory", type=int, default=5_000_000, help="read tables up to this size into memory too"
-    )
+    parser.add_argument("--in-memory", type=int, default=5_000_000, help="up to this size, read into memory too")
     parser.add_argument("--memory-mb", type=int, default=500)
     options = parser.parse_args()
-    print(
-        "| rows | Parquet | way | read, s | counted, s | processor, s | peak memory, MB |\n|---|---|---|---|---|---|---|"
-    )
+    print("| rows | Parquet | way | read, s | counted, s | processor, s | peak memory, MB |")
+    print("|---|---|---|---|---|---|---|")
     for n_rows in options.rows:
         with tempfile.TemporaryDirectory() as place:
             size = make(Path(place), n_rows)
