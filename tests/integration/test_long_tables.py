@@ -277,10 +277,14 @@ def in_database(path, scores, tags, connect):
 def test_tables_and_queries_of_duckdb(tmp_path):
     scores, tags = table(seed=11)
     in_database(tmp_path / "a.db", scores, tags, duckdb.connect)
+    shutil.copy(tmp_path / "a.db", tmp_path / "temp.db")
     expected = count_shard(
         in_memory(f"duckdb:{tmp_path}/a.db?table=tags", f"duckdb:{tmp_path}/a.db?table=my scores")
     )
     assert curves(f"duckdb:{tmp_path}/a.db?table=tags", f"duckdb:{tmp_path}/a.db?table=my scores") == expected
+    assert (
+        curves(f"duckdb:{tmp_path}/temp.db?table=tags", f"duckdb:{tmp_path}/temp.db?table=my scores") == expected
+    )
     asked = f'duckdb:{tmp_path}/a.db?query=SELECT id, label, score FROM a.main."my scores" -- all'
     assert curves(f"duckdb:{tmp_path}/a.db?table=tags", asked) == expected
     with pytest.raises(InputError, match="It must be one SELECT"):

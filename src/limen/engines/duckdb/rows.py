@@ -20,6 +20,7 @@ from limen.sources.layouts import LAYOUTS, Roles, roles_of
 from limen.sources.tables import Kind
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
+_TAKEN = ("limen_work", "system", "temp")
 _NUMBERS = {"FLOAT", "DOUBLE", *_WHOLE, *(f"U{name}" for name in _WHOLE)}
 
 
@@ -149,6 +150,8 @@ def read_here(source: str) -> Iterator[None]:
     except duckdb.OutOfMemoryException:
         raise
     except (duckdb.Error, UnicodeDecodeError) as error:
+        if isinstance(error, duckdb.IOException) and "write" in str(error).lower():
+            raise  # that is the folder to work in
         raise UnreadableError(
             f"{source} cannot be read ({first_line(error)}). Write it again with the program that made it."
         ) from error
@@ -178,7 +181,9 @@ def _described(work: Workplace, sql: str, source: str) -> Rows:
 
 def _copy(work: Workplace, query: Query, name: str) -> None:
     """Ask a query of a DuckDB database once, and keep its rows in their order."""
-    con, home = work.con, "limen_work.main"
+    con, home, alias = work.con, "limen_work.main", Path(query.file).stem
+    if alias.lower() in _TAKEN:
+        alias += "_file"
     if query.file:
         file = Path(query.file)
         if not file.is_file():
@@ -186,8 +191,8 @@ def _copy(work: Workplace, query: Query, name: str) -> None:
                 f"{file} does not exist. Check the path of the database, and the folder you are in."
             )
         with read_here(str(file)):
-            con.execute(f"ATTACH {quoted(str(file.absolute()), chr(39))} AS {quoted(file.stem)} (READ_ONLY)")
-            con.execute(f"USE {quoted(file.stem)}")
+            con.execute(f"ATTACH {quoted(str(file.absolute()), chr(39))} AS {quoted(alias)} (READ_ONLY)")
+            con.execute(f"USE {quoted(alias)}")
     try:
         con.execute(f"CREATE TABLE {home}.{name} AS SELECT * FROM ({select_of(con, query)}\n)")
     except duckdb.OutOfMemoryException:
@@ -197,4 +202,4 @@ def _copy(work: Workplace, query: Query, name: str) -> None:
     finally:
         con.execute(f"USE {home}")
         if query.file:
-            con.execute(f"DETACH {quoted(Path(query.file).stem)}")
+            con.execute(f"DETACH {quoted(alias)}")
