@@ -30,6 +30,7 @@ MODULES = (
     "limen.events",
     "limen.events.formats",
     "limen.reporting.events",
+    "limen.engines.duckdb",
     "limen.engines.spark",
     "limen.exports.birdnet",
     "limen.exports.huggingface",

@@ -33,6 +33,7 @@ from limen.states import label_states, states_of_counts
 from limen.streams import Summary
 from limen.sums import sums_of
 from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds, now
+from limen.unscored import unscored
 from limen.versions import versions
 
 
@@ -191,6 +192,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         else problem.objective(*counts)
     )
     half, gains = _over_half(problem, values, solution.rule, counts)
+    lacking = unscored(curves)
     thresholds = Thresholds(
         labels=problem.labels,
         values=values,
@@ -216,7 +218,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         gains=gains,
         value_measured_on=TUNING_DATA if problem.target_prevalence is None else REWEIGHTED,
         ranges=None if solution.ranges is None else in_dtype(solution.ranges, problem.dtype),
-        details=solution.details,
+        details=solution.details | ({"unscored": lacking} if lacking else {}),
         history=solution.history,
         constraints=_constraints(problem, solution, counts, values),
     )

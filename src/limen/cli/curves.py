@@ -40,7 +40,8 @@ def candidates(scores: str, labels: str, output: str, groups: str | None, skip_d
         return
     refuse_to_replace(output, inputs=(scores, labels, groups))
     with progress("finding candidates") as bar:
-        cuts = Cuts.of(watched(read_data(scores, labels, groups, part=True, skip_damaged=skip_damaged), bar))
+        data = read_data(scores, labels, groups, part=True, skip_damaged=skip_damaged, in_blocks=True)
+        cuts = Cuts.of(watched(data, bar))
         cuts.save(output)
     say(f"wrote {output} ({count(len(cuts.positive.labels), 'label')}, {count(len(cuts.positive.cuts), 'cut')})")
 
@@ -76,6 +77,7 @@ def curves(
     limen merge counted/*.curves -o all.curves
     """
     from limen.shards import Cuts, count_shard
+    from limen.unscored import said_unscored, unscored
 
     refuse_to_replace(output, inputs=(scores, labels, given, groups))
     cuts = None if given is None else Cuts.load(given)
@@ -91,12 +93,15 @@ def curves(
         )
         return
     with progress("counting") as bar:
-        data = watched(read_data(scores, labels, groups, part=True, skip_damaged=skip_damaged), bar)
+        data = read_data(scores, labels, groups, part=True, skip_damaged=skip_damaged, in_blocks=True)
+        data = watched(data, bar)
         if cuts is not None:
             data = data.in_order(cuts.positive.labels)
         found = count_shard(data, cuts)
         found.save(output)
     say(f"wrote {output}: {found}")
+    if lacking := said_unscored(unscored(found)):
+        say(lacking)
 
 
 @click.command(cls=Command, short_help="Join curves, or candidates, of parts.")

@@ -99,7 +99,9 @@ def evaluate(
         data = limen.Curves.load(str(curves))
     else:
         with busy(f"reading {scores} and {labels}"):
-            data = read_data(scores, labels, groups, chosen, extra, corrections, skip_damaged=skip_damaged)
+            data = read_data(
+                scores, labels, groups, chosen, extra, corrections, skip_damaged=skip_damaged, in_blocks=True
+            )
         if data.corrected:
             say(str(data.corrected))
     with progress("measuring") as tick:

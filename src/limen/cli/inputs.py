@@ -57,8 +57,11 @@ def read_data(
     corrections: str | None = None,
     part: bool = False,
     skip_damaged: bool = False,
+    in_blocks: bool = False,
 ) -> Data:
     """Return files of scores and of labels, joined by name and id, corrected and checked once.
+
+    Long tables are read by DuckDB, larger than memory, where ``in_blocks`` tells that the command needs no ids.
 
     With thresholds, the columns are in their order, others left aside on request; files without names have theirs.
     A file of `limen sample`, with its answers, holds its scores itself. Damaged shards are left out on request.
@@ -73,13 +76,21 @@ def read_data(
     if is_checked(labels):
         data = checked_data(labels)
         return data.in_order(thresholds.labels, extra=extra) if isinstance(thresholds, Thresholds) else data
+    tuned = thresholds if isinstance(thresholds, Thresholds) else None
+    if (
+        in_blocks
+        and not skip_damaged
+        and groups is None
+        and corrections is None
+        and (streamed := _long_data(scores, labels)) is not None
+    ):
+        return streamed if tuned is None else streamed.in_order(tuned.labels, extra=extra)
     if skip_damaged:
         scored, annotated = _undamaged(scores, labels)
     else:
         scored, annotated = read_table(scores, kind="scores"), read_table(labels, kind="labels")
     of_sound = sound_of(scores) is not None and scored.ids is not None
     joined = join(scored, _of_recordings(annotated, scored) if of_sound else annotated)
-    tuned = thresholds if isinstance(thresholds, Thresholds) else None
     data = as_data(
         joined.y_true,
         joined.y_score,
@@ -128,6 +139,20 @@ def watched(data: Data, bar: Progressing) -> Data:
     if not isinstance(source, DenseSource) or not isinstance(source.scores, Matrix):
         return data
     return replace(data, source=replace(source, scores=Watched(source.scores, bar.reading)))
+
+
+def _long_data(scores: str, labels: str) -> Data | None:
+    """Return data of scores in a long table, in Parquet or a database, while the command runs; else None."""
+    import click
+
+    from limen.engines.duckdb import opened
+    from limen.engines.duckdb.rows import is_long
+    from limen.files.reading import read_table
+
+    if not is_long(scores, "scores"):
+        return None
+    y_true = labels if is_long(labels, "labels") else read_table(labels, kind="labels")
+    return click.get_current_context().with_resource(opened(y_true, scores))
 
 
 def checked_data(path: str, only: str | None = None) -> Data:

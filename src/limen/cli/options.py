@@ -44,7 +44,9 @@ Files: .npy .npz .csv .tsv .parquet .h5; wide (an id column and a column a
 label), long (id, label, score) or tag lists (id, tag;tag). Columns are joined
 by label name and rows by id. FILE.npz:KEY picks one array of an .npz or .h5
 file; "duckdb:FILE.db?query=SELECT ..." reads the rows of a query. A folder, or
-a pattern in quotes such as "scores/*.npy", is one table in many files.
+a pattern in quotes such as "scores/*.npy", is one table in many files. Long
+tables may lie in "sqlite:FILE?table=NAME" too: limen tune, evaluate, curves,
+candidates.
 """
 
 

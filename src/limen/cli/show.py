@@ -49,6 +49,7 @@ def show(thresholds: str, sort: str | None, most: int | None, new_items: int | N
     from limen.errors import percent
     from limen.states import warnings_of
     from limen.thresholds import REWEIGHTED, Thresholds
+    from limen.unscored import said_unscored
 
     chosen = Thresholds.load(thresholds)
     ratios = [metrics.get(name)(*chosen.counts, chosen.zero_division) for name in ("precision", "recall", "f1")]
@@ -72,6 +73,8 @@ def show(thresholds: str, sort: str | None, most: int | None, new_items: int | N
         say(f"and {count(len(order) - len(at), 'more label')}{first}{advice}")
     weighed = ", reweighted to the target shares" if chosen.value_measured_on == REWEIGHTED else ""
     say(f"precision, recall and f1 are those of the {count(chosen.n_items, 'item')} tuned on{weighed}")
+    if lacking := said_unscored(chosen.details.get("unscored")):
+        say(lacking)
     for sentence in chosen.said_constraints():
         say(sentence)
     if chosen.promise is not None:

@@ -14,6 +14,7 @@ from limen.cli.limits import HOLD, INFEASIBLE, LIMITS, constraint_options
 from limen.cli.options import CORRECTIONS, FILES, GROUPS, MEDIA, SEED, SKIP, objective_options
 from limen.cli.states import MOST, attention
 from limen.errors import InputError, count, examples, percent
+from limen.unscored import said_unscored
 
 if TYPE_CHECKING:
     from limen.thresholds import Thresholds
@@ -130,7 +131,9 @@ def tune(
         )
     refuse_to_replace(output, report, inputs=(scores, labels, groups, corrections, target_prevalence, adapt_to))
     with busy(f"reading {scores} and {labels}"):
-        data = read_data(scores, labels, groups, corrections=corrections, skip_damaged=skip_damaged)
+        data = read_data(
+            scores, labels, groups, corrections=corrections, skip_damaged=skip_damaged, in_blocks=report is None
+        )
         prevalence = prevalence_of(target_prevalence, adapt_to, data)
     if data.corrected:
         say(str(data.corrected))
@@ -203,6 +206,8 @@ def _print_tuned(thresholds: Thresholds) -> None:
             say(f"{at_half}; {expected} ({metric.said_gain(*gain)}{unclear}) on new items")
         else:
             say(f"{expected} ({metric.said_span(low, high)}) on new items")
+    if lacking := said_unscored(thresholds.details.get("unscored")):
+        say(lacking)
     lines = attention(thresholds)
     say("weakest, on the items tuned on:" if lines else "no label has a warning on the items tuned on")
     for line in lines:

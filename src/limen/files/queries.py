@@ -103,13 +103,26 @@ def read_query(query: Query, *, kind: Kind) -> Table:
 
 def _ask(con: duckdb.DuckDBPyConnection, query: Query, kind: Kind) -> StoredColumns:
     """Ask the query, keep its rows, and return their columns."""
+    sql = select_of(con, query)
+    names = [str(name) for name in con.sql(sql).columns]
+    con.execute(f"CREATE TEMP TABLE cells AS SELECT * FROM ({sql}\n)")
+    return StoredColumns(con, "cells", names, str(query), kind)
+
+
+def select_of(con: duckdb.DuckDBPyConnection, query: Query) -> str:
+    """Return the one SELECT that a query is, without what may follow it.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
     statements = con.extract_statements(query.sql)
     kinds = [statement.type.name for statement in statements]
     # A PIVOT is several statements: it asks for the names of its columns first.
     pivot = kinds == ["MULTI"] and re.match(r"[\s(]*(WITH|SELECT|FROM|PIVOT)\b", query.sql, re.IGNORECASE)
     if kinds != ["SELECT"] and not pivot:
         raise InputError(f"{query}: the query holds {', '.join(kinds) or 'nothing'}. It must be one SELECT.")
-    sql = re.sub(r";\s*(?:(?:--[^\n]*(?:\n|$)|/\*.*?\*/)\s*)*$", "", statements[0].query.rstrip(), flags=re.DOTALL)
-    names = [str(name) for name in con.sql(sql).columns]
-    con.execute(f"CREATE TEMP TABLE cells AS SELECT * FROM ({sql}\n)")
-    return StoredColumns(con, "cells", names, str(query), kind)
+    return re.sub(
+        r";\s*(?:(?:--[^\n]*(?:\n|$)|/\*.*?\*/)\s*)*$", "", statements[0].query.rstrip(), flags=re.DOTALL
+    )
