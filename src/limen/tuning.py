@@ -192,7 +192,7 @@ def make_thresholds(problem: Problem, solution: Solution, method: str, placement
         else problem.objective(*counts)
     )
     half, gains = _over_half(problem, values, solution.rule, counts)
-    lacking = unscored(curves)
+    lacking = unscored(problem.curves)
     thresholds = Thresholds(
         labels=problem.labels,
         values=values,
