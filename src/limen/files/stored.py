@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,12 +87,20 @@ def text_cells(con: duckdb.DuckDBPyConnection, rows: str, name: str, form: str) 
     return cells
 
 
+def without_bar(con: duckdb.DuckDBPyConnection) -> None:
+    """Turn the progress bar off; in a notebook without widgets it has none, and refuses to be told so."""
+    import duckdb
+
+    with suppress(duckdb.InvalidInputException):
+        con.execute("SET enable_progress_bar = false")
+
+
 def connect(file: str = "") -> duckdb.DuckDBPyConnection:
     """Return a connection to a database file, for reading, or to a new one in memory; it draws no progress bar."""
     import duckdb
 
     con = duckdb.connect(file or ":memory:", read_only=bool(file))
-    con.execute("SET enable_progress_bar = false")
+    without_bar(con)
     return con
 
 

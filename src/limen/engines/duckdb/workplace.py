@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import FileError, InputError
-from limen.files.stored import first_line
+from limen.files.stored import first_line, without_bar
 
 if TYPE_CHECKING:
     import duckdb
@@ -59,7 +59,7 @@ def workplace(memory_mb: int = 1000, folder: str | os.PathLike[str] | None = Non
             "temp_directory": str(Path(place) / "spilled"),
         }
         with duckdb.connect(str(Path(place) / "limen_work.duckdb"), config=config) as con:
-            con.execute("SET enable_progress_bar = false")
+            without_bar(con)
             yield Workplace(con, memory_mb)
     except duckdb.OutOfMemoryException as error:
         raise FileError(
