@@ -573,3 +573,10 @@ def test_averages_over_items(folder, data):
     assert "the report is drawn from counts by label; samples F1 needs whole items" in " ".join(
         done.stderr.split()
     )
+
+
+def test_no_bar_where_nobody_looks(tmp_path):
+    """Notebooks force colours, and their output is no terminal."""
+    np.savez(tmp_path / "a.npz", scores=np.array([[0.1], [0.8]]), labels=np.array([[0], [1]]))
+    done = run("candidates", "a.npz", "a.npz", "-o", "a.candidates", cwd=tmp_path, check=0, env={"FORCE_COLOR": "1"})
+    assert "\x1b" not in done.stdout + done.stderr

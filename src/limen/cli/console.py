@@ -40,11 +40,16 @@ def console(*, stderr: bool = False) -> Any:
     return Console(stderr=stderr, highlight=False)
 
 
+def is_watched(terminal: Any) -> bool:
+    """Return whether somebody looks on: colours may be forced where the output goes to a file, as in notebooks."""
+    return bool(terminal.is_terminal and terminal.file.isatty())
+
+
 @contextmanager
 def busy(what: str) -> Iterator[None]:
     """Show that something is under way, if anybody looks."""
     terminal = console(stderr=True)
-    if not terminal.is_terminal:
+    if not is_watched(terminal):
         yield
         return
     with terminal.status(what):
@@ -90,7 +95,7 @@ def progress(what: str) -> Iterator[Progressing]:
     from rich.progress import Progress
 
     terminal = console(stderr=True)
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+    with Progress(console=terminal, transient=True, disable=not is_watched(terminal)) as bar:
         yield Progressing(bar, what)
 
 

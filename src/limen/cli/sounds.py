@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from limen.cli.console import console, progress, say
+from limen.cli.console import console, is_watched, progress, say
 from limen.errors import InputError, UnreadableError, count
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def channel_of(text: str) -> Any:
 @contextmanager
 def far(what: str) -> Iterator[Callable[[float, float, str], None]]:
     """Give a function ``(done, all, recording)`` that shows how far a run is, and the time that is left."""
-    if console(stderr=True).is_terminal:
+    if is_watched(console(stderr=True)):
         with progress(what) as tick:
             yield lambda done, everything, name: tick(round(done), max(round(everything), 1), Path(name).name)
         return
