@@ -132,7 +132,7 @@ def main() -> None:
             for workers in (1, 2):
                 with (
                     LocalCluster(
-                        n_workers=workers, threads_per_worker=1, memory_limit="2GB", dashboard_address=None
+                        n_workers=workers, threads_per_worker=1, memory_limit="2GB", dashboard_address=":0"
                     ) as cluster,
                     Client(cluster) as client,
                 ):

@@ -129,7 +129,7 @@ def of_dask(folder: Path) -> tuple[Any, Any]:
 
     # Workers that are alive are kept until the process ends; a chunk is read by the worker that counts it.
     dask.config.set({"distributed.worker.memory.terminate": False})
-    Client(LocalCluster(n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=None))
+    Client(LocalCluster(n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=":0"))
     shape = np.load(folder / "scores.npy", mmap_mode="r").shape
     rows = max(1, 4 * BLOCK_BYTES // (4 * shape[1]))
 

@@ -160,7 +160,7 @@ def hashed(ids: Iterable[Any], number: int, random_state: int = 0) -> NDArray[np
     Examples
     --------
     >>> hashed(["clip 1", "clip 2", "clip 3"], 5), hashed(["clip 3"], 5)
-    (array([2, 4, 2]), array([2]))
+    (array([1, 4, 2]), array([2]))
     """
     return (name_hashes(ids, random_state) % np.uint64(number)).astype(np.int64)
 

@@ -578,5 +578,7 @@ def test_averages_over_items(folder, data):
 def test_no_bar_where_nobody_looks(tmp_path):
     """Notebooks force colours, and their output is no terminal."""
     np.savez(tmp_path / "a.npz", scores=np.array([[0.1], [0.8]]), labels=np.array([[0], [1]]))
-    done = run("candidates", "a.npz", "a.npz", "-o", "a.candidates", cwd=tmp_path, check=0, env={"FORCE_COLOR": "1"})
+    done = run(
+        "candidates", "a.npz", "a.npz", "-o", "a.candidates", cwd=tmp_path, check=0, env={"FORCE_COLOR": "1"}
+    )
     assert "\x1b" not in done.stdout + done.stderr

@@ -28,7 +28,7 @@ FIRST_HITS = {
     "sklearn": "tasks/scikit-learn",
     "torch": "tasks/pytorch",
     "onnx": "tasks/onnx",
-    "sql": "tasks/elsewhere",
+    "sql": "tasks/long-tables",
     "birdnet": "coming-from",
     "confidence interval": "theory/new-data",
     "surrogate gradient": "paper",

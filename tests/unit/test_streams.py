@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 
 import limen
-from limen import Curves, InputError
+from limen import Curves, InputError, curve_files
 from limen.binned import keys_of, scores_of
 from limen.curve_files import CURVES
 from limen.datasets import spoken_tags
@@ -369,13 +369,14 @@ def test_files_that_contradict_themselves_are_refused(tmp_path, change, said):
     Summary.of([(y_true, y_score)], bins=4).save(path)
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
-    header = json.loads(arrays["header"].tobytes())
+    header = json.loads(arrays.pop("header").tobytes())
     for key, value in change.items():
         if key in header:
             header[key] = value
         else:
             some = np.flatnonzero(np.isfinite(arrays[key]) & (arrays[key] > 0))
             arrays[key][some[: 1 if key != "n_positive" else None]] = value
+    header["digest"] = curve_files.digest_of(header, arrays)
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     with path.open("wb") as file:
         np.savez(file, **arrays)
