@@ -47,7 +47,7 @@ def curves(
     memory_mb : int
         What DuckDB may hold in memory, in megabytes.
     temp_directory : path, optional
-        Where there is room for what does not fit, about 12 bytes a score; the system's (TMPDIR), if left out.
+        Where there is room for what does not fit, 12 bytes a score and more; the system's (TMPDIR), if left out.
 
     Returns
     -------
