@@ -126,11 +126,13 @@ def test_a_reload_loses_nothing(chrome, path):
             r"2 changes from \d{4}-\d\d-\d\d \d\d:\d\d UTC restored\. Discard", tab.inner_text("#restored")
         )
         assert tab.get_attribute("#table-head [data-key=f1]", "aria-sort") == "descending"
+        unchanged = tab.locator("#changed-count", has_text="no change")
         tab.click("#undo")
-        assert tab.inner_text("#changed-count") == "no change"
+        unchanged.wait_for()
         tab.click("#redo")
+        tab.locator("#changed-count", has_text="2 changed").wait_for()
         tab.click("#discard")
-        assert tab.inner_text("#changed-count") == "no change"
+        unchanged.wait_for()
         assert tab.inner_text("#restored") == ""
         tab.reload()  # At once: before the address is written.
         assert ready(tab).inner_text("#changed-count") == "no change"
