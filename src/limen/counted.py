@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from limen.curves import Curves
 from limen.decisions import Counts
 from limen.errors import UnsupportedError
-from limen.expectation import jackknife_width
+from limen.expectation import jackknife_width, left_out
 from limen.objectives import Objective
 from limen.scales import kind_in
 from limen.solvers.fine import FineCurves
-from limen.states import BAR, state_keys, states_of_counts
+from limen.states import BAR, state_keys, states_of_curves
 
 
 class Counted(NamedTuple):
@@ -78,27 +78,20 @@ class Counted(NamedTuple):
         """
         if self.by_part is None or len(self.by_part) < 2:
             return None
-        left_out = _left_out(objective, self.by_part)
+        without = left_out(objective, self.by_part)
         value = objective(*self.counts)
         if other is not None:
             assert other.by_part is not None
-            left_out, value = left_out - _left_out(objective, other.by_part), value - objective(*other.counts)
-        width = jackknife_width(left_out)
+            without = without - left_out(objective, other.by_part)
+            value -= objective(*other.counts)
+        width = jackknife_width(without)
         return value - width, value + width
 
     def states(
         self, curves: Curves, objective: Objective, bar: float = BAR
     ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
         """Return the state of each label, and its gains (3, n_labels) over 0.5, NaN where they are not known."""
-        folds, counts = curves.folds, self.counts
-        if folds is None or folds.grouped or curves.n_known.dtype != np.int64:
-            keys = state_keys(counts, curves.n_items, None, bar)
-            return keys, np.full((3, curves.n_labels), np.nan)
-        at_half = Counts(folds.half[0], folds.half[1], curves.n_positive, curves.n_known)
-        found = states_of_counts(counts, at_half, objective, curves.n_items, bar)
+        found = states_of_curves(curves, self.counts, objective, bar)
+        if found is None:
+            return state_keys(self.counts, curves.n_items, None, bar), np.full((3, curves.n_labels), np.nan)
         return found.keys, found.gains
-
-
-def _left_out(objective: Objective, parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the objective without each of the parts (n_parts,)."""
-    return np.array([objective(*(parts.sum(axis=0) - part)) for part in parts])

@@ -71,7 +71,7 @@ def bounds_at(part: Counted, cuts: Candidates) -> Bounds:
     """
     own, n_labels = part.candidates, len(cuts.labels)
     label = np.repeat(np.arange(n_labels), np.diff(cuts.offsets))
-    at = _lowest_at_or_above(own, cuts)
+    at = own.lowest_at_or_above(cuts)
     last = own.offsets[1:] - 1
     is_last = at == last[label]
     following = np.minimum(at + 1, last[label])
@@ -90,13 +90,3 @@ def bounds_at(part: Counted, cuts: Candidates) -> Bounds:
         np.where(none_between, part.beneath[at], just_below),
         part.fp_least is None and bool(none_between.all()),
     )
-
-
-def _lowest_at_or_above(own: Candidates, cuts: Candidates) -> NDArray[np.int64]:
-    """Return, for each of ``cuts``, the number of its label's lowest candidate that is not below it."""
-    found = np.empty(len(cuts.cuts), np.int64)
-    for k in range(len(cuts.labels)):
-        mine = own.cuts[own.offsets[k] : own.offsets[k + 1]]
-        wanted = slice(cuts.offsets[k], cuts.offsets[k + 1])
-        found[wanted] = own.offsets[k + 1] - 1 - np.searchsorted(mine[::-1], cuts.cuts[wanted])
-    return found

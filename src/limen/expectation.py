@@ -124,11 +124,11 @@ def expect_counts(own: NDArray[np.float64], half: NDArray[np.float64], objective
     if not objective.pooled and len(few) > 1 and weight[few].sum() > GUESSED:
         return Expectation(reason=f"{few.sum()} of {count(len(few), 'label')} have fewer than {FEW} positives")
     luck = (1 if objective.average == "micro" else 2) * float(weight @ (1 / (1 + counts.p)))
-    left_out = np.array([[objective(*(some.sum(axis=0) - part)) for part in some] for some in (own, half)])
+    without = [left_out(objective, some) for some in (own, half)]
     value, at_half = objective(*counts), objective(*half.sum(axis=0))
-    width = jackknife_width(left_out[0])
+    width = jackknife_width(without[0])
     wider = width * math.sqrt(1 + luck)
-    gained = math.hypot(jackknife_width(left_out[0] - left_out[1]), math.sqrt(luck) * width)
+    gained = math.hypot(jackknife_width(without[0] - without[1]), math.sqrt(luck) * width)
     gain = value - at_half
     return Expectation(
         within_range(objective, counts, Interval(value, value - wider, value + wider)),
@@ -136,10 +136,15 @@ def expect_counts(own: NDArray[np.float64], half: NDArray[np.float64], objective
     )
 
 
-def jackknife_width(left_out: NDArray[np.float64]) -> float:
+def left_out(objective: Objective, parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the objective without each of the parts (n_parts,), from their counts (n_parts, 4, n_labels)."""
+    return np.array([objective(*(parts.sum(axis=0) - part)) for part in parts])
+
+
+def jackknife_width(values: NDArray[np.float64]) -> float:
     """Return how far the ends of the 95 % interval are away, from values (n_parts,) each without one part."""
-    n_parts = len(left_out)
-    variance = (n_parts - 1) / n_parts * float(((left_out - left_out.mean()) ** 2).sum())
+    n_parts = len(values)
+    variance = (n_parts - 1) / n_parts * float(((values - values.mean()) ** 2).sum())
     return STUDENT[min(n_parts - 2, len(STUDENT) - 1)] * math.sqrt(variance)
 
 

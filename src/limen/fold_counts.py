@@ -72,7 +72,7 @@ class FoldCounts:
         halves = Candidates.shared(labels, dtype, np.array([HALF]))
         both = candidates | halves
         counted, totals = count_together(folds, both), [source.totals() for source in folds]
-        own, at_half = _places(candidates, both), _places(halves, both)[1::2]
+        own, at_half = both.lowest_at_or_above(candidates), both.lowest_at_or_above(halves)[1::2]
         tp, fp = np.array([part.tp for part in counted]), np.array([part.fp for part in counted])
         return cls(
             candidates,
@@ -123,17 +123,6 @@ def added(parts: Sequence[FoldCounts | None]) -> FoldCounts | None:
     total: dict[str, Any] = {name: np.add.reduce([getattr(part, name) for part in parts]) for name in ADDED}
     beneath = np.maximum.reduce([part.beneath for part in parts if part is not None])
     return FoldCounts(first.candidates, first.extent, first.few, beneath=beneath, grouped=first.grouped, **total)
-
-
-def _places(some: Candidates, all_: Candidates) -> NDArray[np.int64]:
-    """Return where candidates are among others that have them all."""
-    label = np.repeat(np.arange(len(some.labels)), np.diff(some.offsets))
-    found = np.empty(len(label), np.int64)
-    for k in range(len(some.labels)):
-        own = all_.cuts[all_.offsets[k] : all_.offsets[k + 1]]
-        at = slice(some.offsets[k], some.offsets[k + 1])
-        found[at] = all_.offsets[k] + np.searchsorted(-own, -some.cuts[at])
-    return found
 
 
 def _squares(source: Source) -> NDArray[np.float64]:

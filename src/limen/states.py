@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen import metrics
+from limen.curves import Curves
 from limen.decisions import HALF, THRESHOLD_RULE, Counts, count_decisions
 from limen.folds import unit_count
 from limen.influence import NOTHING, Z, derivatives, of_labels, variance
@@ -162,15 +163,25 @@ def label_states(
     return _states(objective, (counts, at_half), tuple(told), n_items, bar)
 
 
-def states_of_counts(
-    counts: Counts, at_half: Counts, objective: Objective, n_items: int, bar: float = BAR
-) -> LabelStates:
-    """Return the state of each label from counts alone: of items without weights or groups, and cuts."""
+def half_of_curves(curves: Curves) -> Counts | None:
+    """Return the counts at 0.5 that curves hold beside their folds; None if they hold none."""
+    folds = curves.folds
+    return None if folds is None else Counts(folds.half[0], folds.half[1], curves.n_positive, curves.n_known)
+
+
+def states_of_curves(curves: Curves, counts: Counts, objective: Objective, bar: float = BAR) -> LabelStates | None:
+    """Return the state of each label from counts alone; None where these do not tell how much they vary.
+
+    That is with weights or groups, and without counts at 0.5. Each label is decided by a cut.
+    """
+    at_half = half_of_curves(curves)
+    if at_half is None or curves.folds is None or curves.folds.grouped or curves.n_known.dtype != np.int64:
+        return None
     cells = cells_of(counts, at_half)
     influence, _ = influences(objective, counts, at_half)
     spread = np.where(counts.n < 2, np.inf, 1.0)
     told = variance(cells, influence), spread, cells[2] + cells[5]
-    return _states(objective, (counts, at_half), told, n_items, bar)
+    return _states(objective, (counts, at_half), told, curves.n_items, bar)
 
 
 def _states(

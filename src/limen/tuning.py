@@ -29,7 +29,7 @@ from limen.solvers.constrained import extended, in_range, kept_or_never, permitt
 from limen.solvers.frontier import Walk
 from limen.solvers.solution import Solution
 from limen.sources import engines
-from limen.states import label_states, states_of_counts
+from limen.states import half_of_curves, label_states, states_of_curves
 from limen.streams import Summary
 from limen.sums import sums_of
 from limen.thresholds import REWEIGHTED, TUNING_DATA, Thresholds, now
@@ -322,14 +322,11 @@ def _over_half_counted(
     counted: Curves, objective: Objective, counts: Counts
 ) -> tuple[float | None, NDArray[np.float64] | None]:
     """Return what `_over_half` does from the counts at 0.5, where they are kept."""
-    folds = counted.folds
-    if folds is None:
+    at_half, found = half_of_curves(counted), states_of_curves(counted, counts, objective)
+    if at_half is None:
         return None, None
-    at_half = Counts(folds.half[0], folds.half[1], counted.n_positive, counted.n_known)
-    if counted.n_known.dtype != np.int64 or folds.grouped:
-        return objective(*at_half), None
-    gains = states_of_counts(counts, at_half, objective, counted.n_items).gains
-    return objective(*at_half), np.where(np.isfinite(gains).all(axis=0), gains, np.nan)
+    gains = None if found is None else np.where(np.isfinite(found.gains).all(axis=0), found.gains, np.nan)
+    return objective(*at_half), gains
 
 
 @dataclass(frozen=True, eq=False)

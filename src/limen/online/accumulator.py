@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from limen.curves import Curves
 from limen.data import Data
-from limen.errors import InputError, MergeError, UnsupportedError, count
+from limen.errors import InputError, MergeError, count
 from limen.files.archives import damaged
 from limen.online.blocks import Block, Header, joined, read, said, times_of, write
-from limen.sources.arrays import is_csr
 from limen.sources.chunks import ChunkSource
-from limen.sources.dense import DenseSource
-from limen.sources.door import as_source
+from limen.sources.door import as_batch
 
 SETTINGS = ("window", "span", "half_life")
 """Of which one says what counts."""
@@ -117,21 +115,17 @@ class Accumulator:
         InputError
             If the batch is not usable, or unlike those before; nothing is added then.
         """
-        if is_csr(y_score):
-            raise UnsupportedError("sparse scores cannot be accumulated. Use Curves.from_chunks, or dense scores.")
-        if len(y_score) == 0:
-            return
-        source = as_source(
+        batch = as_batch(
             y_true,
             y_score,
             labels=self._header.labels if self._header else self._labels,
             sample_weight=sample_weight,
             mask=mask,
             first_row=self.n_seen,
-            part=True,
         )
-        assert isinstance(source, DenseSource)
-        codes = np.concatenate([rows.truth for rows in source.blocks()])
+        if batch is None:
+            return
+        source, codes = batch
         times = None if time is None else times_of(time, source.n_items)
         if times is None and self.span is not None:
             raise InputError("span needs the time of each item. Give time=, or use window.")

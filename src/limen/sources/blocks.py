@@ -255,6 +255,32 @@ class Blocks:
         return tallies
 
 
+class OfBase(Blocks):
+    """What a source has of the one that it is made from: the base of sources of some rows, or of other scores."""
+
+    base: Source
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels."""
+        return self.base.labels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Dtype of the scores as the user gave them."""
+        return self.base.dtype
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return self.base.n_items
+
+    @property
+    def weighted(self) -> bool:
+        """Whether counts are sums of weights (float64) and not of items (int64)."""
+        return self.base.weighted
+
+
 def _positive_scores(block: Rows | Entries, n_labels: int) -> Positive | None:
     """Return the scores of each label's positive pairs, and the range of all; None if a score is not finite."""
     from limen import _kernels

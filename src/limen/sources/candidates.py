@@ -63,6 +63,15 @@ class Candidates:
         offsets, cuts, _ = _kernels.distinct_falling(size, scores)
         return cls(labels, dtype, offsets, cuts)
 
+    def lowest_at_or_above(self, cuts: Candidates) -> NDArray[np.int64]:
+        """Return, for each of ``cuts``, the number of its label's lowest candidate that is not below it."""
+        found = np.empty(len(cuts.cuts), np.int64)
+        for k in range(len(cuts.labels)):
+            mine = self.cuts[self.offsets[k] : self.offsets[k + 1]]
+            wanted = slice(cuts.offsets[k], cuts.offsets[k + 1])
+            found[wanted] = self.offsets[k + 1] - 1 - np.searchsorted(mine[::-1], cuts.cuts[wanted])
+        return found
+
     def __or__(self, other: Candidates) -> Candidates:
         """Return the union, label by label."""
         if self.labels != other.labels or self.dtype != other.dtype:

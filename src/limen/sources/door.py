@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from limen.errors import InputError, count
+from limen.errors import InputError, UnsupportedError, count
 from limen.names import unique
-from limen.sources.arrays import CSR, as_scores, as_truth, as_weight, stored_scores
+from limen.sources.arrays import CSR, as_scores, as_truth, as_weight, is_csr, stored_scores
 from limen.sources.dense import DenseSource
 from limen.sources.frame_tables import unframed
 from limen.sources.frames import is_series
@@ -113,3 +114,24 @@ def _stored(data: Any) -> Any:
         return data
     found = mapped(data)
     return data if found is None else found
+
+
+def as_batch(y_true: Any, y_score: Any, **given: Any) -> tuple[DenseSource, NDArray[np.int8]] | None:
+    """Return a batch of a stream as a source and its codes (n_items, n_labels), checked; None if it is empty.
+
+    Other parameters are those of `as_source`.
+
+    Raises
+    ------
+    UnsupportedError
+        If the scores are sparse.
+    InputError
+        If the batch is not usable.
+    """
+    if is_csr(y_score):
+        raise UnsupportedError("sparse scores cannot be accumulated. Use Curves.from_chunks, or dense scores.")
+    if len(y_score) == 0:
+        return None
+    source = as_source(y_true, y_score, **given, part=True)
+    assert isinstance(source, DenseSource)
+    return source, np.concatenate([rows.truth for rows in source.blocks()])

@@ -10,35 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limen.errors import UnsupportedError
-from limen.sources.blocks import Blocks, Entries, Rows, Source, Totals
+from limen.sources.blocks import Entries, OfBase, Rows, Source, Totals
 
 
 @dataclass(frozen=True)
-class Raised(Blocks):
+class Raised(OfBase):
     """A source whose scores of parents are raised to their children's; edges are (parent, child) numbers."""
 
     base: Source
     edges: tuple[tuple[int, int], ...]
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the labels."""
-        return self.base.labels
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Dtype of the scores as the user gave them."""
-        return self.base.dtype
-
-    @property
-    def n_items(self) -> int:
-        """Number of items."""
-        return self.base.n_items
-
-    @property
-    def weighted(self) -> bool:
-        """Whether counts are sums of weights (float64) and not of items (int64)."""
-        return self.base.weighted
 
     def blocks(self, *, check: bool = True) -> Iterator[Rows]:
         """Return the blocks, in item order."""

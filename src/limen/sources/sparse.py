@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from limen.sources import blocks
 from limen.sources.arrays import CSR, UNKNOWN, check_finite_entries, truth_codes, working_dtype
-from limen.sources.blocks import Blocks, Entries, Pairs, Rows, Totals
+from limen.sources.blocks import Blocks, Entries, OfBase, Pairs, Rows, Totals
 from limen.sources.by_label import ByLabel
 from limen.sources.dense import DenseSource, parts_at, weights_of
 from limen.sources.matrix import Matrix
@@ -180,31 +180,16 @@ class SparseSource(Blocks):
 
 
 @dataclass(frozen=True, eq=False)
-class SparseRows(Blocks):
+class SparseRows(OfBase):
     """Rows of a sparse source, by their numbers; they are copied block by block, on each pass."""
 
     base: SparseSource
     rows: NDArray[np.int64]
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the labels."""
-        return self.base.labels
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Dtype of the stored scores as the user gave them."""
-        return self.base.dtype
-
-    @property
     def n_items(self) -> int:
         """Number of rows."""
         return len(self.rows)
-
-    @property
-    def weighted(self) -> bool:
-        """Whether the counts are sums of weights (float64) and not of items (int64)."""
-        return self.base.weighted
 
     @property
     def n_scores(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from limen.sources.blocks import Blocks, Entries, Rows, Source, Tallies, Totals
+from limen.sources.blocks import Entries, OfBase, Rows, Source, Tallies, Totals
 from limen.sources.candidates import Candidates
 
 SPAN = 1 << 24
@@ -17,31 +17,16 @@ SPAN = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
-class Taken(Blocks):
+class Taken(OfBase):
     """The rows of ascending numbers ``rows`` of another source, which is read whole on each pass."""
 
     base: Source
     rows: NDArray[np.int64]
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the labels."""
-        return self.base.labels
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Dtype of the scores as the user gave them."""
-        return self.base.dtype
-
-    @property
     def n_items(self) -> int:
         """Number of rows."""
         return len(self.rows)
-
-    @property
-    def weighted(self) -> bool:
-        """Whether counts are sums of weights (float64) and not of items (int64)."""
-        return self.base.weighted
 
     def blocks(self, *, check: bool = True) -> Iterator[Rows | Entries]:
         """Return the blocks, in item order; the rows left out are checked too."""

@@ -12,12 +12,10 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 
 from limen.curves import Curves
-from limen.errors import InputError, MergeError, UnsupportedError, count, examples
-from limen.sources.arrays import is_csr
+from limen.errors import InputError, MergeError, count, examples
 from limen.sources.candidates import Candidates
 from limen.sources.chunks import ChunkSource
-from limen.sources.dense import DenseSource
-from limen.sources.door import as_source
+from limen.sources.door import as_batch
 from limen.torch.exact import on_processor
 
 Gather = Literal["curves", "scores", "nothing"]
@@ -170,21 +168,17 @@ class CurveAccumulator:
         """
         parts = (on_processor(part) for part in (y_true, y_score, sample_weight, mask, index))
         y_true, y_score, sample_weight, mask, index = parts
-        if is_csr(y_score):
-            raise UnsupportedError("sparse scores cannot be accumulated. Use Curves.from_chunks, or dense scores.")
-        if len(y_score) == 0:
-            return
-        source = as_source(
+        batch = as_batch(
             y_true,
             y_score,
             labels=self._header.labels if self._header else self._labels,
             sample_weight=sample_weight,
             mask=mask,
             first_row=self.n_items,
-            part=True,
         )
-        assert isinstance(source, DenseSource)
-        codes = np.concatenate([rows.truth for rows in source.blocks()])
+        if batch is None:
+            return
+        source, codes = batch
         index = _checked_index(index, source.n_items)
         header = Header(source.labels, str(source.dtype), source.weighted, _kind(index))
         if self._header is not None and header != self._header:
