@@ -173,6 +173,8 @@ def start(folder: Path, arguments: list[str], complaints: Path) -> int:
             sys.excepthook(*sys.exc_info())
             code = 71
         atexit._run_exitfuncs()
+    except KeyboardInterrupt:  # before limen began, or after its end
+        code = 130
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 import warnings
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -98,11 +99,13 @@ def main() -> None:
     warnings.showwarning = show_warning
     forget()
     _signals.clear()
+    before = {}
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as in the background
-        signal.signal(signal.SIGINT, _interrupt)
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, _interrupt)
     for name in ("SIGTERM", "SIGHUP"):  # files half written go, as after Ctrl-C
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _stop)
+            number = getattr(signal, name)
+            before[number] = signal.signal(number, _stop)
     try:
         status = cli(standalone_mode=False)
         sys.stdout.flush()
@@ -126,6 +129,19 @@ def main() -> None:
         if _signals:
             _end_by_signal()
         _explain(error)
+    finally:
+        if _signals:
+            _end_quietly()
+        else:  # what comes now finds nothing half written
+            for number, handler in before.items():
+                signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _end_quietly() -> None:
+    """Let nothing interrupt the end that a signal asked for: what Python swallows while it ends is no news."""
+    sys.unraisablehook = lambda _: None
+    with suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
