@@ -181,8 +181,7 @@ def test_by_touch_on_a_small_screen(chrome, spoken):
             finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
         finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         assert page.threshold() < tapped
-        page.page.tap("#undo")
-        assert page.becomes(tapped)
+        assert page.tap("#undo", tapped)
         page.page.select_option("#sort-by", "f1 1")
         rising = column(page, "f1")
         assert rising == sorted(rising)
